@@ -1,0 +1,81 @@
+"""What every engine promises: take a scenario, run it, say how to reach it, and leave nothing behind.
+
+`docker` runs the configuration byte for byte; `local` and `embedded` replace ports and paths and say so in `replaced`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from ota_proxy.model import Site
+from ota_proxy.policy.capabilities import Capabilities
+
+EngineName = Literal["docker", "local", "embedded"]
+
+
+@dataclass(frozen=True, slots=True)
+class TestFile:
+    """A file to put on the server before it starts: absolute `path`, content, octal mode."""
+
+    path: str
+    data: bytes = field(repr=False)
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What to run. `config` maps absolute paths to the text under test, `files` has certificates and content.
+
+    `upstream` names the parts that play the applications behind the site, `front` the TLS-offloading proxy before it:
+    whole nginx configurations, run beside the server in the same network namespace, empty where there is none.
+    """
+
+    server: str
+    site: Site
+    caps: Capabilities
+    config: Mapping[str, str]
+    files: tuple[TestFile, ...]
+    upstream: str = ""
+    front: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """How to reach a running server: `resolve` maps (host, port) of public URLs to (address, port); `spec` is for testinfra."""
+
+    resolve: Mapping[tuple[str, int], tuple[str, int]]
+    spec: str
+    by_hand: str
+    """How to go on by hand: one command a line."""
+
+
+class Running(Protocol):
+    """A started scenario."""
+
+    endpoint: Endpoint
+
+    def logs(self) -> str:
+        """Return what the server wrote to its error log and streams so far."""
+
+    def alive(self) -> bool:
+        """Say whether the server process still runs."""
+
+
+class Engine(Protocol):
+    """One way to run a server."""
+
+    name: EngineName
+    replaced: str
+    """What differs from production, one sentence; empty where nothing does."""
+
+    def capabilities(self, server: str) -> Capabilities:
+        """Look at the server this engine would start: its version and TLS library in use. NoVerdictError when it cannot run."""
+
+    def adapt(self, site: Site) -> Site:
+        """Return the site as it will run here: itself for docker, with other ports and paths for local and embedded."""
+
+    def run(self, scenario: Scenario, *, keep: bool = False) -> AbstractContextManager[Running]:
+        """Start it; the context ends it unless `keep`. NoVerdictError when it cannot, with the server's own words."""

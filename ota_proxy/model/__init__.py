@@ -1,0 +1,29 @@
+"""The site: one frozen, validated value that says what is hosted. Three renderers read it; nothing else describes a site."""
+
+from ota_proxy.model.site import (
+    Access,
+    Cache,
+    Certificate,
+    Hsts,
+    Listen,
+    Location,
+    Log,
+    Redirect,
+    Site,
+    Tls,
+)
+from ota_proxy.model.values import Upstream
+
+__all__ = [
+    "Access",
+    "Cache",
+    "Certificate",
+    "Hsts",
+    "Listen",
+    "Location",
+    "Log",
+    "Redirect",
+    "Site",
+    "Tls",
+    "Upstream",
+]

@@ -1,0 +1,277 @@
+"""The site as a tree of frozen, validated values. Field descriptions are the documentation of `ota-proxy.toml`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ota_proxy.model.values import (
+    Domain,
+    Extension,
+    FilePath,
+    HeaderName,
+    HeaderValue,
+    MediaType,
+    Network,
+    PublicUrl,
+    TrustedNetwork,
+    Upstream,
+    UpstreamUrl,
+    UrlPrefix,
+    parse_upstream,
+)
+from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
+
+Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
+
+
+class Part(BaseModel):
+    """What every part of a site has in common: it cannot be changed and takes no unknown key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+
+
+class Location(Part):
+    """One URL prefix: a folder (`root`) or an application behind the server (`upstream`), exactly one of the two."""
+
+    path: UrlPrefix = Field("/", description="URL prefix, from slash to slash; /ota/app.ipa of the location /ota/ is ROOT/app.ipa.")
+    root: FilePath | None = Field(None, description="Folder with the files of this location.")
+    upstream: UpstreamUrl | None = Field(
+        None, description="http://host:port, https://host:port (verified) or unix:/path.sock; it gets the path unchanged."
+    )
+    upstream_ca: FilePath | None = Field(
+        None, description="CA file that vouches for an https upstream; without it the system's own CA bundle."
+    )
+    upstream_name: Domain | None = Field(
+        None, description="Name in the https upstream's certificate, where it is not the upstream's host."
+    )
+
+    @model_validator(mode="after")
+    def _exactly_one_source(self) -> Self:
+        if (self.root is None) == (self.upstream is None):
+            raise ValueError(f"the location {self.path} needs exactly one of root (a folder) and upstream (an application)")
+        https = self.upstream is not None and self.upstream.startswith("https:")
+        if not https and (self.upstream_ca or self.upstream_name):
+            raise ValueError(f"the location {self.path} has upstream_ca or upstream_name, but its upstream is not https")
+        return self
+
+    @property
+    def target(self) -> Upstream | None:
+        """The upstream in parts, or None for a folder."""
+        return parse_upstream(self.upstream) if self.upstream else None
+
+
+class Certificate(Part):
+    """One leaf with its chain, and its key; give an RSA and an ECDSA one side by side if you need both."""
+
+    cert: FilePath = Field(description="PEM file: the leaf first, then every intermediate.")
+    key: FilePath = Field(description="PEM file of the private key, readable by root only.")
+
+
+class Tls(Part):
+    """What the server speaks to devices."""
+
+    profile: Literal["intermediate", "modern"] = Field(
+        "intermediate", description="Profile of the server-side TLS guideline 6.0; modern is TLS 1.3 only."
+    )
+    offloaded: bool = Field(
+        False, description="TLS ends at a proxy in front (see trusted_proxies); this server has one plain listener, listen.http."
+    )
+
+
+class Listen(Part):
+    """Where the server listens; what devices see is public_url."""
+
+    http: Port | Literal[False] = Field(80, description="Port that redirects to https; false: none. With tls.offloaded, the only port.")
+    https: Port | None = Field(None, description="TLS port; default: the port of public_url.")
+    addresses: tuple[Network, ...] = Field((), description="Addresses to listen on; default: all.")
+    ipv6: bool = Field(True, description="Listen on IPv6 too (only where addresses is not given).")
+
+    @model_validator(mode="after")
+    def _single_addresses(self) -> Self:
+        for address in self.addresses:
+            if not address.endswith(("/32", "/128")):
+                raise ValueError(f"listen.addresses has the network {address}; a server listens on single addresses")
+        return self
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The listening addresses without their /32 or /128; empty means all."""
+        return tuple(address.rsplit("/", 1)[0] for address in self.addresses)
+
+
+class Redirect(Part):
+    """From http to https, path and query kept byte for byte."""
+
+    status: Literal[301, 308] = Field(308, description="308 keeps the method, 301 is older.")
+    acme_root: FilePath = Field(
+        "/var/www/acme", description="Folder whose /.well-known/acme-challenge/ is served over http, exempt from the redirect."
+    )
+
+
+class Hsts(Part):
+    """Strict-Transport-Security (RFC 6797), on https answers only."""
+
+    enabled: bool = Field(True, description="Send the header; without it a first visit over http can be intercepted.")
+    max_age: int = Field(HSTS_MINIMUM_AGE, ge=0, le=3_153_600_000, strict=True, description="Seconds; the guideline asks for two years.")
+    include_subdomains: bool = Field(False, description="Bind every sub-domain too; only when all of them speak https.")
+    preload: bool = Field(False, description="Ask browsers to ship the name as https-only; hard to take back.")
+
+    @model_validator(mode="after")
+    def _preload_terms(self) -> Self:
+        if self.preload and not (self.include_subdomains and self.max_age >= 31_536_000):  # noqa: PLR2004 - a year, hstspreload.org
+            raise ValueError("hsts.preload needs include_subdomains = true and a max_age of at least 31536000 (hstspreload.org)")
+        return self
+
+    @property
+    def value(self) -> str:
+        """The header's value."""
+        return f"max-age={self.max_age}" + "; includeSubDomains" * self.include_subdomains + "; preload" * self.preload
+
+
+class Cache(Part):
+    """How long caches may keep what; a manifest is never stored."""
+
+    packages: Literal["revalidate", "immutable"] = Field(
+        "revalidate", description="immutable only when every build has a name of its own; revalidate when a name is used again."
+    )
+    max_age: int = Field(31_536_000, ge=1, le=31_536_000, strict=True, description="Seconds an immutable package may be kept.")
+
+
+class Access(Part):
+    """Who may reach the content, by network; empty lists mean everyone. The http redirect and ACME stay open."""
+
+    allow: tuple[Network, ...] = Field((), description="Networks that may; all others are refused.")
+    deny: tuple[Network, ...] = Field((), description="Networks that may not, tried first.")
+
+
+class Log(Part):
+    """Log files; the level is the server's own word for it."""
+
+    access: FilePath | Literal[False] | None = Field(None, description="Access log file; default: the server's; false: none.")
+    error: FilePath | None = Field(None, description="Error log file; default: the server's.")
+    level: Literal["warn", "error", "info"] = Field("warn", description="Least severity in the error log.")
+
+
+DEFAULT_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "X-Robots-Tag": "noindex",
+}
+
+
+class Site(Part):
+    """What is hosted, where, and for whom."""
+
+    domains: tuple[Domain, ...] = Field(min_length=1, description="Names of the site; the first is canonical, *.example.com is an alias.")
+    public_url: PublicUrl | None = Field(
+        None, description="Scheme, host and port as the device sees them; default: https:// and the first domain."
+    )
+    listen: Listen = Field(Listen(), description="Ports and addresses of this server.")
+    locations: tuple[Location, ...] = Field(min_length=1, description="What is served under which prefix.")
+    certificates: tuple[Certificate, ...] = Field((), max_length=2, description="RSA, ECDSA or both.")
+    tls: Tls = Field(Tls(), description="TLS policy.")
+    redirect: Redirect = Field(Redirect(), description="From http to https.")
+    hsts: Hsts = Field(Hsts(), description="Strict-Transport-Security.")
+    trusted_proxies: tuple[TrustedNetwork, ...] = Field(
+        (), description="Proxies in front whose X-Forwarded-For and X-Forwarded-Proto are believed."
+    )
+    media_types: dict[Extension, MediaType] = Field({}, description="Your own, beside (or instead of) the OTA set.")
+    cache: Cache = Field(Cache(), description="Cache rules by kind of file.")
+    headers: dict[HeaderName, HeaderValue] = Field(
+        DEFAULT_HEADERS, description="Security headers of static answers, the landing page's first of all; replaces the default set."
+    )
+    access: Access = Field(Access(), description="Access by network.")
+    http2: bool = Field(True, description="Offer HTTP/2.")
+    unknown_hosts: Literal["refuse", "ignore"] = Field(
+        "refuse", description="What a stranger's name gets: refuse claims the default server of these ports, ignore leaves it alone."
+    )
+    log: Log = Field(Log(), description="Logs.")
+    expected_devices: int = Field(
+        1000, ge=1, le=30_000, strict=True, description="Phones that download at the same time; sizes the server's limits."
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        for check in (_canonical, _distinct, _terminates, _ports):
+            check(self)
+        return self
+
+    @property
+    def domain(self) -> str:
+        """The canonical name."""
+        return self.domains[0]
+
+    @property
+    def base_url(self) -> str:
+        """Scheme, host and port as the device sees them, without a slash at the end."""
+        return self.public_url or f"https://{self.domain}"
+
+    @property
+    def public_host(self) -> str:
+        """The host of the public URL."""
+        return urlsplit(self.base_url).hostname or self.domain
+
+    @property
+    def public_port(self) -> int:
+        """The port of the public URL."""
+        return urlsplit(self.base_url).port or 443
+
+    @property
+    def https_port(self) -> int:
+        """The port TLS is spoken on."""
+        return self.listen.https or self.public_port
+
+    @property
+    def static(self) -> tuple[Location, ...]:
+        """The locations that are folders."""
+        return tuple(location for location in self.locations if location.root is not None)
+
+    @property
+    def proxied(self) -> tuple[Location, ...]:
+        """The locations that are applications."""
+        return tuple(location for location in self.locations if location.upstream is not None)
+
+
+def covers(pattern: str, host: str) -> bool:
+    """Say whether the domain `pattern` (`a.example.com` or `*.example.com`, one label deep) names `host`."""
+    return pattern == host or (pattern.startswith("*.") and host.partition(".")[2] == pattern[2:])
+
+
+def _canonical(site: Site) -> None:
+    if site.domain.startswith("*."):
+        raise ValueError(f"the first domain '{site.domain}' is canonical and cannot be a wildcard; put a plain name before it")
+    if not any(covers(domain, site.public_host) for domain in site.domains):
+        raise ValueError(f"public_url has the host {site.public_host}, which is not among domains")
+
+
+def _distinct(site: Site) -> None:
+    for what, values in (
+        ("domains", site.domains),
+        ("locations", tuple(location.path for location in site.locations)),
+        ("certificates", tuple(certificate.cert for certificate in site.certificates)),
+    ):
+        twice = next((value for index, value in enumerate(values) if value in values[:index]), None)
+        if twice is not None:
+            raise ValueError(f"{what} has {twice} twice")
+
+
+def _terminates(site: Site) -> None:
+    if site.tls.offloaded:
+        if not site.trusted_proxies:
+            raise ValueError("tls.offloaded needs trusted_proxies: the addresses of the proxy that speaks TLS")
+        if site.certificates:
+            raise ValueError("tls.offloaded and certificates exclude each other: the proxy in front has the certificate")
+        if site.listen.http is False or site.listen.https is not None:
+            raise ValueError("tls.offloaded has one plain listener: set listen.http to its port, and no listen.https")
+    elif not site.certificates:
+        raise ValueError("certificates is empty: give cert and key, or set tls.offloaded = true with a proxy in front")
+
+
+def _ports(site: Site) -> None:
+    if not site.tls.offloaded and site.listen.http == site.https_port:
+        raise ValueError(f"port {site.https_port} cannot be both listen.http and the TLS port")

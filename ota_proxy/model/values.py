@@ -1,0 +1,201 @@
+"""The kinds of value a site is made of, each with the check that keeps unsafe text out of every server's grammar.
+
+A check returns the normalised value or raises ValueError with one clear sentence. What only *one* server cannot quote
+(a `$` for nginx, a `%` in an IIS path) is refused by that server's renderer, by name.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import idna
+from pydantic import AfterValidator
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+_PREFIX = re.compile(r"/(?:[A-Za-z0-9._~@+,=:!-]+/)*", re.ASCII)
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
+_HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*", re.ASCII)
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#&^_.+-]+/[A-Za-z0-9!#&^_.+-]+(?:; ?charset=[A-Za-z0-9-]+)?", re.ASCII)
+_EXTENSION = re.compile(r"\.?[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
+
+
+def refuse_control(text: str, what: str) -> str:
+    """Return `text` unless it holds a character no configuration file can carry: control, line separator, lone surrogate."""
+    for char in text:
+        code = ord(char)
+        if code < 0x20 or 0x7F <= code <= 0x9F or code in (0x2028, 0x2029, 0xFEFF) or 0xD800 <= code <= 0xDFFF:
+            raise ValueError(f"{what} has the character U+{code:04X}, which no server configuration can carry")
+    return text
+
+
+def _ascii_host(text: str, what: str) -> str:
+    refuse_control(text, what)
+    try:
+        host = text if text.isascii() else idna.encode(text, uts46=True).decode("ascii")
+    except idna.IDNAError as error:
+        raise ValueError(f"{what} '{text}' is not a valid international name: {error}") from None
+    host = host.lower().removesuffix(".")
+    if len(host) > 253 or not host or not all(_LABEL.fullmatch(label) for label in host.split(".")):  # noqa: PLR2004 - RFC 1035 §2.3.4
+        raise ValueError(f"{what} '{text}' is not a host name: letters, digits and hyphens between dots")
+    return host
+
+
+def _domain(text: str) -> str:
+    """Accept `ota.example.com`, `*.example.com` and international names (converted to their ASCII form, RFC 5891)."""
+    star = "*." if text.startswith("*.") else ""
+    host = _ascii_host(text.removeprefix("*."), "the domain")
+    if star and "." not in host:
+        raise ValueError(f"the domain '{text}' would cover a whole top-level domain")
+    return star + host
+
+
+def _public_url(text: str) -> str:
+    """Accept `https://host[:port]`: what the device sees, without path, query or user."""
+    refuse_control(text, "the public URL")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"the public URL '{text}' cannot be read: {error}") from None
+    if parts.scheme != "https":
+        raise ValueError(f"the public URL '{text}' must start with https://, a device refuses everything else")
+    if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None:
+        raise ValueError(f"the public URL '{text}' must be scheme, host and port only, such as https://ota.example.com:8443")
+    if port == 0:
+        raise ValueError(f"the public URL '{text}' has port 0; a port is 1 to 65535")
+    host = _ascii_host(parts.hostname or "", "the public URL's host")
+    return f"https://{host}" + ("" if port in (None, 443) else f":{port}")
+
+
+def _file_path(text: str) -> str:
+    """Accept an absolute POSIX path or a Windows path with a drive; no `;`, no control characters, no `..` step."""
+    refuse_control(text, "the path")
+    if ";" in text:
+        raise ValueError(f"the path '{text}' has a ';', which ends a directive in nginx; rename the file or folder")
+    if not (text.startswith("/") or _WINDOWS.match(text)):
+        raise ValueError(f"the path '{text}' is not absolute; write it from / (or from a drive such as C:\\)")
+    if ".." in re.split(r"[\\/]", text):
+        raise ValueError(f"the path '{text}' has a '..' step; write the folder it leads to")
+    return text if text in ("/",) or _WINDOWS.fullmatch(text) else text.rstrip("/")
+
+
+def _prefix(text: str) -> str:
+    """Accept a URL prefix from slash to slash: `/`, `/ota/`, `/apps/ios/`."""
+    refuse_control(text, "the location path")
+    if not _PREFIX.fullmatch(text) or any(step in (".", "..") for step in text.split("/")):
+        raise ValueError(
+            f"the location path '{text}' must start and end with '/' and have only letters, digits and ._~@+,=:!- between"
+        )
+    return text
+
+
+def _network(text: str) -> str:
+    """Accept an address or a CIDR network, `10.0.0.0/8`, `2001:db8::/32`; host bits set are refused, so is the whole world."""
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"'{text}' is no address or network: {error}") from None
+    return str(network)
+
+
+def _trusted_network(text: str) -> str:
+    network = ipaddress.ip_network(_network(text))
+    if network.prefixlen == 0:
+        raise ValueError(f"'{text}' would trust every address; name the proxies in front of this server")
+    return str(network)
+
+
+def _header_name(text: str) -> str:
+    if not _HEADER.fullmatch(text):
+        raise ValueError(f"'{text}' is not a header name: letters, digits and hyphens")
+    if text.lower() in {"content-type", "content-length", "cache-control", "strict-transport-security", "connection"}:
+        raise ValueError(f"the header {text} is written by ota-proxy; use media_types, cache or hsts instead")
+    return text
+
+
+def _header_value(text: str) -> str:
+    refuse_control(text, "the header value")
+    if not text.isascii() or text != text.strip() or not text:
+        raise ValueError("a header value is printable ASCII, not empty, without blanks at its ends (RFC 9110 §5.5)")
+    return text
+
+
+def _media_type(text: str) -> str:
+    if not _MEDIA_TYPE.fullmatch(text):
+        raise ValueError(f"'{text}' is not a media type such as application/octet-stream or text/xml; charset=utf-8")
+    return text
+
+
+def _extension(text: str) -> str:
+    if not _EXTENSION.fullmatch(text):
+        raise ValueError(f"'{text}' is not a file extension such as .ipa")
+    return "." + text.lower().removeprefix(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where a proxied location goes: `scheme` http, https or unix; `host` and `port`, or the socket's `path`."""
+
+    scheme: str
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        """Write it as it stands in a site file."""
+        if self.scheme == "unix":
+            return f"unix:{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+def parse_upstream(text: str) -> Upstream:
+    """Read `http://host:port`, `https://host:port` or `unix:/run/app.sock`; ValueError says what is wrong."""
+    refuse_control(text, "the upstream")
+    if text.startswith("unix:"):
+        path = _file_path(text.removeprefix("unix:").removeprefix("//"))
+        if ":" in path or _WINDOWS.match(path):
+            raise ValueError(f"the upstream '{text}': a socket path has no ':' in it")
+        return Upstream("unix", path=path)
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"the upstream '{text}' cannot be read: {error}") from None
+    if parts.scheme not in ("http", "https"):
+        raise ValueError(f"the upstream '{text}' must be http://host:port, https://host:port or unix:/path.sock")
+    if parts.path or parts.query or parts.fragment or "?" in text or "#" in text:
+        raise ValueError(f"the upstream '{text}' has a path or query: it gets the device's path unchanged, so write host and port only")
+    if parts.username is not None:
+        raise ValueError("the upstream must not carry a user or password: a configuration file is no place for it")
+    if port == 0:
+        raise ValueError(f"the upstream '{text}' has port 0; a port is 1 to 65535")
+    return Upstream(parts.scheme, _upstream_host(parts.hostname or ""), port or (443 if parts.scheme == "https" else 80))
+
+
+def _upstream_host(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return _ascii_host(text, "the upstream's host")
+
+
+def _upstream(text: str) -> str:
+    return str(parse_upstream(text))
+
+
+Domain = Annotated[str, AfterValidator(_domain)]
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
+FilePath = Annotated[str, AfterValidator(_file_path)]
+UrlPrefix = Annotated[str, AfterValidator(_prefix)]
+Network = Annotated[str, AfterValidator(_network)]
+TrustedNetwork = Annotated[str, AfterValidator(_trusted_network)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderValue = Annotated[str, AfterValidator(_header_value)]
+MediaType = Annotated[str, AfterValidator(_media_type)]
+Extension = Annotated[str, AfterValidator(_extension)]
+UpstreamUrl = Annotated[str, AfterValidator(_upstream)]

@@ -1,0 +1,1 @@
+"""Policy is data: media types, the TLS guideline, Apple's ATS suites, certificate lifetimes, server capabilities, agents."""

@@ -1,0 +1,48 @@
+"""The first lines of every rendered file: what made it, for what, and what it cannot promise. No date, no host name, byte-stable."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from ota_proxy import __version__
+from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.policy.guideline import Profile
+from ota_proxy.render.result import Note, Scope
+
+MARK = "Made by ota-proxy"
+"""Stands in the first lines of every file ota-proxy writes; `-o` refuses to overwrite a file without it."""
+
+_TITLES = {
+    "cannot-enforce": "What this version cannot enforce:",
+    "needs-parent": "What this file needs from the configuration around it:",
+    "warning": "Warnings:",
+    "info": "Good to know:",
+}
+
+
+def header_lines(caps: Capabilities, profile: Profile, scope: Scope, command: str, notes: Sequence[Note]) -> list[str]:
+    """Return the header without comment signs. Every line is plain ASCII or has passed `comment_text`."""
+    lines = [
+        f"{MARK} {__version__}; edit the site and render again instead of editing this file.",
+        f"For {caps.server} {caps.version} with {caps.tls_library}, scope {scope},",
+        f"TLS guideline {profile.version} {profile.name}.",
+        "Command: " + comment_text(command),
+    ]
+    for kind, title in _TITLES.items():
+        chosen = [note.text for note in notes if note.kind == kind]
+        if chosen:
+            lines += ["", title, *(line for text in chosen for line in _bullet(comment_text(text)))]
+    return lines
+
+
+def comment_text(text: str) -> str:
+    """Return text that is harmless inside any comment: printable ASCII, no `--` that could end an XML comment, no `#>`."""
+    plain = "".join(char if " " <= char <= "~" else "?" for char in text)
+    while "--" in plain and "-->" in plain:
+        plain = plain.replace("-->", "->")
+    return plain.replace("#>", "# >").rstrip("\\")
+
+
+def _bullet(text: str) -> list[str]:
+    return textwrap.wrap(text, 100, initial_indent="  - ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)

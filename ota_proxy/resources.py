@@ -1,0 +1,32 @@
+"""Finds the files that are no Python: `templates/`, `compose/` and the data of `policy/`.
+
+A wheel carries templates and compose inside the package (`_data/`); a checkout, also installed editable, has them beside it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+_PLACES = (_PACKAGE / "_data", _PACKAGE.parent)
+
+
+@cache
+def folder(name: str) -> Path:
+    """Return the folder `templates` or `compose`; raises FileNotFoundError when the installation is broken."""
+    for place in _PLACES:
+        if (place / name).is_dir():
+            return place / name
+    raise FileNotFoundError(f"this installation of ota-proxy lacks its {name}/ folder: install it again")
+
+
+def template_source(name: str) -> str | None:
+    """Return the text of `templates/<name>` (such as `nginx/site.conf.j2`), or None where there is no such template."""
+    path = folder("templates") / name
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def policy_file(name: str) -> Path:
+    """Return the path of a data file of `ota_proxy/policy/`."""
+    return _PACKAGE / "policy" / name

@@ -1,0 +1,89 @@
+"""What a rule is, what it may say, and the four outcomes. The catalogue itself is `catalogue.toml`.
+
+A rule is a generator function registered with `@checks("OTA406")`; it takes `Facts` and yields `Finding`s. Nothing yielded
+is "passed". `raise NotApplicable(reason)` where the subject does not exist, `raise NoVerdict(reason)` where it could not be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ota_proxy.device.facts import InstallFacts
+from ota_proxy.hosts.facts import HostFacts
+from ota_proxy.model import Site
+
+Severity = Literal["error", "warning", "note"]
+Stage = Literal["tap", "connect", "manifest", "prompt", "package", "install", "open", "server"]
+Status = Literal["passed", "failed", "not-applicable", "no-verdict"]
+STAGES: tuple[Stage, ...] = ("tap", "connect", "manifest", "prompt", "package", "install", "open", "server")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the catalogue. `sees` holds the letters of rules.md (`CU`), `-` where nobody sees anything."""
+
+    id: str
+    name: str
+    severity: Severity
+    sees: str
+    doors: str
+    stage: Stage
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything a rule may look at. A part that was not looked at is None: not applicable, never passed."""
+
+    install: InstallFacts | None = None
+    host: HostFacts | None = None
+    site: Site | None = None
+    """What the server was meant to do, where we know it (verify)."""
+    server: str = ""
+    """`nginx`, `apache`, `iis` or empty: words the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong, with the evidence (request, response line, header, byte) and the line to change."""
+
+    subject: str
+    """The URL, file or host it is about."""
+    message: str
+    evidence: str = ""
+    remedy: str = ""
+    severity: Severity | None = None
+    """Overrides the rule's own where the catalogue allows two (a development profile is a note)."""
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One rule on one target: the unit of every report."""
+
+    rule: Rule
+    status: Status
+    severity: Severity
+    target: str
+    subject: str = ""
+    message: str = ""
+    evidence: str = ""
+    remedy: str = ""
+    file: str = ""
+    line: int = 0
+    sees: str = field(default="")
+    """The sentence a person reads on the phone; empty for passed."""
+
+
+class NotApplicable(Exception):  # noqa: N818 - an outcome, not an error
+    """The rule's subject does not exist here."""
+
+
+class NoVerdict(Exception):  # noqa: N818 - an outcome, not an error
+    """The rule's subject could not be seen; the reason is the message."""
+
+
+Check = Callable[[Facts], Iterator[Finding]]
