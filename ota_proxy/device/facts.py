@@ -117,7 +117,7 @@ class Visit:
     @property
     def ok(self) -> bool:
         """The final answer is 2xx and no redirect was left unfollowed."""
-        return not self.stopped and 200 <= self.status < 300  # noqa: PLR2004 - the 2xx class, RFC 9110 §15.3
+        return not self.stopped and 200 <= self.status < 300  # the 2xx class, RFC 9110 §15.3
 
     @property
     def redirected(self) -> bool:

@@ -36,10 +36,13 @@ class Part(BaseModel):
 class Location(Part):
     """One URL prefix: a folder (`root`) or an application behind the server (`upstream`), exactly one of the two."""
 
-    path: UrlPrefix = Field("/", description="URL prefix, from slash to slash; /ota/app.ipa of the location /ota/ is ROOT/app.ipa.")
+    path: UrlPrefix = Field(
+        "/", description="URL prefix, from slash to slash; /ota/app.ipa of the location /ota/ is ROOT/app.ipa."
+    )
     root: FilePath | None = Field(None, description="Folder with the files of this location.")
     upstream: UpstreamUrl | None = Field(
-        None, description="http://host:port, https://host:port (verified) or unix:/path.sock; it gets the path unchanged."
+        None,
+        description="http://host:port, https://host:port (verified) or unix:/path.sock; it gets the path unchanged.",
     )
     upstream_ca: FilePath | None = Field(
         None, description="CA file that vouches for an https upstream; without it the system's own CA bundle."
@@ -51,10 +54,14 @@ class Location(Part):
     @model_validator(mode="after")
     def _exactly_one_source(self) -> Self:
         if (self.root is None) == (self.upstream is None):
-            raise ValueError(f"the location {self.path} needs exactly one of root (a folder) and upstream (an application)")
+            raise ValueError(
+                f"the location {self.path} needs exactly one of root (a folder) and upstream (an application)"
+            )
         https = self.upstream is not None and self.upstream.startswith("https:")
         if not https and (self.upstream_ca or self.upstream_name):
-            raise ValueError(f"the location {self.path} has upstream_ca or upstream_name, but its upstream is not https")
+            raise ValueError(
+                f"the location {self.path} has upstream_ca or upstream_name, but its upstream is not https"
+            )
         return self
 
     @property
@@ -77,14 +84,17 @@ class Tls(Part):
         "intermediate", description="Profile of the server-side TLS guideline 6.0; modern is TLS 1.3 only."
     )
     offloaded: bool = Field(
-        False, description="TLS ends at a proxy in front (see trusted_proxies); this server has one plain listener, listen.http."
+        False,
+        description="TLS ends at a proxy in front (see trusted_proxies); this server has one plain listener, listen.http.",
     )
 
 
 class Listen(Part):
     """Where the server listens; what devices see is public_url."""
 
-    http: Port | Literal[False] = Field(80, description="Port that redirects to https; false: none. With tls.offloaded, the only port.")
+    http: Port | Literal[False] = Field(
+        80, description="Port that redirects to https; false: none. With tls.offloaded, the only port."
+    )
     https: Port | None = Field(None, description="TLS port; default: the port of public_url.")
     addresses: tuple[Network, ...] = Field((), description="Addresses to listen on; default: all.")
     ipv6: bool = Field(True, description="Listen on IPv6 too (only where addresses is not given).")
@@ -107,7 +117,8 @@ class Redirect(Part):
 
     status: Literal[301, 308] = Field(308, description="308 keeps the method, 301 is older.")
     acme_root: FilePath = Field(
-        "/var/www/acme", description="Folder whose /.well-known/acme-challenge/ is served over http, exempt from the redirect."
+        "/var/www/acme",
+        description="Folder whose /.well-known/acme-challenge/ is served over http, exempt from the redirect.",
     )
 
 
@@ -115,14 +126,18 @@ class Hsts(Part):
     """Strict-Transport-Security (RFC 6797), on https answers only."""
 
     enabled: bool = Field(True, description="Send the header; without it a first visit over http can be intercepted.")
-    max_age: int = Field(HSTS_MINIMUM_AGE, ge=0, le=3_153_600_000, strict=True, description="Seconds; the guideline asks for two years.")
+    max_age: int = Field(
+        HSTS_MINIMUM_AGE, ge=0, le=3_153_600_000, strict=True, description="Seconds; the guideline asks for two years."
+    )
     include_subdomains: bool = Field(False, description="Bind every sub-domain too; only when all of them speak https.")
     preload: bool = Field(False, description="Ask browsers to ship the name as https-only; hard to take back.")
 
     @model_validator(mode="after")
     def _preload_terms(self) -> Self:
-        if self.preload and not (self.include_subdomains and self.max_age >= 31_536_000):  # noqa: PLR2004 - a year, hstspreload.org
-            raise ValueError("hsts.preload needs include_subdomains = true and a max_age of at least 31536000 (hstspreload.org)")
+        if self.preload and not (self.include_subdomains and self.max_age >= 31_536_000):  # a year, hstspreload.org
+            raise ValueError(
+                "hsts.preload needs include_subdomains = true and a max_age of at least 31536000 (hstspreload.org)"
+            )
         return self
 
     @property
@@ -135,9 +150,12 @@ class Cache(Part):
     """How long caches may keep what; a manifest is never stored."""
 
     packages: Literal["revalidate", "immutable"] = Field(
-        "revalidate", description="immutable only when every build has a name of its own; revalidate when a name is used again."
+        "revalidate",
+        description="immutable only when every build has a name of its own; revalidate when a name is used again.",
     )
-    max_age: int = Field(31_536_000, ge=1, le=31_536_000, strict=True, description="Seconds an immutable package may be kept.")
+    max_age: int = Field(
+        31_536_000, ge=1, le=31_536_000, strict=True, description="Seconds an immutable package may be kept."
+    )
 
 
 class Access(Part):
@@ -150,7 +168,9 @@ class Access(Part):
 class Log(Part):
     """Log files; the level is the server's own word for it."""
 
-    access: FilePath | Literal[False] | None = Field(None, description="Access log file; default: the server's; false: none.")
+    access: FilePath | Literal[False] | None = Field(
+        None, description="Access log file; default: the server's; false: none."
+    )
     error: FilePath | None = Field(None, description="Error log file; default: the server's.")
     level: Literal["warn", "error", "info"] = Field("warn", description="Least severity in the error log.")
 
@@ -167,7 +187,9 @@ DEFAULT_HEADERS = {
 class Site(Part):
     """What is hosted, where, and for whom."""
 
-    domains: tuple[Domain, ...] = Field(min_length=1, description="Names of the site; the first is canonical, *.example.com is an alias.")
+    domains: tuple[Domain, ...] = Field(
+        min_length=1, description="Names of the site; the first is canonical, *.example.com is an alias."
+    )
     public_url: PublicUrl | None = Field(
         None, description="Scheme, host and port as the device sees them; default: https:// and the first domain."
     )
@@ -183,16 +205,22 @@ class Site(Part):
     media_types: dict[Extension, MediaType] = Field({}, description="Your own, beside (or instead of) the OTA set.")
     cache: Cache = Field(Cache(), description="Cache rules by kind of file.")
     headers: dict[HeaderName, HeaderValue] = Field(
-        DEFAULT_HEADERS, description="Security headers of static answers, the landing page's first of all; replaces the default set."
+        DEFAULT_HEADERS,
+        description="Security headers of static answers, the landing page's first of all; replaces the default set.",
     )
     access: Access = Field(Access(), description="Access by network.")
     http2: bool = Field(True, description="Offer HTTP/2.")
     unknown_hosts: Literal["refuse", "ignore"] = Field(
-        "refuse", description="What a stranger's name gets: refuse claims the default server of these ports, ignore leaves it alone."
+        "refuse",
+        description="What a stranger's name gets: refuse claims the default server of these ports, ignore leaves it alone.",
     )
     log: Log = Field(Log(), description="Logs.")
     expected_devices: int = Field(
-        1000, ge=1, le=30_000, strict=True, description="Phones that download at the same time; sizes the server's limits."
+        1000,
+        ge=1,
+        le=30_000,
+        strict=True,
+        description="Phones that download at the same time; sizes the server's limits.",
     )
 
     @model_validator(mode="after")
@@ -244,7 +272,9 @@ def covers(pattern: str, host: str) -> bool:
 
 def _canonical(site: Site) -> None:
     if site.domain.startswith("*."):
-        raise ValueError(f"the first domain '{site.domain}' is canonical and cannot be a wildcard; put a plain name before it")
+        raise ValueError(
+            f"the first domain '{site.domain}' is canonical and cannot be a wildcard; put a plain name before it"
+        )
     if not any(covers(domain, site.public_host) for domain in site.domains):
         raise ValueError(f"public_url has the host {site.public_host}, which is not among domains")
 
@@ -265,7 +295,9 @@ def _terminates(site: Site) -> None:
         if not site.trusted_proxies:
             raise ValueError("tls.offloaded needs trusted_proxies: the addresses of the proxy that speaks TLS")
         if site.certificates:
-            raise ValueError("tls.offloaded and certificates exclude each other: the proxy in front has the certificate")
+            raise ValueError(
+                "tls.offloaded and certificates exclude each other: the proxy in front has the certificate"
+            )
         if site.listen.http is False or site.listen.https is not None:
             raise ValueError("tls.offloaded has one plain listener: set listen.http to its port, and no listen.https")
     elif not site.certificates:

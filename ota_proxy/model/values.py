@@ -39,7 +39,7 @@ def _ascii_host(text: str, what: str) -> str:
     except idna.IDNAError as error:
         raise ValueError(f"{what} '{text}' is not a valid international name: {error}") from None
     host = host.lower().removesuffix(".")
-    if len(host) > 253 or not host or not all(_LABEL.fullmatch(label) for label in host.split(".")):  # noqa: PLR2004 - RFC 1035 §2.3.4
+    if len(host) > 253 or not host or not all(_LABEL.fullmatch(label) for label in host.split(".")):  # RFC 1035 §2.3.4
         raise ValueError(f"{what} '{text}' is not a host name: letters, digits and hyphens between dots")
     return host
 
@@ -64,7 +64,9 @@ def _public_url(text: str) -> str:
     if parts.scheme != "https":
         raise ValueError(f"the public URL '{text}' must start with https://, a device refuses everything else")
     if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None:
-        raise ValueError(f"the public URL '{text}' must be scheme, host and port only, such as https://ota.example.com:8443")
+        raise ValueError(
+            f"the public URL '{text}' must be scheme, host and port only, such as https://ota.example.com:8443"
+        )
     if port == 0:
         raise ValueError(f"the public URL '{text}' has port 0; a port is 1 to 65535")
     host = _ascii_host(parts.hostname or "", "the public URL's host")
@@ -80,7 +82,7 @@ def _file_path(text: str) -> str:
         raise ValueError(f"the path '{text}' is not absolute; write it from / (or from a drive such as C:\\)")
     if ".." in re.split(r"[\\/]", text):
         raise ValueError(f"the path '{text}' has a '..' step; write the folder it leads to")
-    return text if text in ("/",) or _WINDOWS.fullmatch(text) else text.rstrip("/")
+    return text if text == "/" or _WINDOWS.fullmatch(text) else text.rstrip("/")
 
 
 def _prefix(text: str) -> str:
@@ -169,12 +171,16 @@ def parse_upstream(text: str) -> Upstream:
     if parts.scheme not in ("http", "https"):
         raise ValueError(f"the upstream '{text}' must be http://host:port, https://host:port or unix:/path.sock")
     if parts.path or parts.query or parts.fragment or "?" in text or "#" in text:
-        raise ValueError(f"the upstream '{text}' has a path or query: it gets the device's path unchanged, so write host and port only")
+        raise ValueError(
+            f"the upstream '{text}' has a path or query: it gets the device's path unchanged, so write host and port only"
+        )
     if parts.username is not None:
         raise ValueError("the upstream must not carry a user or password: a configuration file is no place for it")
     if port == 0:
         raise ValueError(f"the upstream '{text}' has port 0; a port is 1 to 65535")
-    return Upstream(parts.scheme, _upstream_host(parts.hostname or ""), port or (443 if parts.scheme == "https" else 80))
+    return Upstream(
+        parts.scheme, _upstream_host(parts.hostname or ""), port or (443 if parts.scheme == "https" else 80)
+    )
 
 
 def _upstream_host(text: str) -> str:

@@ -66,7 +66,8 @@ def resolve(server: str, version: str = "latest", tls_library: str = "", layout:
         raise UsageError(
             f"the {server} version '{version}' is not known",
             place="--server-version",
-            hint=did_you_mean(version, known) or f"write a number such as {table['latest']}, or one of {', '.join(known)}",
+            hint=did_you_mean(version, known)
+            or f"write a number such as {table['latest']}, or one of {', '.join(known)}",
         )
     if _key(number) < _key(table["oldest"]):
         raise UsageError(
@@ -90,7 +91,9 @@ def resolve(server: str, version: str = "latest", tls_library: str = "", layout:
 def _preset(server: str, version: str) -> dict[str, str]:
     preset: dict[str, str] = _data()["presets"].get(version, {})
     if preset and server not in preset:
-        raise UsageError(f"{version} has no {server}", place="--server-version", hint="IIS versions are 2016, 2019, 2022 and 2025")
+        raise UsageError(
+            f"{version} has no {server}", place="--server-version", hint="IIS versions are 2016, 2019, 2022 and 2025"
+        )
     return preset
 
 
@@ -119,6 +122,8 @@ def _library_key(library: str) -> tuple[int, ...]:
     match = _TLS_LIBRARY.fullmatch(library.lower())
     if not match:
         raise UsageError(
-            f"the TLS library '{library}' is not known", place="--tls-library", hint="write it as openssl-3.0.19, the name and the number"
+            f"the TLS library '{library}' is not known",
+            place="--tls-library",
+            hint="write it as openssl-3.0.19, the name and the number",
         )
     return _key(match[1])

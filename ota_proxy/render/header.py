@@ -45,4 +45,6 @@ def comment_text(text: str) -> str:
 
 
 def _bullet(text: str) -> list[str]:
-    return textwrap.wrap(text, 100, initial_indent="  - ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(
+        text, 100, initial_indent="  - ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
