@@ -1,0 +1,97 @@
+"""`ota-proxy config show|schema`: every setting with its value and origin (a valid site file), and the JSON Schema of that file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ota_proxy.cli.site_flags import add_site_flags, load_site
+
+if TYPE_CHECKING:
+    from ota_proxy.settings import Loaded
+    from ota_proxy.settings.sources import Key
+
+
+def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
+    """Add the command."""
+    command = commands.add_parser("config", help="show the settings, or their schema", description=__doc__)
+    what = command.add_subparsers(dest="what", metavar="show|schema", required=True)
+    show = what.add_parser(
+        "show",
+        help="every setting as TOML, with where it came from",
+        description="Print every setting as TOML, with where it came from.",
+    )
+    add_site_flags(show)
+    show.add_argument(
+        "--format", choices=("text", "json"), default="text", dest="show_format", help="text is TOML with comments"
+    )
+    show.set_defaults(run=run_show)
+    schema = what.add_parser(
+        "schema",
+        help="JSON Schema of ota-proxy.toml",
+        description="Print the JSON Schema (draft 2020-12) of ota-proxy.toml.",
+    )
+    schema.set_defaults(run=run_schema)
+
+
+def run_schema(_: argparse.Namespace) -> int:
+    """Print the schema."""
+    from ota_proxy.settings.options import SiteFile  # noqa: PLC0415
+
+    schema = SiteFile.model_json_schema()
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "ota-proxy.toml"}
+    print(json.dumps(schema, indent=2, ensure_ascii=False))
+    return 0
+
+
+def run_show(args: argparse.Namespace) -> int:
+    """Print every setting."""
+    loaded = load_site(args)
+    rows = [(key, _value(loaded, key), loaded.source(key)) for key in _keys()]
+    if args.show_format == "json":
+        data = {
+            _dotted(key): {"value": value, "source": str(source), "kind": source.kind} for key, value, source in rows
+        }
+        print(json.dumps(data, indent=2, ensure_ascii=False))
+        return 0
+    lines = [(_line(key, value), source) for key, value, source in rows]
+    width = min(60, max(len(line) for line, _ in lines))
+    for line, source in lines:
+        sys.stdout.write(f"{line:<{width}}  # {source}\n")
+    return 0
+
+
+def _keys() -> list[Key]:
+    from ota_proxy.settings.flags import leaf_keys  # noqa: PLC0415
+    from ota_proxy.settings.options import SiteFile  # noqa: PLC0415
+
+    return list(leaf_keys(SiteFile))
+
+
+def _value(loaded: Loaded, key: Key) -> Any:  # noqa: ANN401 - any JSON value
+    value: Any = {**loaded.site.model_dump(mode="json"), "options": loaded.options.model_dump(mode="json")}
+    for step in key:
+        value = value[step]
+    return loaded.site.base_url if key == ("public_url",) else value
+
+
+def _dotted(key: Key) -> str:
+    return ".".join(str(step) for step in key)
+
+
+def _line(key: Key, value: Any) -> str:  # noqa: ANN401 - any JSON value
+    return f"# {_dotted(key)} is not set" if value is None else f"{_dotted(key)} = {_toml(value)}"
+
+
+def _toml(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        return (
+            "{ "
+            + ", ".join(f"{json.dumps(name)} = {_toml(inner)}" for name, inner in value.items() if inner is not None)
+            + " }"
+        )
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(inner) for inner in value) + "]"
+    return json.dumps(value, ensure_ascii=False)

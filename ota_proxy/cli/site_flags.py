@@ -1,0 +1,111 @@
+"""The flags that describe a site, shared by every command that needs one."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ota_proxy.settings import Loaded
+
+_OPTION_FLAGS = ("server_version", "tls_library", "scope", "engine", "image", "format", "fail_on")
+
+
+def add_site_flags(command: argparse.ArgumentParser) -> None:
+    """Add --site, --domain, --root and their kin."""
+    group = command.add_argument_group(
+        "site",
+        "Without a site file or flags: the example site ota.example.com. Flags win over OTA_PROXY_* variables, these over the file.",
+    )
+    group.add_argument(
+        "--site", metavar="FILE", help="site file; default: ota-proxy.toml or [tool.ota-proxy], nearest upwards"
+    )
+    group.add_argument(
+        "--domain",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="name of the site, the first is canonical (repeat)",
+    )
+    group.add_argument(
+        "--root",
+        metavar="[PREFIX=]DIR",
+        action="append",
+        default=[],
+        help="serve a folder: /srv/ota or /ota/=/srv/ota (repeat)",
+    )
+    group.add_argument(
+        "--upstream",
+        metavar="[PREFIX=]URL",
+        action="append",
+        default=[],
+        help="pass on to http://host:port, https://… or unix:/… (repeat)",
+    )
+    group.add_argument(
+        "--cert",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="certificate with its chain, PEM (twice for RSA and ECDSA)",
+    )
+    group.add_argument("--key", metavar="FILE", action="append", default=[], help="its private key, PEM")
+    group.add_argument("--public-url", metavar="URL", help="scheme, host and port as the device sees them")
+    group.add_argument("--tls-profile", metavar="NAME", help="intermediate (default) or modern")
+    group.add_argument(
+        "--trusted-proxy",
+        metavar="NET",
+        action="append",
+        default=[],
+        help="address or network of a proxy in front (repeat)",
+    )
+    group.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="sets",
+        help="any other key: --set hsts.max_age=31536000",
+    )
+
+
+def add_server_flags(command: argparse.ArgumentParser) -> None:
+    """Add --server-version and --tls-library."""
+    group = command.add_argument_group("server")
+    group.add_argument(
+        "--server-version",
+        "--windows",
+        metavar="V",
+        help="such as 1.26.3, 2.4.62, 2019 (IIS), latest (default), or debian12, ubuntu24.04, rhel9 …",
+    )
+    group.add_argument(
+        "--tls-library", metavar="LIB", help="such as openssl-3.0.19; default: what the version comes with"
+    )
+
+
+def load_site(args: argparse.Namespace) -> Loaded:
+    """Read the site that flags, environment and file describe, and say on stderr what was assumed."""
+    from ota_proxy.settings import load  # noqa: PLC0415 - heavy, and `--help` needs none of it
+    from ota_proxy.settings.flags import SiteFlags  # noqa: PLC0415
+
+    flags = SiteFlags(
+        domains=args.domain,
+        roots=args.root,
+        upstreams=args.upstream,
+        certs=args.cert,
+        keys=args.key,
+        public_url=args.public_url,
+        tls_profile=args.tls_profile,
+        trusted_proxies=args.trusted_proxy,
+        sets=args.sets,
+        options={name: getattr(args, name, None) for name in _OPTION_FLAGS},
+    )
+    loaded = load(args.site, flags)
+    for sentence in loaded.assumed:
+        say(f"note: {sentence}")
+    return loaded
+
+
+def say(text: str) -> None:
+    """Print one line for people, to stderr."""
+    print(text, file=sys.stderr)

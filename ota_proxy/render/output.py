@@ -1,0 +1,132 @@
+"""Rendered files on the disk: compare, show the difference, write all or nothing; the only part of rendering that touches files."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ota_proxy.errors import UsageError
+from ota_proxy.render.header import MARK
+from ota_proxy.render.result import Rendered
+
+_HEAD = 2000  # bytes in which the mark must stand
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One file as it should be and as it is; `old` is None where there is none yet."""
+
+    path: Path
+    new: str
+    old: str | None
+
+    @property
+    def needed(self) -> bool:
+        """The file is missing or differs."""
+        return self.old != self.new
+
+    @property
+    def ours(self) -> bool:
+        """Writing would destroy nothing that ota-proxy did not make."""
+        return self.old is None or MARK in self.old[:_HEAD]
+
+
+def plan(rendered: Rendered, target: Path) -> tuple[Change, ...]:
+    """Lay rendered files over `target`: a file when there is one of them (or a folder that exists), else a folder.
+
+    A symbolic link stands for the file it leads to. UsageError where something there cannot be read.
+    """
+    one_file = len(rendered.files) == 1 and not target.is_dir()
+    paths = [target] if one_file else [target / file.name for file in rendered.files]
+    if not one_file and target.exists() and not target.is_dir():
+        raise UsageError(
+            f"{len(rendered.files)} files need a folder, and this is a file", place=str(target), hint="give -o a folder"
+        )
+    return tuple(Change(path, file.text, _read(path)) for path, file in zip(paths, rendered.files, strict=True))
+
+
+def difference(changes: tuple[Change, ...]) -> str:
+    """Return a unified diff from what is there to what should be; empty where nothing would change."""
+    texts = []
+    for change in changes:
+        old, new = (change.old or "").splitlines(keepends=True), change.new.splitlines(keepends=True)
+        before = str(change.path) if change.old is not None else os.devnull
+        lines = difflib.unified_diff(old, new, before, str(change.path))
+        texts += [line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines]
+    return "".join(texts)
+
+
+def write(changes: tuple[Change, ...], *, force: bool = False) -> tuple[Path, ...]:
+    """Write what differs, each file by an atomic rename after all of them are safely on the disk; return what was written.
+
+    UsageError, and nothing written, for a file that ota-proxy did not make (unless `force`) and for a place that cannot be written.
+    """
+    wanted = [change for change in changes if change.needed]
+    strange = next((change for change in wanted if not change.ours), None)
+    if strange and not force:
+        raise UsageError(
+            "this file was not made by ota-proxy and would be lost",
+            place=str(strange.path),
+            hint="move it away, or overwrite it with --force",
+        )
+    with contextlib.ExitStack() as staged:
+        temporary = [(staged.enter_context(_staged(change)), _real(change.path)) for change in wanted]
+        for source, final in temporary:
+            _rename(source, final)
+    return tuple(change.path for change in wanted)
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _read(path: Path) -> str | None:
+    if path.exists() and not path.is_file():
+        raise UsageError("this is not a regular file", place=str(path), hint="leave -o out to print instead")
+    try:
+        return path.read_bytes().decode("utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(f"cannot read what is there: {error.strerror}", place=str(path)) from None
+
+
+@contextlib.contextmanager
+def _staged(change: Change) -> Iterator[Path]:
+    final = _real(change.path)
+    try:
+        if not final.parent.exists() and final.parent.parent.is_dir():
+            final.parent.mkdir()
+        handle, name = tempfile.mkstemp(prefix=f".{final.name}.", dir=final.parent)
+    except OSError as error:
+        hint = "make the folder first" if isinstance(error, FileNotFoundError) else "choose a place you may write to"
+        raise UsageError(f"cannot write here: {error.strerror}", place=str(change.path), hint=hint) from None
+    source = Path(name)
+    try:
+        _fill(handle, change.new, final)
+        yield source
+    finally:
+        source.unlink(missing_ok=True)
+
+
+def _fill(handle: int, text: str, final: Path) -> None:
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+            os.fchmod(file.fileno(), final.stat().st_mode & 0o7777 if final.exists() else 0o644)
+    except OSError as error:
+        raise UsageError(f"cannot write here: {error.strerror}", place=str(final), hint="nothing was changed") from None
+
+
+def _rename(source: Path, final: Path) -> None:
+    try:
+        source.replace(final)
+    except OSError as error:
+        raise UsageError(f"cannot put the file in place: {error.strerror}", place=str(final)) from None

@@ -1,0 +1,18 @@
+"""The three renderers by the name of their server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from ota_proxy.model import Site
+from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.render.result import Rendered, Scope
+
+Renderer = Callable[[Site, Capabilities, Scope, str], Rendered]
+
+
+def renderer(server: str) -> Renderer:
+    """Return the `render` function of `nginx`, `apache` or `iis`; only that server's module is imported."""
+    chosen: Renderer = import_module(f"ota_proxy.render.{server}").render
+    return chosen

@@ -1,0 +1,177 @@
+"""Flags and environment variables as layers of raw values: (key, value, source), still unvalidated."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+from ota_proxy.errors import UsageError, did_you_mean
+from ota_proxy.settings.options import SiteFile
+from ota_proxy.settings.sources import Key, Source, dotted
+
+PREFIX = "OTA_PROXY_"
+NOT_SETTINGS = frozenset({"OTA_PROXY_DEBUG", "OTA_PROXY_SITE", "OTA_PROXY_DOCKER", "OTA_PROXY_UPDATE_GOLDEN"})
+"""Variables with our prefix that are no keys of the site."""
+
+_PREFIXED = re.compile(r"(/|/[^=]*?/)=(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFlags:
+    """The site flags of a command line, as typed. `sets` has KEY=VALUE texts for any key of the file."""
+
+    domains: Sequence[str] = ()
+    roots: Sequence[str] = ()
+    upstreams: Sequence[str] = ()
+    certs: Sequence[str] = ()
+    keys: Sequence[str] = ()
+    public_url: str | None = None
+    tls_profile: str | None = None
+    trusted_proxies: Sequence[str] = ()
+    sets: Sequence[str] = ()
+    options: Mapping[str, str | None] = field(default_factory=dict)
+    """Key of `[options]` → value of its flag."""
+
+
+Layer = list[tuple[Key, Any, Source]]
+
+
+def flag_layer(flags: SiteFlags) -> Layer:
+    """Turn flags into values; UsageError names the flag."""
+    layer: Layer = []
+    for key, values in (("domains", flags.domains), ("trusted_proxies", flags.trusted_proxies)):
+        if values:
+            layer.append(((key,), list(values), Source("flag", "--domain" if key == "domains" else "--trusted-proxy")))
+    layer += _locations(flags.roots, flags.upstreams, Source("flag", "--root" if flags.roots else "--upstream"))
+    layer += _certificates(flags.certs, flags.keys, ("--cert", "--key"))
+    for key, value, name in (
+        (("public_url",), flags.public_url, "--public-url"),
+        (("tls", "profile"), flags.tls_profile, "--tls-profile"),
+    ):
+        if value is not None:
+            layer.append((key, value, Source("flag", name)))
+    for name, value in flags.options.items():
+        if value is not None:
+            layer.append((("options", name), value, Source("flag", "--" + name.replace("_", "-"))))
+    return layer + [_set(text) for text in flags.sets]
+
+
+def environment_layer(environ: Mapping[str, str]) -> Layer:
+    """Turn `OTA_PROXY_*` into values; an unknown variable is refused with a did-you-mean."""
+    names, layer = variables(), []
+    given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and name not in NOT_SETTINGS}
+    short = {name: given.pop(name, "") for name in _SHORT}
+    for name, value in sorted(given.items()):
+        if name not in names:
+            hint = did_you_mean(name, (*names, *_SHORT)) or "`ota-proxy config show` lists every key"
+            raise UsageError(f"the environment variable {name} is not known", place=name, hint=hint)
+        layer.append((names[name], _read(value, _annotation(names[name]), name), Source("environment", name)))
+    return layer + _short_layer(short)
+
+
+_SHORT = ("OTA_PROXY_DOMAIN", "OTA_PROXY_ROOT", "OTA_PROXY_UPSTREAM", "OTA_PROXY_CERT", "OTA_PROXY_KEY")
+
+
+def _short_layer(short: Mapping[str, str]) -> Layer:
+    domain, root, upstream, cert, key = (short[name] for name in _SHORT)
+    layer: Layer = [(("domains",), _words(domain), Source("environment", _SHORT[0]))] if domain else []
+    layer += _locations(_some(root), _some(upstream), Source("environment", _SHORT[1] if root else _SHORT[2]))
+    return layer + _certificates(_some(cert), _some(key), _SHORT[3:], "environment")
+
+
+def _some(text: str) -> list[str]:
+    return [text] if text else []
+
+
+@cache
+def variables() -> dict[str, Key]:
+    """Return the environment variable of every key: `OTA_PROXY_HSTS_MAX_AGE` → `("hsts", "max_age")`."""
+    return {
+        PREFIX + "_".join(str(step) for step in key if step != "options").upper(): key for key in leaf_keys(SiteFile)
+    }
+
+
+def leaf_keys(model: type[BaseModel], above: Key = ()) -> Iterator[Key]:
+    """Yield every key that has a value of its own; tables are walked into, arrays and maps are one value."""
+    for name, info in model.model_fields.items():
+        annotation = info.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield from leaf_keys(annotation, (*above, name))
+        else:
+            yield (*above, name)
+
+
+def _annotation(key: Key) -> Any:  # noqa: ANN401 - a typing form
+    model: Any = SiteFile
+    for step in key[:-1]:
+        model = model.model_fields[step].annotation
+    return model.model_fields[key[-1]].annotation
+
+
+def _locations(roots: Iterable[str], upstreams: Iterable[str], source: Source) -> Layer:
+    found = []
+    for kind, texts in (("root", roots), ("upstream", upstreams)):
+        for text in texts:
+            match = _PREFIXED.fullmatch(text)
+            found.append({"path": match[1], kind: match[2]} if match else {"path": "/", kind: text})
+    if len([row for row in found if row["path"] == "/"]) > 1:
+        raise UsageError(
+            "two locations claim the prefix /",
+            place=str(source),
+            hint="write the prefix before the folder or upstream: --root /ota/=/srv/ota",
+        )
+    return [(("locations",), found, source)] if found else []
+
+
+def _certificates(
+    certs: Sequence[str],
+    keys: Sequence[str],
+    names: Sequence[str],
+    kind: Any = "flag",  # noqa: ANN401 - a Source kind
+) -> Layer:
+    if len(certs) != len(keys):
+        lacking = names[1] if len(certs) > len(keys) else names[0]
+        raise UsageError(
+            f"{names[0]} and {names[1]} come in pairs, {lacking} is missing",
+            place=lacking,
+            hint="give both, certificate and key",
+        )
+    rows = [{"cert": cert, "key": key} for cert, key in zip(certs, keys, strict=True)]
+    return [(("certificates",), rows, Source(kind, names[0]))] if rows else []
+
+
+def _set(text: str) -> tuple[Key, Any, Source]:
+    name, sign, value = text.partition("=")
+    key: Key = tuple(step.strip() for step in name.split("."))
+    if not sign or not all(key):
+        raise UsageError(f"'{text}' is not KEY=VALUE", place="--set", hint="for instance --set hsts.max_age=31536000")
+    known = {dotted(leaf): leaf for leaf in leaf_keys(SiteFile)}
+    maps = [leaf for leaf in known.values() if get_origin(_annotation(leaf)) is dict and key[: len(leaf)] == leaf]
+    if dotted(key) not in known and not maps:
+        hint = did_you_mean(dotted(key), known) or "`ota-proxy config show` lists every key"
+        raise UsageError(f"the key '{dotted(key)}' is not known", place="--set", hint=hint)
+    annotation = _annotation(known[dotted(key)]) if dotted(key) in known else str
+    return key, _read(value, annotation, "--set"), Source("flag", "--set")
+
+
+def _read(text: str, annotation: Any, place: str) -> Any:  # noqa: ANN401 - a raw value
+    """Read a text for a field: numbers, booleans, arrays and tables as TOML; texts as they are; `a,b` for an array of texts."""
+    forms = (annotation, get_origin(annotation), *get_args(annotation))
+    if str in forms and annotation is str:
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        if dict in forms:
+            raise UsageError(f'\'{text}\' is not a TOML table such as {{ ".ext" = "type" }}', place=place) from None
+        return _words(text) if tuple in forms else text
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]

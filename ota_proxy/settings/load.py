@@ -1,0 +1,241 @@
+"""Finds the file, lays the layers over each other, validates, and words what is wrong with the place it stands in."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from ota_proxy.errors import UsageError, did_you_mean
+from ota_proxy.model import Site
+from ota_proxy.settings.flags import Layer, SiteFlags, environment_layer, flag_layer
+from ota_proxy.settings.options import Options, SiteFile
+from ota_proxy.settings.sources import Key, Source, dotted, key_lines
+
+FILE_NAME = "ota-proxy.toml"
+EXAMPLE_DOMAIN = "ota.example.com"
+ASSUMED_ROOT = "/srv/ota"
+_TABLE = ("tool", "ota-proxy")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A validated site with its origins. `assumed` are sentences for stderr, `file` the file it was read from."""
+
+    site: Site
+    options: Options
+    sources: Mapping[Key, Source]
+    file: Path | None
+    example: bool
+    assumed: tuple[str, ...]
+
+    def source(self, key: Key) -> Source:
+        """Return where the value of a key came from: its own source, else the nearest table's, else `default`."""
+        return nearest(self.sources, key) or Source("default", "default")
+
+    @property
+    def certificates_given(self) -> bool:
+        """The certificate paths are the user's own words, not our assumption."""
+        return self.source(("certificates",)).kind not in ("assumed", "default")
+
+
+def load(
+    site_file: str | None, flags: SiteFlags, *, environ: Mapping[str, str] | None = None, folder: Path | None = None
+) -> Loaded:
+    """Read everything and validate it; UsageError has one sentence a mistake, each with file, line and key."""
+    environ = os.environ if environ is None else environ
+    chosen = site_file or environ.get("OTA_PROXY_SITE")
+    file, table = _explicit(Path(chosen)) if chosen else _nearest_file(folder or Path.cwd())
+    layers = [_file_layer(file, table) if file else [], environment_layer(environ), flag_layer(flags)]
+    raw: dict[str, Any] = {}
+    sources: dict[Key, Source] = {}
+    for key, value, source in (row for layer in layers for row in layer):
+        _put(raw, sources, key, value, source)
+    example, assumed = _assume(raw, sources, given=bool(file) or any(key[0] != "options" for key in sources))
+    model = _validate(raw, sources, file)
+    fields = {name: getattr(model, name) for name in Site.model_fields}
+    return Loaded(
+        Site.model_construct(model.model_fields_set - {"options"}, **fields),
+        model.options,
+        sources,
+        file,
+        example,
+        tuple(assumed),
+    )
+
+
+def nearest(sources: Mapping[Key, Source], key: Key) -> Source | None:
+    """Return the source of the longest known key that `key` starts with, or None."""
+    return next((sources[key[:length]] for length in range(len(key), -1, -1) if key[:length] in sources), None)
+
+
+def _explicit(path: Path) -> tuple[Path, tuple[str, ...]]:
+    return path, _TABLE if path.name == "pyproject.toml" else ()
+
+
+def _nearest_file(folder: Path) -> tuple[Path | None, tuple[str, ...]]:
+    for place in (folder, *folder.parents):
+        if (place / FILE_NAME).is_file():
+            return place / FILE_NAME, ()
+        project = place / "pyproject.toml"
+        if project.is_file() and b"ota-proxy" in project.read_bytes() and _has_table(project):
+            return project, _TABLE
+    return None, ()
+
+
+def _has_table(path: Path) -> bool:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False  # somebody else's file: its own tools say what is wrong with it
+    return isinstance(data.get("tool", {}).get("ota-proxy"), dict)
+
+
+def _file_layer(path: Path, table: tuple[str, ...]) -> Layer:
+    try:
+        text = path.read_text(encoding="utf-8")
+        data: Any = tomllib.loads(text)
+    except OSError as error:
+        raise UsageError(
+            f"cannot read the site file: {error.strerror}", place=_short(path), hint="give another one with --site"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"the site file is not UTF-8 (byte {error.start})", place=_short(path), hint="save it as UTF-8"
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(
+            f"the site file is not TOML: {error}", place=_short(path), hint="see https://toml.io for the notation"
+        ) from None
+    for step in table:
+        data = data.get(step, {})
+    lines, name = key_lines(text, table), _short(path)
+    layer: Layer = [((key,), value, Source("file", name, lines.get((key,), 0))) for key, value in data.items()]
+    deeper = [(key, None, Source("file", name, line)) for key, line in lines.items() if len(key) > 1]
+    return layer + deeper
+
+
+def _short(path: Path) -> str:
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _put(raw: dict[str, Any], sources: dict[Key, Source], key: Key, value: Any, source: Source) -> None:  # noqa: ANN401 - raw
+    if source.kind == "file" and value is None:
+        sources[key] = source  # only a line: the value came with its table
+        return
+    for known in [known for known in sources if known[: len(key)] == key]:
+        del sources[known]
+    sources[key] = source
+    place: dict[str, Any] = raw
+    for step in key[:-1]:
+        inner = place.setdefault(str(step), {})
+        if not isinstance(inner, dict):
+            inner = place[str(step)] = {}
+        place = inner
+    place[str(key[-1])] = value
+
+
+def _assume(raw: dict[str, Any], sources: dict[Key, Source], *, given: bool) -> tuple[bool, list[str]]:
+    """Fill in what an example needs, and say so; a site with a file or flags must at least name its domain."""
+    said = []
+    if not given:
+        raw["domains"] = [EXAMPLE_DOMAIN]
+        said.append(f"no site file and no flags: this is the example site {EXAMPLE_DOMAIN}")
+    elif not raw.get("domains"):
+        raise UsageError(
+            "the site has no domain",
+            place="domains",
+            hint='give --domain ota.example.com, or domains = ["…"] in the site file',
+        )
+    if "locations" not in raw:
+        raw["locations"] = [{"path": "/", "root": ASSUMED_ROOT}]
+        sources[("locations",)] = Source("assumed", "assumed")
+        said.append(f"no location given: the folder {ASSUMED_ROOT} is served; --root or --upstream says otherwise")
+    offloaded = isinstance(raw.get("tls"), dict) and raw["tls"].get("offloaded") is True
+    if "certificates" not in raw and not offloaded:
+        first = raw["domains"][0] if isinstance(raw["domains"], list) else raw["domains"]
+        live = f"/etc/letsencrypt/live/{first}"
+        raw["certificates"] = [{"cert": f"{live}/fullchain.pem", "key": f"{live}/privkey.pem"}]
+        sources[("certificates",)] = Source("assumed", "assumed")
+        said.append(
+            f"no certificate given: {live}/fullchain.pem and privkey.pem are assumed; --cert and --key say otherwise"
+        )
+    return not given, said
+
+
+def _validate(raw: dict[str, Any], sources: Mapping[Key, Source], file: Path | None) -> SiteFile:
+    try:
+        return SiteFile.model_validate(raw)
+    except ValidationError as error:
+        mistakes = _mistakes(error.errors(include_url=False), sources, file)
+    if len(mistakes) == 1:
+        place, text, hint = mistakes[0]
+        raise UsageError(text, place=place, hint=hint)
+    lines = [str(UsageError(text, place=place, hint=hint)) for place, text, hint in mistakes]
+    raise UsageError("\n".join(lines))
+
+
+def _mistakes(problems: Sequence[Any], sources: Mapping[Key, Source], file: Path | None) -> list[tuple[str, str, str]]:
+    """Return (place, sentence, hint) of each mistake once, without the echoes that one mistake has in the values around it."""
+    found: dict[Key, tuple[str, str, str]] = {}
+    for problem in sorted(problems, key=lambda problem: -len(problem["loc"])):
+        key: Key = tuple(
+            step
+            for step in problem["loc"]
+            if isinstance(step, int) or step.replace("-", "").replace("_", "x").isidentifier()
+        )
+        key = key[:-1] if key and str(key[-1]).startswith(("constrained", "int", "str", "bool", "literal")) else key
+        echo = problem["type"] == "too_short" and any(other[: len(key)] == key for other in found)
+        if key not in found and not echo:
+            found[key] = _sentence(problem, key, sources, file)
+    own = [row for key, row in found.items() if (nearest(sources, key) or _NOWHERE).kind != "assumed"]
+    return own or list(found.values())
+
+
+_NOWHERE = Source("default", "default")
+_WORDS = {
+    "tuple_type": "must be an array",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "string_type": "must be a text in quotes",
+    "too_short": "must not be empty",
+    "too_long": "has too many entries",
+}
+
+
+def _sentence(problem: Any, key: Key, sources: Mapping[Key, Source], file: Path | None) -> tuple[str, str, str]:  # noqa: ANN401 - ErrorDetails
+    place, kind = str(nearest(sources, key) or file or "site"), problem["type"]
+    if kind == "extra_forbidden":
+        known = _siblings(key)
+        return (
+            place,
+            f"unknown key '{dotted(key)}'",
+            did_you_mean(str(key[-1]), known) or f"known keys: {', '.join(known)}",
+        )
+    if kind == "missing":
+        return place, f"the key '{dotted(key)}' is missing", ""
+    if kind == "value_error":
+        said = str(problem["msg"]).removeprefix("Value error, ")
+        return place, f"{dotted(key)}: {said}" if key else said, ""
+    said = _WORDS.get(kind) or str(problem["msg"]).replace("Input should be", "must be")
+    value = problem.get("input")
+    shown = f", not {value!r}" if isinstance(value, (int, float, str)) else ""
+    return place, f"{dotted(key)} {said}{shown}", ""
+
+
+def _siblings(key: Key) -> tuple[str, ...]:
+    model: Any = SiteFile
+    for step in key[:-1]:
+        if isinstance(step, str):
+            model = model.model_fields[step].annotation
+            inner = next(
+                (arg for arg in getattr(model, "__args__", ()) if isinstance(arg, type) and issubclass(arg, BaseModel)),
+                None,
+            )
+            model = inner or model
+    return tuple(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else ()

@@ -1,0 +1,37 @@
+"""How commands behave, as opposed to what is hosted: the `[options]` table of the same file."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ota_proxy.model.site import Part, Site
+
+
+class Options(Part):
+    """Defaults of flags that several commands share."""
+
+    server_version: str = Field(
+        "latest", description="Version to render for: 1.26.3, 2.4.62, 2022, latest, or a preset such as debian12."
+    )
+    tls_library: str = Field(
+        "", description="TLS library to render for, such as openssl-3.0.19; default: the version's own."
+    )
+    scope: Literal["snippet", "site", "full"] = Field(
+        "site", description="How much of the server's configuration to write."
+    )
+    engine: Literal["auto", "docker", "local", "embedded"] = Field(
+        "auto", description="What starts servers for verify and up."
+    )
+    image: str = Field("", description="Container image to use instead of the engine's choice.")
+    format: Literal["text", "json"] = Field("text", description="Report format.")
+    fail_on: Literal["error", "warning", "note", "never"] = Field(
+        "error", description="Least severity that makes the exit code 1."
+    )
+
+
+class SiteFile(Site):
+    """A whole `ota-proxy.toml`: the site's keys at the top, and `[options]`."""
+
+    options: Options = Field(Options(), description="How commands behave.")
