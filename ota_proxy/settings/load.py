@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from ota_proxy.errors import UsageError, did_you_mean
 from ota_proxy.model import Site
-from ota_proxy.settings.flags import Layer, SiteFlags, environment_layer, flag_layer
+from ota_proxy.settings.flags import Layer, SiteFlags, environment_layer, flag_layer, leaf_keys
 from ota_proxy.settings.options import Options, SiteFile
 from ota_proxy.settings.sources import Key, Source, dotted, key_lines
 
@@ -115,9 +115,20 @@ def _file_layer(path: Path, table: tuple[str, ...]) -> Layer:
     for step in table:
         data = data.get(step, {})
     lines, name = key_lines(text, table), _short(path)
-    layer: Layer = [((key,), value, Source("file", name, lines.get((key,), 0))) for key, value in data.items()]
+    layer: Layer = [(key, value, Source("file", name, lines.get(key, 0))) for key, value in _leaves(data)]
     deeper = [(key, None, Source("file", name, line)) for key, line in lines.items() if len(key) > 1]
     return layer + deeper
+
+
+def _leaves(data: Mapping[str, Any], above: Key = ()) -> Iterator[tuple[Key, Any]]:
+    """Yield every value of a file under its own key; what the site knows as one value (an array, a map) stays one."""
+    whole = set(leaf_keys(SiteFile))
+    for name, value in data.items():
+        key = (*above, name)
+        if isinstance(value, dict) and value and key not in whole:
+            yield from _leaves(value, key)
+        else:
+            yield key, value
 
 
 def _short(path: Path) -> str:
