@@ -45,9 +45,10 @@ Layer = list[tuple[Key, Any, Source]]
 def flag_layer(flags: SiteFlags) -> Layer:
     """Turn flags into values; UsageError names the flag."""
     layer: Layer = []
-    for key, values in (("domains", flags.domains), ("trusted_proxies", flags.trusted_proxies)):
-        if values:
-            layer.append(((key,), list(values), Source("flag", "--domain" if key == "domains" else "--trusted-proxy")))
+    if flags.domains:
+        layer.append((("domains",), list(flags.domains), Source("flag", "--domain")))
+    if flags.trusted_proxies:
+        layer.append((("trusted_proxies",), list(flags.trusted_proxies), Source("flag", "--trusted-proxy")))
     layer += _locations(flags.roots, flags.upstreams, Source("flag", "--root" if flags.roots else "--upstream"))
     layer += _certificates(flags.certs, flags.keys, ("--cert", "--key"))
     for key, value, name in (
@@ -56,9 +57,9 @@ def flag_layer(flags: SiteFlags) -> Layer:
     ):
         if value is not None:
             layer.append((key, value, Source("flag", name)))
-    for name, value in flags.options.items():
-        if value is not None:
-            layer.append((("options", name), value, Source("flag", "--" + name.replace("_", "-"))))
+    for option, chosen in flags.options.items():
+        if chosen is not None:
+            layer.append((("options", option), chosen, Source("flag", "--" + option.replace("_", "-"))))
     return layer + [_set(text) for text in flags.sets]
 
 
