@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ota_proxy.model.values import (
     Domain,
@@ -25,6 +25,16 @@ from ota_proxy.model.values import (
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
 
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
+
+
+def _only_false(value: bool) -> Literal[False]:
+    if value:
+        raise ValueError("must be a value or false, true says nothing")
+    return False
+
+
+Off = Annotated[bool, Field(strict=True), AfterValidator(_only_false)]
+"""The word `false`, where a value can be switched off; unlike Literal[False] it does not take a 0."""
 
 
 class Part(BaseModel):
@@ -92,7 +102,7 @@ class Tls(Part):
 class Listen(Part):
     """Where the server listens; what devices see is public_url."""
 
-    http: Port | Literal[False] = Field(
+    http: Port | Off = Field(
         80, description="Port that redirects to https; false: none. With tls.offloaded, the only port."
     )
     https: Port | None = Field(None, description="TLS port; default: the port of public_url.")
@@ -168,9 +178,7 @@ class Access(Part):
 class Log(Part):
     """Log files; the level is the server's own word for it."""
 
-    access: FilePath | Literal[False] | None = Field(
-        None, description="Access log file; default: the server's; false: none."
-    )
+    access: FilePath | Off | None = Field(None, description="Access log file; default: the server's; false: none.")
     error: FilePath | None = Field(None, description="Error log file; default: the server's.")
     level: Literal["warn", "error", "info"] = Field("warn", description="Least severity in the error log.")
 
