@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from ota_proxy.errors import EXIT_FINDINGS, OtaError
 from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import Capabilities
 
@@ -40,6 +41,29 @@ class Scenario:
     files: tuple[TestFile, ...]
     upstream: str = ""
     front: str = ""
+    upstream_files: tuple[TestFile, ...] = ()
+    """Certificates and content of `upstream` and `front`; they see no file of the server's."""
+    hosts: tuple[str, ...] = ()
+    """Names that must resolve to 127.0.0.1 where the server runs, such as an upstream's."""
+    addresses: tuple[str, ...] = ()
+    """Further addresses the server's network must have: an upstream given by IP, a front inside `trusted_proxies`."""
+
+
+class ServerRefusedError(OtaError):
+    """The server does not start with this configuration: a finding (OTA615, OTA616), not a missing verdict.
+
+    `output` has the server's own words, `file` and `line` the place they name (empty and 0 where they name none);
+    `started` says that its configuration test had passed, so it was the start that failed.
+    """
+
+    exit_code = EXIT_FINDINGS
+
+    def __init__(self, message: str, *, output: str, file: str = "", line: int = 0, started: bool = False) -> None:
+        super().__init__(message, place=f"{file}:{line}" if file else "")
+        self.output = output
+        self.file = file
+        self.line = line
+        self.started = started
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +102,7 @@ class Engine(Protocol):
         """Return the site as it will run here: itself for docker, with other ports and paths for local and embedded."""
 
     def run(self, scenario: Scenario, *, keep: bool = False) -> AbstractContextManager[Running]:
-        """Start it; the context ends it unless `keep`. NoVerdictError when it cannot, with the server's own words."""
+        """Start it; the context ends it unless `keep`.
+
+        ServerRefusedError when the server does not accept the configuration, NoVerdictError for every other obstacle.
+        """
