@@ -1,0 +1,200 @@
+"""Reads a host's facts: one `HostFacts`, in which everything that could not be read has its reason.
+
+The running master process decides what is looked at (its binary, its libraries, its configuration), not the package.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from ota_proxy.errors import UsageError
+from ota_proxy.hosts import answers, keys
+from ota_proxy.hosts.connect import Answer, Runner, UnreadableError, connect
+from ota_proxy.hosts.facts import ConfigTest, HostFacts, KeyFile, Socket
+from ota_proxy.hosts.processes import NAMES, Process, master, processes, workers
+
+Fact = TypeVar("Fact")
+
+FIND = 'for name in "$@"; do command -v "$name" && exit 0; done; echo "none of $* is on the PATH" >&2; exit 1'
+RUN = '"$@" 2>&1'
+READ = 'cat -- "$@"'
+SOCKETS = """
+if listed=$(ss -Hltn 2>/dev/null); then printf 'ss\\n%s\\n' "$listed"
+else echo proc; cat /proc/net/tcp || exit 1; cat /proc/net/tcp6 2>/dev/null; exit 0; fi
+"""
+# `tr` first: busybox' grep reads lines as C strings and would stop at the first NUL.
+STRINGS = r"""
+for file in "$@"; do
+  [ -r "$file" ] || continue
+  tr '\000' '\n' <"$file" | grep -aoE '(OpenSSL|LibreSSL|AWS-LC) [0-9]+\.[0-9]+\.[0-9]+[a-z]*( +[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4})?' | head -n 50
+  exit 0
+done
+echo "$1 cannot be read" >&2; exit 1
+"""
+USER = 'getent passwd "$1" 2>/dev/null || grep -E "^[^:]*:[^:]*:$1:" /etc/passwd'
+
+_SERVER_ROOT = re.compile(r'^ServerRoot: "(.*)"$', re.MULTILINE)
+_CONTROLS = {"nginx": ("nginx",), "apache": ("apache2ctl", "apachectl", "httpd", "apache2")}
+
+
+def inspect(  # noqa: PLR0913 - each optional argument narrows what is looked at
+    spec: str,
+    server: str,
+    *,
+    deadline: float = 15.0,
+    config: str = "",
+    key_paths: Sequence[str] = (),
+    roots: Sequence[str] = (),
+) -> HostFacts:
+    """Read the facts of the nginx or Apache on a host (`local://`, `docker://NAME`, …).
+
+    `deadline` is in seconds, for each call. `config` is the main configuration file where it is not the server's own.
+    `key_paths` and `roots` (document roots) are looked at instead of those that the configuration names.
+    UsageError for another server or an unreadable specification, NoVerdictError when the host does not answer.
+    """
+    if server not in NAMES:
+        raise UsageError(f"the facts of a {server} host cannot be read through a shell", hint="nginx and apache can")
+    return read(connect(spec, deadline=deadline), spec, server, config, keys.Named(tuple(key_paths), tuple(roots)))
+
+
+def read(runner: Runner, spec: str, server: str, config: str = "", given: keys.Named | None = None) -> HostFacts:
+    """Read the facts through any runner; see `inspect`."""
+    return _Reader(runner, server, config, given or keys.Named((), ())).facts(spec)
+
+
+class _Reader:
+    """Reads each fact on its own, so that one that cannot be read costs no other."""
+
+    def __init__(self, runner: Runner, server: str, config: str, given: keys.Named) -> None:
+        self.runner, self.server, self.config, self.given = runner, server, config, given
+        self.unread: dict[str, str] = {}
+        self.running: tuple[Process, ...] = ()
+        self.master: Process | None = None
+        self.idle = ""
+        """Why no running server can be looked at."""
+
+    def facts(self, spec: str) -> HostFacts:
+        self._find_master()
+        return HostFacts(
+            spec=spec,
+            server=self.server,
+            version=self._try("version", self._version),
+            tls_library=self._try("tls_library", self._tls_library),
+            config_test=self._try("config_test", self._config_test),
+            listening=self._try("listening", self._listening),
+            worker_user=self._try("worker_user", self._worker_user),
+            keys=self._try("keys", self._keys),
+            unread=self.unread,
+        )
+
+    def _try(self, name: str, fact: Callable[[], Fact]) -> Fact | None:
+        try:
+            return fact()
+        except UnreadableError as reason:
+            self.unread[name] = str(reason)
+            return None
+
+    def _find_master(self) -> None:
+        try:
+            self.running = processes(self.runner, self.server)
+            self.master = master(self.running, self.server, self.config)
+        except UnreadableError as reason:
+            self.idle = str(reason)
+
+    def _needed(self) -> Process:
+        if self.master is None:
+            raise UnreadableError(self.idle)
+        return self.master
+
+    def _good(self, answer: Answer) -> str:
+        if answer.status != 0:
+            raise UnreadableError(answer.complaint)
+        return answer.out
+
+    def _version(self) -> str:
+        """Ask the binary that runs, also when the file was replaced since; else the one on the PATH."""
+        if self.master and (number := answers.version(self._said_by(f"/proc/{self.master.pid}/exe"))):
+            return number
+        output = self._said_by(self._good(self.runner.run(FIND, *NAMES[self.server])).strip())
+        number = answers.version(output)
+        if number is None:
+            raise UnreadableError(f"no version in what the server says: {output.strip()[:200]}")
+        return number
+
+    def _said_by(self, binary: str) -> str:
+        return self.runner.run(RUN, binary, "-v").out
+
+    def _tls_library(self) -> str:
+        """Look into the library that the master has mapped, or into a master that carries its own."""
+        base = f"/proc/{self._needed().pid}"
+        mapped = answers.mapped_library(self._good(self.runner.run(READ, f"{base}/maps")))
+        places = [f"{base}/map_files/{mapped.area}"] if mapped else [f"{base}/exe"]
+        if mapped and not mapped.replaced:
+            places.append(f"{base}/root{mapped.path}")
+        answer = self.runner.run(STRINGS, *places)
+        if answer.status != 0 and mapped and mapped.replaced:
+            raise UnreadableError(
+                f"{mapped.path} was replaced since the server started, and the old one cannot be read"
+            )
+        found = answers.library(self._good(answer))
+        if found is None:
+            raise UnreadableError("the running server has no TLS library loaded")
+        return found
+
+    def _command(self) -> list[str]:
+        """Return the server's control command with the options that lead to the configuration in use."""
+        command = [self._good(self.runner.run(FIND, *_CONTROLS[self.server])).strip()] if self._aside else [self._exe]
+        folder = self.master.folder(self.server) if self.master else ""
+        config = self.config or (self.master.config(self.server) if self.master else "")
+        command += [{"nginx": "-p", "apache": "-d"}[self.server], folder] * bool(folder)
+        return command + [{"nginx": "-c", "apache": "-f"}[self.server], config] * bool(config)
+
+    @property
+    def _aside(self) -> bool:
+        """Whether to go by the PATH: Apache's control script also reads the environment its configuration needs."""
+        return self.server == "apache" or self.master is None
+
+    @property
+    def _exe(self) -> str:
+        return f"/proc/{self._needed().pid}/exe"
+
+    def _config_test(self) -> ConfigTest:
+        command = [*self._command(), "-t"]
+        answer = self.runner.run(RUN, *command)
+        shown = " ".join([posixpath.basename(command[0]).replace("exe", self.server), *command[1:]])
+        if answer.status in (126, 127):
+            raise UnreadableError(answer.complaint)
+        if answer.status != 0 and "(13: Permission denied)" in answer.out:
+            raise UnreadableError(f"the test needs more rights: {answer.complaint}")
+        return answers.config_test(shown, answer.status, answer.out)
+
+    def _listening(self) -> tuple[Socket, ...]:
+        kind, _, rows = self._good(self.runner.run(SOCKETS)).partition("\n")
+        return answers.sockets_of_ss(rows) if kind == "ss" else answers.sockets_of_proc(rows)
+
+    def _worker_user(self) -> str:
+        uid = workers(self.running, self._needed())[0].uid
+        return self.runner.run(USER, str(uid)).out.partition(":")[0].strip() or str(uid)
+
+    def _keys(self) -> tuple[KeyFile, ...]:
+        named = self.given if self.given.keys else self._named()
+        if self.given.roots:
+            named = keys.Named(named.keys, self.given.roots, named.unresolved)
+        seen, why = keys.look(self.runner, named)
+        if why:
+            self.unread["keys"] = why
+        return seen
+
+    def _named(self) -> keys.Named:
+        command = self._command()
+        if self.server == "nginx":
+            return keys.named_by_nginx(self._good(self.runner.run('"$@" 2>/dev/null', *command, "-T")))
+        listed = self._good(self.runner.run(RUN, *command, "-t", "-D", "DUMP_INCLUDES", "-D", "DUMP_RUN_CFG"))
+        files = [line.partition(") ")[2] for line in listed.splitlines() if line.lstrip().startswith("(")]
+        if not files:
+            raise UnreadableError("the server lists no configuration file (DUMP_INCLUDES)")
+        home = _SERVER_ROOT.search(listed)
+        return keys.named_by_apache(self._good(self.runner.run(READ, *files)), home[1] if home else "")
