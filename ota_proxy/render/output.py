@@ -130,3 +130,11 @@ def _rename(source: Path, final: Path) -> None:
         source.replace(final)
     except OSError as error:
         raise UsageError(f"cannot put the file in place: {error.strerror}", place=str(final)) from None
+
+
+def write_bytes(path: Path, body: bytes) -> Path:
+    """Write one file of content by an atomic rename and return its path; UsageError where it cannot be written."""
+    change = Change(path, body.decode("utf-8"), _read(path))
+    with _staged(change) as source:
+        _rename(source, _real(path))
+    return path

@@ -1,0 +1,48 @@
+"""`ota-proxy link URL`: the itms-services link of a manifest, encoded for the place it will stand in."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+_DESCRIPTION = """\
+Print the install link of a manifest URL, encoded for where it goes.
+
+  ota-proxy link https://ota.example.com/ota/app.plist              for scripts, mails, redirects
+  ota-proxy link https://ota.example.com/ota/app.plist --for html   the value of an href attribute
+  ota-proxy link https://ota.example.com/ --for qr                  a QR code of the landing page: cameras open https, not itms-services
+"""
+
+
+def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
+    """Add the command."""
+    command = commands.add_parser(
+        "link",
+        help="make an install link",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("url", metavar="URL", help="https URL of the manifest (of the landing page with --for qr)")
+    command.add_argument(
+        "--for", choices=("text", "html", "amp", "qr"), default="text", dest="place", help="where it will stand"
+    )
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the link, the anchor's attribute value, or a QR code."""
+    from ota_proxy.content.link import install_link  # noqa: PLC0415
+
+    if args.place == "qr":
+        print_qr(args.url)
+        return 0
+    print(install_link(args.url, "text" if args.place == "text" else "html"))
+    return 0
+
+
+def print_qr(url: str) -> None:
+    """Draw a QR code of a URL on stdout with half-block characters."""
+    import segno  # noqa: PLC0415 - only who wants a code pays for it
+
+    segno.make(url, error="m", micro=False).terminal(out=sys.stdout, compact=True)

@@ -1,0 +1,63 @@
+"""`ota-proxy manifest IPA --base-url URL`: the manifest that an app's package needs beside it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from ota_proxy.cli.site_flags import say
+
+_DESCRIPTION = """\
+Make the manifest (property list) for a package. The package is expected at BASE-URL/FILE.ipa.
+
+  ota-proxy manifest App.ipa --base-url https://ota.example.com/ota > App.plist
+  ota-proxy manifest App.ipa --base-url https://ota.example.com/ota -o public/     writes public/App.plist
+"""
+
+
+def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
+    """Add the command."""
+    command = commands.add_parser(
+        "manifest",
+        help="make a manifest from an .ipa",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_package_arguments(command)
+    command.add_argument(
+        "-o", "--output", metavar="DIR", type=Path, help="write NAME.plist into this folder; default: stdout"
+    )
+    command.set_defaults(run=run)
+
+
+def add_package_arguments(command: argparse.ArgumentParser) -> None:
+    """Add IPA and --base-url, which `page` needs too."""
+    command.add_argument("ipa", metavar="IPA", type=Path, help="the package")
+    command.add_argument(
+        "--base-url", metavar="URL", required=True, help="https URL of the folder that will hold the files"
+    )
+
+
+def urls(args: argparse.Namespace) -> tuple[str, str]:
+    """Return the URLs of the package and of its manifest, percent-encoded."""
+    from urllib.parse import quote  # noqa: PLC0415
+
+    folder = args.base_url.rstrip("/")
+    return f"{folder}/{quote(args.ipa.name)}", f"{folder}/{quote(args.ipa.stem)}.plist"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print or write the manifest."""
+    from ota_proxy.content.ipa import read_info  # noqa: PLC0415
+    from ota_proxy.content.manifest import build_manifest  # noqa: PLC0415
+    from ota_proxy.render.output import write_bytes  # noqa: PLC0415
+
+    package, manifest = urls(args)
+    body = build_manifest(read_info(args.ipa), package)
+    if args.output is None:
+        sys.stdout.write(body.decode("utf-8"))
+    else:
+        say(f"{write_bytes(args.output / f'{args.ipa.stem}.plist', body)}: written, to be served as {manifest}")
+    return 0
