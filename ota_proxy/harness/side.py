@@ -1,0 +1,186 @@
+"""The parts beside the server under test, as whole nginx configurations: the applications behind it and the proxy in front.
+
+They run on nginx 1.18 and newer, one process in the foreground, without root, and touch nothing outside `SIDE_ROOT`.
+The manifest of an application is made of the forwarded headers it got, so wrong headers show as wrong URLs.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ota_proxy.model import Location, Site, Upstream
+from ota_proxy.policy.guideline import profile
+from ota_proxy.policy.media_types import ota_types
+
+SIDE_ROOT = "/srv/ota-proxy-side"
+"""Folder of everything the side parts own; `local` and `embedded` put their own folder in its place."""
+PLACEHOLDER = "https://ota-proxy.invalid"
+"""Stands for scheme, host and port in a manifest that `upstream_config` is to complete."""
+_STEP = 1000
+"""Characters of a manifest in one `set`: nginx reads words of at most 4 KiB."""
+_TYPES = {".html": "text/html", ".css": "text/css", ".png": "image/png", ".txt": "text/plain"}
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One listening upstream: where, the locations it answers with the folder of each, and its certificate's base path for https."""
+
+    target: Upstream
+    folders: Mapping[str, str]
+    certificate: str = ""
+
+
+def group_by_target(locations: Iterable[Location]) -> dict[Upstream, list[Location]]:
+    """Return the proxied locations by the upstream that they share."""
+    groups: dict[Upstream, list[Location]] = {}
+    for location in locations:
+        if location.target:
+            groups.setdefault(location.target, []).append(location)
+    return groups
+
+
+def upstream_config(applications: Iterable[Application], manifests: Mapping[str, str]) -> str:
+    """Return the configuration that plays the applications; `manifests` maps URL paths to texts with `PLACEHOLDER`."""
+    servers = "".join(_application(application, manifests) for application in applications)
+    return _whole("upstream", _MAPS + servers)
+
+
+_MAPS = """\
+    geo $ota_dollar { default "$"; }
+    map $http_x_forwarded_proto $ota_scheme { default $http_x_forwarded_proto; "" http; }
+    map $http_x_forwarded_host $ota_host { default $http_x_forwarded_host; "" $http_host; }
+    map "$ota_host $http_x_forwarded_port" $ota_port {
+        default "";
+        "~ 443$" "";
+        "~^[^:]+ (?<ota_p>[0-9]+)$" ":$ota_p";
+    }
+"""
+
+
+def _whole(name: str, body: str) -> str:
+    temps = "".join(f"    {kind}_temp_path {SIDE_ROOT}/{name}-{kind};\n" for kind in ("client_body", "proxy"))
+    types = "".join(f"        {kind} {suffix[1:]};\n" for suffix, kind in {**_TYPES, **ota_types()}.items())
+    return (
+        f"daemon off;\nmaster_process off;\npid {SIDE_ROOT}/{name}.pid;\nerror_log stderr warn;\n"
+        "events { worker_connections 512; }\nhttp {\n"
+        f"    access_log off;\n{temps}    types {{\n{types}    }}\n    default_type application/octet-stream;\n"
+        f"{body}}}\n"
+    )
+
+
+def _application(application: Application, manifests: Mapping[str, str]) -> str:
+    locations = "".join(_folder(path, folder) for path, folder in application.folders.items())
+    answers = "".join(
+        _manifest(path, text)
+        for path, text in manifests.items()
+        if any(path.startswith(prefix) for prefix in application.folders)
+    )
+    tls = application.certificate
+    keys = f"        ssl_certificate {tls}.crt;\n        ssl_certificate_key {tls}.key;\n" if tls else ""
+    return f"    server {{\n        listen {_address(application.target)};\n{keys}{locations}{answers}    }}\n"
+
+
+def _address(target: Upstream) -> str:
+    if target.scheme == "unix":
+        return f'"unix:{target.path}"'
+    try:
+        address = ipaddress.ip_address(target.host)
+    except ValueError:  # a name, which resolves to loopback where the server runs
+        address = ipaddress.ip_address("127.0.0.1")
+    return _bracketed(str(address)) + f":{target.port}" + " ssl" * (target.scheme == "https")
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _folder(path: str, folder: str) -> str:
+    return f"        location {path} {{ alias {folder}/; index index.html; }}\n"
+
+
+def _manifest(path: str, text: str) -> str:
+    parts = [text[start : start + _STEP] for start in range(0, len(text), _STEP)]
+    sets = "".join(f'            set $ota_part{index} "{_quoted(part)}";\n' for index, part in enumerate(parts))
+    whole = "".join(f"$ota_part{index}" for index in range(len(parts)))
+    return f'        location = {path} {{\n            default_type text/xml;\n{sets}            return 200 "{whole}";\n        }}\n'
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "${ota_dollar}")
+    return escaped.replace(PLACEHOLDER, "${ota_scheme}://${ota_host}${ota_port}")
+
+
+@dataclass(frozen=True, slots=True)
+class FrontPorts:
+    """Where the front listens, and the public port it tells the server about."""
+
+    https: str
+    http: str
+    """Empty where the server itself listens on the plain port."""
+    public: int
+
+
+def front_ports(site: Site) -> FrontPorts:
+    """Return where the front of a TLS-offloaded site listens in a network of its own: all addresses, public port and 80."""
+    return FrontPorts(f"0.0.0.0:{site.public_port}", "" if site.listen.http == 80 else "0.0.0.0:80", site.public_port)
+
+
+def trusted_address(site: Site) -> str:
+    """Return the address inside `trusted_proxies` from which the front connects: loopback where it is trusted, else the first host."""
+    networks = [ipaddress.ip_network(network) for network in site.trusted_proxies]
+    for address in ("127.0.0.1", "::1"):
+        if any(ipaddress.ip_address(address) in network for network in networks):
+            return address
+    return str(next(networks[0].hosts(), networks[0].network_address))
+
+
+def front_config(site: Site, certificate: str) -> str:
+    """Return the configuration of the proxy that speaks TLS before an offloaded site; `certificate` is its path without suffix."""
+    ports, source = front_ports(site), trusted_address(site)
+    own = "::1" if ":" in source else "127.0.0.1"
+    address = next((host for host in site.listen.hosts if (":" in host) == (":" in source)), own)
+    target = f"http://{_bracketed(address)}:{site.listen.http}"
+    names = " ".join(site.domains)
+    https = _tls(site, ports, certificate) + _forward(target, source, "https", ports.public)
+    hsts = f'        add_header Strict-Transport-Security "{site.hsts.value}" always;\n' if site.hsts.enabled else ""
+    body = f"    server {{\n        server_name {names};\n{https}{hsts}    }}\n{_strangers(ports, certificate, http2=site.http2)}"
+    if ports.http:
+        plain = _forward(target, source, "http", 80)
+        body += f"    server {{\n        listen {ports.http};\n        server_name {names};\n{plain}    }}\n"
+    return _whole("front", body)
+
+
+def _tls(site: Site, ports: FrontPorts, certificate: str) -> str:
+    rules = profile(site.tls.profile)
+    ciphers = f"        ssl_ciphers {':'.join(rules.ciphers)};\n" if rules.ciphers else ""
+    return (
+        f"        listen {ports.https} ssl{' http2' * site.http2};\n"
+        f"        ssl_certificate {certificate}.crt;\n        ssl_certificate_key {certificate}.key;\n"
+        f"        ssl_protocols {' '.join(rules.protocols)};\n{ciphers}"
+        "        ssl_ecdh_curve X25519:prime256v1:secp384r1;\n        ssl_session_tickets off;\n"
+        "        if ($ssl_server_name != $host) { return 421; }\n"
+    )
+
+
+def _strangers(ports: FrontPorts, certificate: str, *, http2: bool) -> str:
+    listens = f"        listen {ports.https} ssl{' http2' * http2} default_server;\n"
+    if ports.http:
+        listens += f"        listen {ports.http} default_server;\n"
+    return (
+        f'    server {{\n{listens}        server_name "";\n        ssl_certificate {certificate}.crt;\n'
+        f"        ssl_certificate_key {certificate}.key;\n        return 421;\n    }}\n"
+    )
+
+
+def _forward(target: str, source: str, scheme: str, port: int) -> str:
+    return (
+        f"        location / {{\n            proxy_pass {target};\n            proxy_bind {source};\n"
+        "            proxy_http_version 1.1;\n            proxy_max_temp_file_size 0;\n"
+        '            proxy_set_header Connection "";\n            proxy_set_header Host $http_host;\n'
+        "            proxy_set_header X-Forwarded-For $remote_addr;\n"
+        f"            proxy_set_header X-Forwarded-Proto {scheme};\n"
+        f"            proxy_set_header X-Forwarded-Host $http_host;\n            proxy_set_header X-Forwarded-Port {port};\n"
+        "        }\n"
+    )
