@@ -178,6 +178,8 @@ class TlsFacts:
     trust_detail: str = ""
     name_matches: bool | None = None
     stapled: bool | None = None
+    private_root: bool | None = None
+    """The chain ends at a CA that was given (`--ca`): True; at one of the system's: False; at neither, or unknown: None."""
     stranger: str = ""
     """What a handshake under a stranger's name got: `refused`, `same-certificate`, `other-certificate`, or empty: not asked."""
 
