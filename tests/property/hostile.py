@@ -111,7 +111,7 @@ def _in_text(shape: str) -> st.SearchStrategy[str]:
 
 _rooted = st.builds("/srv/{}{}".format, hostile_text, st.sampled_from(("", "/x")))
 _hostile_path = st.one_of(
-    _rooted, _rooted, _rooted, _rooted, st.one_of(hostile_text, st.builds("C:\{}".format, hostile_text))
+    _rooted, _rooted, _rooted, _rooted, st.one_of(hostile_text, st.builds("C:\\{}".format, hostile_text))
 )
 _hostile_prefix = _in_text("/{}/")
 _hostile_network = st.one_of(hostile_text, st.builds("10.0.0.0/{}".format, hostile_text))
