@@ -1,0 +1,164 @@
+"""OTA1xx: the itms-services link and the page it stands on, before anything is asked of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ota_proxy.device.facts import LinkFacts, PageFacts
+from ota_proxy.rules.evidence import answer, proof
+from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
+from ota_proxy.rules.predicates import walk
+from ota_proxy.rules.registry import checks
+
+_PAGE_TYPES = ("text/html", "application/xhtml+xml")
+_MORE_SPECIFIC = frozenset({"not-encoded", "amp-outside-html", "double-escaped", "slashes-lost"})
+"""Problems that leave a link without a usable `url`, so that it also looks malformed."""
+
+
+def _links(facts: Facts) -> tuple[LinkFacts, ...]:
+    install = walk(facts)
+    given = (install.link,) if install.link else ()
+    shown = install.page.links if install.page else ()
+    if not given and not shown:
+        raise NotApplicable("no install link was part of the walk")
+    return tuple({(link.text, link.context): link for link in (*given, *shown)}.values())
+
+
+def _page(facts: Facts) -> PageFacts:
+    page = walk(facts).page
+    if page is None:
+        raise NotApplicable("the walk did not start at a landing page")
+    if page.visit.response is None:
+        raise NoVerdict("the landing page gave no answer")
+    return page
+
+
+def _with(facts: Facts, problem: str, message: str) -> Iterator[Finding]:
+    for link in _links(facts):
+        if problem in link.problems:
+            detail = f": {link.detail}" if link.detail else ""
+            yield Finding(link.text, message + detail, f"found in {_PLACES[link.context]}: {link.text}")
+
+
+_PLACES = {
+    "html-attribute": "an HTML attribute",
+    "script": "a script",
+    "text": "plain text",
+    "qr": "a QR code",
+    "redirect": "a Location header",
+    "given": "the link as given",
+}
+
+
+@checks("OTA101")
+def link_not_encoded(facts: Facts) -> Iterator[Finding]:
+    """Exactly one percent-decoding of `url` must give a valid URL (observed behaviour)."""
+    yield from _with(facts, "not-encoded", "The link's url is no valid URL after one percent-decoding")
+
+
+@checks("OTA102")
+def link_amp_outside_html(facts: Facts) -> Iterator[Finding]:
+    """Outside HTML and XML nobody decodes `&amp;`: the parameter is then called `amp;url`."""
+    yield from _with(facts, "amp-outside-html", "The link has &amp; where nothing decodes it")
+
+
+@checks("OTA103")
+def link_double_escaped(facts: Facts) -> Iterator[Finding]:
+    """One entity decoding must leave a plain `&`."""
+    yield from _with(facts, "double-escaped", "The link is escaped twice: after decoding it still has &amp;")
+
+
+@checks("OTA104")
+def link_slashes_lost(facts: Facts) -> Iterator[Finding]:
+    """`itms-services:?…` is not understood; two or three slashes are (reported by users)."""
+    yield from _with(facts, "slashes-lost", "The link has lost the slashes after itms-services:")
+
+
+@checks("OTA105")
+def link_malformed(facts: Facts) -> Iterator[Finding]:
+    """`action` must be download-manifest and `url` present; not said again of a link whose encoding explains it."""
+    for link in _links(facts):
+        if "malformed" in link.problems and not _MORE_SPECIFIC & set(link.problems):
+            detail = f": {link.detail}" if link.detail else ""
+            yield Finding(link.text, f"The link is malformed{detail}", f"found in {_PLACES[link.context]}: {link.text}")
+
+
+@checks("OTA106")
+def link_manifest_not_https(facts: Facts) -> Iterator[Finding]:
+    """iOS refuses a manifest over http since 7.1 (Apple)."""
+    install = walk(facts)
+    urls = [link.manifest_url for link in (install.link, *(install.page.links if install.page else ())) if link]
+    urls += [install.manifest.url] if install.manifest else []
+    for url in dict.fromkeys(urls):
+        if url.lower().startswith("http:"):
+            yield Finding(url, "The manifest's URL is http; iOS takes manifests over https only", f"url={url}")
+
+
+@checks("OTA107")
+def link_framed(facts: Facts) -> Iterator[Finding]:
+    """In a frame of Safari the tap does nothing (one report); target="_top" or a page that cannot be framed avoids it."""
+    page = _page(facts)
+    if not page.links:
+        raise NotApplicable("the page has no install link")
+    if _frames_refused(page):
+        return
+    for link in page.links:
+        if link.context == "html-attribute" and link.target.lower() != "_top":
+            yield Finding(
+                page.visit.last.url,
+                'The page may be shown in a frame, and its install link has no target="_top"; in a frame the tap does nothing',
+                proof(page.visit.last, "content-security-policy", "x-frame-options"),
+            )
+            return
+
+
+def _frames_refused(page: PageFacts) -> bool:
+    """CSP frame-ancestors decides where it is there (CSP level 3 §6.4.2), else X-Frame-Options (RFC 7034)."""
+    response = page.visit.response
+    policies = response.headers_all("content-security-policy") if response else ()
+    directives = [words for policy in policies for part in policy.split(";") if (words := part.lower().split())]
+    ancestors = [words[1:] for words in directives if words[0] == "frame-ancestors"]
+    if ancestors:
+        return all(not {"*", "http:", "https:"} & set(sources) for sources in ancestors)
+    old = (response.header("x-frame-options") or "") if response else ""
+    return old.strip().lower() in {"deny", "sameorigin"}
+
+
+@checks("OTA109")
+def page_direct_ipa_link(facts: Facts) -> Iterator[Finding]:
+    """Safari saves an .ipa as a file; only a manifest installs it."""
+    page = _page(facts)
+    if page.package_links and not page.links:
+        yield Finding(
+            page.visit.last.url,
+            "The page links the package itself and no manifest: Safari saves the file instead of installing it",
+            f'href="{page.package_links[0]}"',
+        )
+
+
+@checks("OTA110")
+def page_wrong_type(facts: Facts) -> Iterator[Finding]:
+    """A page that is not text/html (or XHTML) is downloaded or shown as text."""
+    page = _page(facts)
+    response = page.visit.response
+    if not page.visit.ok or response is None:
+        raise NoVerdict(f"the landing page was not delivered ({answer(page.visit.last)})")
+    if response.media_type not in _PAGE_TYPES and len(response.headers_all("content-type")) < 2:
+        shown = response.media_type or "no Content-Type"
+        message = f"The landing page comes as {shown}: Safari does not show it as a page"
+        yield Finding(page.visit.last.url, message, proof(page.visit.last, "content-type"))
+
+
+@checks("OTA114")
+def page_no_install_link(facts: Facts) -> Iterator[Finding]:
+    """A landing page needs an itms-services link; one that a script would have to make is not seen here."""
+    page = _page(facts)
+    if page.links or (page.visit.ok and page.package_links):
+        return
+    if not page.visit.ok:
+        message = f"The landing page is not there ({answer(page.visit.last)}), so there is no install link"
+    elif page.scripts:
+        message = "The page has no install link as delivered; its scripts may make one, which was not run"
+    else:
+        message = "The page has no install link"
+    yield Finding(page.visit.last.url, message, proof(page.visit.last, "content-type"))

@@ -1,0 +1,195 @@
+"""OTA301 to OTA306, OTA314, OTA315, OTA318: how the manifest is delivered. One cause is reported, by `manifest_state`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from ota_proxy.device.facts import Exchange, Response, Visit, origin
+from ota_proxy.policy.media_types import accepted
+from ota_proxy.rules.evidence import answer, bytes_shown, hops, proof
+from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
+from ota_proxy.rules.predicates import (
+    ManifestState,
+    is_rate_limit,
+    manifest_of,
+    manifest_state,
+    readable_manifest,
+    refused_agents,
+)
+from ota_proxy.rules.registry import checks
+
+_NEVER_SEEN = {
+    "http-link": "its URL is http",
+    "tls": "there is no trusted TLS connection",
+    "loop": "the redirects never end",
+    "left-https": "a redirect leaves https",
+}
+
+
+def _failed_as(facts: Facts, *states: ManifestState) -> Iterator[Visit]:
+    """Yield the manifest's visit when its one cause is among `states`; another cause makes the rule not applicable."""
+    manifest = manifest_of(facts)
+    found = manifest_state(manifest)
+    if found in _NEVER_SEEN:
+        raise NoVerdict(f"the manifest was not delivered: {_NEVER_SEEN[found]}")
+    if found in states:
+        yield manifest.visit
+    elif found != "ok":
+        raise NotApplicable("the manifest fails in another way, which is reported")
+
+
+@checks("OTA301")
+def manifest_not_found(facts: Facts) -> Iterator[Finding]:
+    """An error and no property list; the status alone does not stop the installer (observed behaviour)."""
+    for visit in _failed_as(facts, "not-found", "no-answer"):
+        message = f"The manifest is answered with {visit.status} and no property list"
+        if visit.response is None:
+            message = "The server takes the connection and gives no answer for the manifest"
+        elif is_rate_limit(visit):
+            message += ": the server limits how often it may be asked"
+        yield Finding(visit.last.url, message, _way(visit, "content-type", "cf-mitigated", "retry-after"))
+
+
+@checks("OTA302")
+def manifest_is_html(facts: Facts) -> Iterator[Finding]:
+    """A web page with status 200: the fallback of a single-page application, or an error page that says all is well."""
+    for visit in _failed_as(facts, "html"):
+        yield Finding(visit.last.url, "The manifest's address answers with a web page", _with_bytes(visit))
+
+
+@checks("OTA303")
+def manifest_login(facts: Facts) -> Iterator[Finding]:
+    """The installer has neither cookies nor a password (observed behaviour; a prompt for Basic auth is disputed)."""
+    for visit in _failed_as(facts, "login"):
+        message = "The manifest asks for a login, and the installer brings no cookies"
+        if visit.status == 401:
+            message += "; some systems ask for the password, others report that this fails"
+        yield Finding(visit.last.url, message, _way(visit, "www-authenticate", "location"))
+
+
+@checks("OTA304")
+def manifest_blocked(facts: Facts) -> Iterator[Finding]:
+    """Installer and browser must get the same answer."""
+    manifest = manifest_of(facts)
+    if manifest.browser is None:
+        raise NoVerdict("the manifest was not asked for as a browser")
+    if manifest.visit.response is None and manifest.browser.response is None:
+        raise NoVerdict("the manifest gave no answer, to a browser neither")
+    for visit in refused_agents(manifest)[:1]:
+        agent = _agent(visit.last)
+        message = f"The installer ({agent}) is answered {visit.status} where a browser gets the manifest"
+        yield Finding(visit.last.url, message, _way(visit, "server", "cf-mitigated", "content-type"))
+
+
+def _agent(hop: Exchange) -> str:
+    sent = next((value for name, value in hop.request_headers if name.lower() == "user-agent"), hop.agent)
+    return sent.partition(" ")[0]
+
+
+@checks("OTA305")
+def manifest_redirected(facts: Facts) -> Iterator[Finding]:
+    """Whether a redirect on the manifest works is disputed: observed to be followed, reported to fail."""
+    visit = readable_manifest(facts).visit
+    if _from_https(visit) and not _host_changed(visit):
+        count = len(visit.hops) - 1
+        message = f"The manifest is {count} redirect{'s' * (count != 1)} away; not every system is reported to follow"
+        yield Finding(visit.first.url, message, hops(visit))
+
+
+@checks("OTA306")
+def manifest_host_changed(facts: Facts) -> Iterator[Finding]:
+    """The prompt shows the host of the final answer (observed behaviour)."""
+    visit = readable_manifest(facts).visit
+    if _from_https(visit) and _host_changed(visit):
+        message = f"A redirect makes the prompt name {_host(visit.last)} instead of {_host(visit.first)}"
+        yield Finding(visit.first.url, message, hops(visit))
+
+
+def _from_https(visit: Visit) -> bool:
+    """A redirect that is not just the one from an http link, which is OTA106's."""
+    return len(visit.hops) > 1 and visit.first.url.lower().startswith("https:")
+
+
+def _host(hop: Exchange) -> str:
+    return origin(hop.url)[1]
+
+
+def _host_changed(visit: Visit) -> bool:
+    return _host(visit.first).lower() != _host(visit.last).lower()
+
+
+@checks("OTA314")
+def manifest_wrong_type(facts: Facts) -> Iterator[Finding]:
+    """Apple documents text/xml; the type is observed not to be examined, so this is a warning."""
+    visit = readable_manifest(facts).visit
+    yield from wrong_type(visit, "manifest")
+
+
+def wrong_type(visit: Visit, kind: str) -> Iterator[Finding]:
+    """Yield what is wrong with the one Content-Type of a `manifest` or `package`; two of them are OTA604's."""
+    response = visit.response
+    if response is None or len(response.headers_all("content-type")) > 1 or response.media_type in accepted(kind):
+        return
+    shown = response.media_type or "without a Content-Type"
+    message = f"The {kind} comes {'as ' * bool(response.media_type)}{shown} instead of {accepted(kind)[0]}"
+    yield Finding(
+        visit.last.url,
+        f"{message}; the device does not look, proxies and browsers do",
+        proof(visit.last, "content-type"),
+    )
+
+
+@checks("OTA315")
+def manifest_cacheable(facts: Facts) -> Iterator[Finding]:
+    """A cache between server and device must not keep a manifest (RFC 9111 §3, §4.2.2)."""
+    visit = readable_manifest(facts).visit
+    response = visit.response
+    if response is None:
+        raise NoVerdict("the manifest gave no answer")
+    why = _kept(response)
+    if why:
+        yield Finding(visit.last.url, why, proof(visit.last, "cache-control", "age", "expires"))
+
+
+def _kept(response: Response) -> str:
+    """Say why a shared cache may (or did) keep the answer; empty where it may not."""
+    age = (response.header("age") or "").strip()
+    if age.isdigit() and int(age) > 0:
+        return f"A cache answered with a manifest that is {age} seconds old"
+    if response.header("cache-control") is None:
+        return "The manifest has no Cache-Control, so caches may guess how long to keep it"
+    rules = cache_control(response)
+    if {"no-store", "private"} & rules.keys() or rules.get("no-cache") == "":
+        return ""
+    shared = rules.get("s-maxage", rules.get("max-age", ""))
+    if shared == "0" and {"must-revalidate", "proxy-revalidate", "s-maxage"} & rules.keys():
+        return ""
+    return f"Caches may keep the manifest: Cache-Control is {response.header('cache-control')}"
+
+
+def cache_control(response: Response) -> Mapping[str, str]:
+    """Return the directives of Cache-Control in lower case, with their values (empty without one); RFC 9111 §5.2."""
+    text = ",".join(response.headers_all("cache-control"))
+    pairs = re.findall(r'([\w-]+)\s*(?:=\s*(?:"([^"]*)"|([^,\s]*)))?', text)
+    return {name.lower(): quoted or plain for name, quoted, plain in pairs}
+
+
+@checks("OTA318")
+def manifest_unsafe_xml(facts: Facts) -> Iterator[Finding]:
+    """Entity declarations, external entities or a size that no manifest has: not parsed, by the device neither."""
+    manifest = manifest_of(facts)
+    for visit in _failed_as(facts, "unsafe"):
+        why = manifest.unsafe or (visit.error.message if visit.error else "")
+        yield Finding(visit.last.url, f"The manifest is not safe to parse: {why}", _with_bytes(visit))
+
+
+def _way(visit: Visit, *headers: str) -> str:
+    """Every hop before the last in one line, then the last with its headers."""
+    before = [f"{hop.method} {hop.url} → {answer(hop)}" for hop in visit.hops[:-1]]
+    return "\n".join([*before, proof(visit.last, *headers)])
+
+
+def _with_bytes(visit: Visit) -> str:
+    body = visit.response.body if visit.response else b""
+    return f"{_way(visit, 'content-type')}\nfirst bytes: {bytes_shown(body, 32)}"

@@ -1,0 +1,304 @@
+"""OTA307 to OTA313, OTA316: what the property list says. `ManifestFacts.data` is read here key by key, by Apple's schema.
+
+Schema: apple/device-management other/manifesturl.yaml; where the device is observed to be more lenient, so are we.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ota_proxy.device.facts import Asset, ManifestFacts, origin
+from ota_proxy.rules.evidence import bytes_shown, proof
+from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
+from ota_proxy.rules.predicates import (
+    is_address,
+    is_private_address,
+    is_private_name,
+    manifest_of,
+    manifest_state,
+    readable_manifest,
+)
+from ota_proxy.rules.registry import checks
+
+_ITEM_KEYS = ("assets", "metadata")
+_METADATA_REQUIRED = ("bundle-identifier", "title")
+_METADATA_KEYS = (
+    *_METADATA_REQUIRED,
+    "kind",
+    "bundle-version",
+    "subtitle",
+    "platform-identifier",
+    "items",
+    "sizeInBytes",
+)
+_ASSET_REQUIRED = ("kind", "url")
+_ASSET_KEYS = (*_ASSET_REQUIRED, "md5-size", "md5s", "sha256-size", "sha256s", "needs-shine")
+_PACKAGE = "software-package"
+_KINDS = (_PACKAGE, "display-image", "full-size-image", "asset-pack-manifest", "messages-display-image")
+_PLATFORMS = ("com.apple.platform.iphoneos", "com.apple.platform.watchos")
+"""An iPhone skips an item for another platform; watchOS items go to the paired watch (observed behaviour)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """A problem of the property list: the rule that reports it, where it stands, what is wrong."""
+
+    rule: str
+    place: str
+    message: str
+    mild: bool = False
+
+
+def _problems(manifest: ManifestFacts) -> Iterator[_Problem]:
+    """Yield every problem of keys and values, each for exactly one of OTA308, OTA309, OTA310."""
+    root = manifest.data or {}
+    yield from _keys(root, ("items",), ("items",), "the root")
+    items = root.get("items")
+    if "items" not in root:
+        return
+    if not isinstance(items, Sequence) or isinstance(items, (str, bytes)):
+        yield _Problem("OTA309", "items", "items is no array")
+    elif not items:
+        yield _Problem("OTA310", "items", "items is empty")
+    else:
+        for index, item in enumerate(items):
+            yield from _item(item, f"items[{index}]")
+
+
+def _keys(holder: Mapping[str, Any], required: Sequence[str], known: Sequence[str], place: str) -> Iterator[_Problem]:
+    """A misspelt key is OTA309; a required one that is absent, and not misspelt, is OTA308."""
+    missing = [key for key in required if key not in holder]
+    strange = [key for key in holder if isinstance(key, str) and key not in (*known, *required)]
+    optional = [key for key in known if key not in holder and key not in required]
+    guesses = {key: near for key in strange if (near := _near(key, missing, 0.65) or _near(key, optional, 0.9))}
+    for key, meant in guesses.items():
+        yield _Problem("OTA309", place, f"{place} has the key '{key}'; did you mean '{meant}'?")
+    for key in missing:
+        if key not in guesses.values():
+            yield _Problem("OTA308", place, f"{place} lacks the key '{key}'")
+
+
+def _near(word: str, known: Sequence[str], cutoff: float) -> str:
+    """A key that is required and absent is guessed at generously, an optional one only where hardly a letter differs."""
+    folded = {_folded(name): name for name in known}
+    near = difflib.get_close_matches(_folded(word), list(folded), n=1, cutoff=cutoff)
+    return folded[near[0]] if near else ""
+
+
+def _folded(word: str) -> str:
+    return "".join(char for char in word.lower() if char.isalnum())
+
+
+def _item(item: object, place: str) -> Iterator[_Problem]:
+    if not isinstance(item, Mapping):
+        yield _Problem("OTA309", place, f"{place} is no dictionary")
+        return
+    yield from _keys(item, _ITEM_KEYS, _ITEM_KEYS, place)
+    metadata, assets = item.get("metadata"), item.get("assets")
+    if isinstance(metadata, Mapping):
+        yield from _metadata(metadata, f"{place}.metadata")
+    elif "metadata" in item:
+        yield _Problem("OTA309", place, f"{place}.metadata is no dictionary")
+    if isinstance(assets, Sequence) and not isinstance(assets, (str, bytes)):
+        yield from _assets(assets, f"{place}.assets")
+    elif "assets" in item:
+        yield _Problem("OTA309", place, f"{place}.assets is no array")
+
+
+def _metadata(metadata: Mapping[str, Any], place: str) -> Iterator[_Problem]:
+    yield from _keys(metadata, _METADATA_REQUIRED, _METADATA_KEYS, place)
+    for key in _METADATA_REQUIRED:
+        value = metadata.get(key)
+        if key in metadata and not (isinstance(value, str) and value.strip()):
+            yield _Problem("OTA309", place, f"{place}.{key} is {'empty' if isinstance(value, str) else 'no text'}")
+    title = metadata.get("title")
+    if isinstance(title, str) and len(title.strip()) == 1:
+        message = f"{place}.title is one character; Apple asks for more, devices are observed to take it"
+        yield _Problem("OTA309", place, message, mild=True)
+    if metadata.get("kind", "software") != "software":
+        yield _Problem("OTA309", place, f"{place}.kind is {metadata['kind']!r}; the only value is 'software'")
+    if metadata.get("platform-identifier", _PLATFORMS[0]) not in _PLATFORMS:
+        shown = metadata["platform-identifier"]
+        yield _Problem("OTA309", place, f"{place}.platform-identifier is {shown!r}; an iPhone wants {_PLATFORMS[0]!r}")
+
+
+def _assets(assets: Sequence[object], place: str) -> Iterator[_Problem]:
+    found: list[_Problem] = []
+    usable = False
+    for index, asset in enumerate(assets):
+        here = f"{place}[{index}]"
+        if isinstance(asset, Mapping):
+            found += _asset(asset, here)
+            usable = usable or asset.get("kind") == _PACKAGE
+        else:
+            found.append(_Problem("OTA309", here, f"{here} is no dictionary"))
+    yield from found
+    if not usable and not found:
+        yield _Problem("OTA310", place, f"{place} has no asset of the kind '{_PACKAGE}'")
+
+
+def _asset(asset: Mapping[str, Any], place: str) -> Iterator[_Problem]:
+    yield from _keys(asset, _ASSET_REQUIRED, _ASSET_KEYS, place)
+    kind, url = asset.get("kind"), asset.get("url")
+    if "kind" in asset and kind not in _KINDS:
+        near = difflib.get_close_matches(str(kind), _KINDS, n=1, cutoff=0.6)
+        if near or not isinstance(kind, str):
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            yield _Problem("OTA309", place, f"{place}.kind is {kind!r}{hint}")
+    if "url" in asset and not (isinstance(url, str) and url.strip()):
+        yield _Problem("OTA309", place, f"{place}.url is empty")
+
+
+def _found(facts: Facts, rule: str) -> Iterator[Finding]:
+    manifest = readable_manifest(facts)
+    for problem in _problems(manifest):
+        if problem.rule == rule:
+            message = f"In the manifest, {problem.message}"
+            evidence = f"{proof(manifest.visit.last)}\nat: {problem.place}"
+            yield Finding(manifest.visit.last.url, message, evidence, severity="warning" if problem.mild else None)
+
+
+@checks("OTA307")
+def manifest_malformed(facts: Facts) -> Iterator[Finding]:
+    """Neither an XML nor a binary property list with a dictionary at its root."""
+    manifest = manifest_of(facts)
+    state = manifest_state(manifest)
+    if state == "malformed":
+        visit = manifest.visit
+        body = visit.response.body if visit.response else b""
+        why = manifest.parse_error or "the body is empty"
+        evidence = f"{proof(visit.last, 'content-type')}\nfirst bytes: {bytes_shown(body, 32)}"
+        yield Finding(visit.last.url, f"The manifest is no property list: {why}", evidence)
+    elif state != "ok":
+        raise NoVerdict("no property list was delivered")
+
+
+@checks("OTA308")
+def manifest_missing_key(facts: Facts) -> Iterator[Finding]:
+    """A required key is absent; metadata.kind and bundle-version may be."""
+    yield from _found(facts, "OTA308")
+
+
+@checks("OTA309")
+def manifest_bad_value(facts: Facts) -> Iterator[Finding]:
+    """A key is there with a value the installer refuses, or its name is misspelt."""
+    yield from _found(facts, "OTA309")
+
+
+@checks("OTA310")
+def manifest_no_package(facts: Facts) -> Iterator[Finding]:
+    """Nothing in the manifest can be installed: no item, or no asset of the kind software-package."""
+    yield from _found(facts, "OTA310")
+
+
+def _with_url(facts: Facts) -> tuple[ManifestFacts, tuple[Asset, ...]]:
+    manifest = readable_manifest(facts)
+    assets = tuple(asset for asset in manifest.assets if asset.url.strip())
+    if not assets:
+        raise NotApplicable("the manifest names no asset")
+    return manifest, assets
+
+
+def _about(asset: Asset, manifest: ManifestFacts, message: str) -> Finding:
+    """A picture's address does not stop an install: a warning there."""
+    mild = asset.kind != _PACKAGE
+    evidence = f"{proof(manifest.visit.last)}\n{asset.kind} url: {asset.url}"
+    return Finding(asset.url, message, evidence, severity="warning" if mild else None)
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Scheme (as written, lower case) and host of an asset's URL; empty where there is none."""
+    scheme, host, _ = origin(url)
+    return scheme.lower(), host
+
+
+@checks("OTA311")
+def asset_url_relative(facts: Facts) -> Iterator[Finding]:
+    """An asset's url has no host; the device does not resolve it against the manifest's (observed behaviour)."""
+    manifest, assets = _with_url(facts)
+    for asset in assets:
+        scheme, host = _parts(asset.url)
+        if not host and scheme in {"", "https"}:
+            yield _about(asset, manifest, f"The {asset.kind} URL {asset.url} has no host")
+
+
+@checks("OTA312")
+def asset_url_not_https(facts: Facts) -> Iterator[Finding]:
+    """Apple asks for https; reports of http packages that install exist, and of others that fail."""
+    manifest, assets = _with_url(facts)
+    for asset in assets:
+        scheme, host = _parts(asset.url)
+        if scheme != "https" and (scheme or host) and not _internal(facts, asset):
+            shown = scheme or "no scheme"
+            message = f"The {asset.kind} URL has {shown} instead of https; Apple forbids it, some systems are reported to take it"
+            yield _about(asset, manifest, message)
+
+
+@checks("OTA313")
+def asset_url_internal(facts: Facts) -> Iterator[Finding]:
+    """An address that only your network (or the server itself) knows: a proxy does not pass scheme, host and port on."""
+    manifest, assets = _with_url(facts)
+    for asset in assets:
+        why = _internal(facts, asset)
+        if why:
+            yield _about(asset, manifest, f"The {asset.kind} URL {asset.url} is internal: {why}")
+
+
+def _internal(facts: Facts, asset: Asset) -> str:
+    """Say why an asset's address is internal; empty where it is not, or where private networks were asked for."""
+    install, (_, host, port) = facts.install, origin(asset.url)
+    if install is None or not host or install.manifest is None:
+        return ""
+    if (host, port) in _upstreams(facts):
+        return f"it names the application behind the proxy ({host}:{port})"
+    own = origin(install.manifest.url)[1]
+    if host == own:
+        return _lost_port(facts, asset, port)
+    if is_private_name(host):
+        return f"a phone elsewhere does not know the name {host}"
+    if is_address(host) and is_private_address(host) and not install.private_allowed:
+        return f"{host} is a private address"
+    return "" if install.private_allowed else _resolved(facts, asset)
+
+
+def _upstreams(facts: Facts) -> set[tuple[str, int]]:
+    targets = [location.target for location in facts.site.proxied] if facts.site else []
+    own = (facts.site.public_host, facts.site.public_port) if facts.site else ("", 0)
+    return {(target.host, target.port) for target in targets if target and target.host} - {own}
+
+
+def _lost_port(facts: Facts, asset: Asset, port: int) -> str:
+    """The public host with another port than the manifest's, where nothing answers: the port got lost on the way."""
+    install = facts.install
+    public = origin(install.manifest.url)[2] if install and install.manifest else port
+    dead = [
+        package for package in (install.packages if install else ()) if package.url == asset.url and package.get.error
+    ]
+    if port != public and dead and asset.url.lower().startswith("https:"):
+        return f"the manifest is at port {public}, and nothing answers at port {port}"
+    return ""
+
+
+def _resolved(facts: Facts, asset: Asset) -> str:
+    for package in facts.install.packages if facts.install else ():
+        address = package.head.first.address
+        if package.url == asset.url and address and is_private_address(address):
+            return f"its name leads to the private address {address}"
+    return ""
+
+
+@checks("OTA316")
+def manifest_hash_ignored(facts: Facts) -> Iterator[Finding]:
+    """Several hashes need a chunk size of at least one byte, otherwise verification is skipped (observed behaviour)."""
+    manifest, assets = _with_url(facts)
+    hashed = [asset for asset in assets if asset.hashes]
+    if not hashed:
+        raise NotApplicable("the manifest has no hashes")
+    for asset in hashed:
+        if len(asset.hashes) > 1 and not (asset.chunk_size or 0) >= 1:
+            key = asset.hash_name or "md5"
+            message = f"The {asset.kind} has {len(asset.hashes)} hashes and no {key}-size, so none is checked"
+            yield _about(asset, manifest, message)

@@ -1,0 +1,314 @@
+"""What several rules must agree on: one fact, one rule. Each function names what an answer is; none judges it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator
+from typing import Literal
+from urllib.parse import urlsplit
+
+from ota_proxy.device.facts import (
+    Exchange,
+    InstallFacts,
+    ManifestFacts,
+    PackageFacts,
+    Response,
+    TlsFacts,
+    Visit,
+    origin,
+)
+from ota_proxy.rules.model import Facts, NotApplicable, NoVerdict
+
+ZIP = b"PK\x03\x04"
+"""Signature of a local file header (APPNOTE 4.3.7)."""
+END_RECORD = b"PK\x05\x06"
+"""Signature of the end of central directory record (APPNOTE 4.3.16)."""
+
+_PASSWORD = re.compile(rb"""<input\b[^>]*\btype\s*=\s*["']?password""", re.IGNORECASE)
+_LOGIN_WORD = re.compile(
+    r"(?i)(?:^|[/._?&=-])(?:log-?in|log-?on|sign-?in|sso|saml2?|oauth2?|authorize|cas|adfs)(?:$|[/._?&=-])"
+)
+_HTML = re.compile(rb"^\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+
+ManifestState = Literal[
+    "ok",
+    "http-link",
+    "loop",
+    "left-https",
+    "no-answer",
+    "tls",
+    "blocked",
+    "login",
+    "not-found",
+    "unsafe",
+    "html",
+    "malformed",
+]
+PackageState = Literal["ok", "loop", "left-https", "no-answer", "login", "used-up", "not-found", "not-zip"]
+
+
+def walk(facts: Facts) -> InstallFacts:
+    """Return the device's walk; NotApplicable where none was made."""
+    if facts.install is None:
+        raise NotApplicable("no device walk was made")
+    return facts.install
+
+
+def manifest_of(facts: Facts) -> ManifestFacts:
+    """Return the manifest's facts; NotApplicable for a walk that starts at a package, NoVerdict where it was not reached."""
+    install = walk(facts)
+    if install.manifest is None:
+        if install.start == "package":
+            raise NotApplicable("the walk starts at a package")
+        raise NoVerdict("the manifest was never asked for")
+    return install.manifest
+
+
+def readable_manifest(facts: Facts) -> ManifestFacts:
+    """Return the manifest when its property list was read; NoVerdict with the reason otherwise."""
+    manifest = manifest_of(facts)
+    state = manifest_state(manifest)
+    if state != "ok":
+        raise NoVerdict(f"the manifest could not be read: {_WHY[state]}")
+    return manifest
+
+
+def packages_of(facts: Facts) -> tuple[PackageFacts, ...]:
+    """Return the packages that were asked for; NoVerdict where there was none to ask for."""
+    install = walk(facts)
+    if not install.packages:
+        raise NoVerdict("no package was asked for: the manifest gives no address that could be")
+    return install.packages
+
+
+def delivered(facts: Facts) -> tuple[PackageFacts, ...]:
+    """Return the packages whose plain GET brought an archive; NoVerdict where none did."""
+    packages = packages_of(facts)
+    good = tuple(package for package in packages if package_state(package) == "ok")
+    if not good:
+        raise NoVerdict(f"the package could not be fetched: {_WHY[package_state(packages[0])]}")
+    return good
+
+
+_WHY = {
+    "ok": "",
+    "http-link": "its URL is not https",
+    "loop": "the redirects never end",
+    "left-https": "a redirect leaves https",
+    "no-answer": "the server gave no answer",
+    "tls": "there is no trusted TLS connection",
+    "blocked": "the installer is answered differently from a browser",
+    "login": "it asks for a login",
+    "not-found": "the answer is an error",
+    "unsafe": "it is not safe to parse",
+    "html": "the answer is a web page",
+    "malformed": "it is no property list",
+    "used-up": "the address works only once",
+    "not-zip": "the answer is no archive",
+}
+
+
+def is_html(response: Response | None) -> bool:
+    """Say whether the body is a web page: by its first tag, or by its type when no body was kept."""
+    if response is None:
+        return False
+    if response.body:
+        return bool(_HTML.match(response.body.removeprefix(b"\xef\xbb\xbf")[:4096]))
+    return response.media_type in {"text/html", "application/xhtml+xml"}
+
+
+def is_login(visit: Visit) -> bool:
+    """Say whether the answer asks who is there: 401, a password field, or a redirect to an address named like a login."""
+    if visit.status in {401, 407}:
+        return True
+    response = visit.response
+    if response is not None and response.status < 400 and is_html(response) and _PASSWORD.search(response.body):
+        return True
+    return visit.redirected and _names_login(visit) and not (response is not None and _is_content(response))
+
+
+def _names_login(visit: Visit) -> bool:
+    targets = [*(hop.url for hop in visit.hops[1:]), location_of(visit.last)]
+    asked = _place(visit.first.url)
+    return any(_LOGIN_WORD.search(place) for place in map(_place, targets) if place != asked)
+
+
+def _place(url: str) -> str:
+    """The host's first label and the path: where logins carry their name."""
+    try:
+        parts = urlsplit(url)
+        return f"/{(parts.hostname or '').partition('.')[0]}/{parts.path}"
+    except ValueError:
+        return ""
+
+
+def _is_content(response: Response) -> bool:
+    return response.status < 300 and (looks_like_plist(response) or ZIP in response.body[:65536])
+
+
+def location_of(exchange: Exchange) -> str:
+    """Return the Location header of an answer, or an empty string."""
+    return (exchange.response.header("location") or "") if exchange.response else ""
+
+
+def looks_like_plist(response: Response | None) -> bool:
+    """Say whether a body is a property list at first sight, XML or binary."""
+    if response is None:
+        return False
+    head = response.body.lstrip()[:2048]
+    return head.startswith(b"bplist00") or b"<plist" in head
+
+
+def is_rate_limit(visit: Visit) -> bool:
+    """Say whether the server asks to come back later (429, or 503 with Retry-After; RFC 6585 §4, RFC 9110 §15.6.4)."""
+    if visit.status == 429:
+        return True
+    return visit.status == 503 and visit.response is not None and visit.response.header("retry-after") is not None
+
+
+def refused_agents(manifest: ManifestFacts) -> tuple[Visit, ...]:
+    """Return the installer's visits that got no manifest although a browser gets it from the same URL."""
+    browser = manifest.browser
+    if browser is None or not (browser.ok and looks_like_plist(browser.response)):
+        return ()
+    asked = [visit for visit in (manifest.visit, manifest.mdm) if visit is not None]
+    return tuple(visit for visit in asked if visit.response is not None and not looks_like_plist(visit.response))
+
+
+def manifest_state(manifest: ManifestFacts) -> ManifestState:
+    """Return the one thing that keeps the installer from reading the manifest, the most specific first; `ok` where nothing does."""
+    visit = manifest.visit
+    causes: tuple[tuple[ManifestState, bool], ...] = (
+        ("loop", visit.stopped in {"loop", "too-many"}),
+        ("left-https", leaves_https(visit)),
+        ("unsafe", bool(manifest.unsafe) or (visit.error is not None and visit.error.kind == "too-large")),
+        ("ok", manifest.data is not None),
+        ("http-link", visit.error is not None and manifest.url.lower().startswith("http:")),
+        ("tls", visit.error is not None and visit.error.kind in {"tls", "dns", "unreachable"}),
+        ("no-answer", visit.response is None),
+        ("blocked", visit in refused_agents(manifest)),
+        ("login", is_login(visit)),
+        ("not-found", visit.status >= 300 or bool(visit.stopped)),
+        ("html", is_html(visit.response)),
+    )
+    return next((state for state, holds in causes if holds), "malformed")
+
+
+def package_state(package: PackageFacts) -> PackageState:
+    """Return the one thing that keeps the device from getting the archive, the most specific first; `ok` where nothing does."""
+    get = package.get
+    used_up = package.head.ok and get.status >= 400 and not is_rate_limit(get)
+    causes: tuple[tuple[PackageState, bool], ...] = (
+        ("loop", get.stopped in {"loop", "too-many"}),
+        ("left-https", leaves_https(get)),
+        ("no-answer", get.response is None),
+        ("used-up", used_up),
+        ("login", get.status == 403 or is_login(get)),
+        ("not-found", get.status >= 300 or bool(get.stopped)),
+        ("not-zip", not is_encoded(get.response) and not starts_an_archive(package)),
+    )
+    return next((state for state, holds in causes if holds), "ok")
+
+
+def starts_an_archive(package: PackageFacts) -> bool:
+    """Say whether the bytes are a ZIP archive, also one with something before its first header (that is OTA412's)."""
+    body = package.get.response.body if package.get.response else b""
+    if body.startswith((ZIP, END_RECORD)):
+        return True
+    return ZIP in body and END_RECORD in end_bytes(package)
+
+
+def end_bytes(package: PackageFacts) -> bytes:
+    """Return the archive's last bytes as far as they were seen: of the tail request, or of a GET kept whole."""
+    tail, get = package.tail.response, package.get.response
+    if tail is not None and tail.status == 206:
+        return tail.body
+    if get is not None and get.status == 200 and get.received == len(get.body) and not get.truncated:
+        return get.body
+    return b""
+
+
+def is_encoded(response: Response | None) -> bool:
+    """Say whether a Content-Encoding other than identity is on the answer."""
+    values = ",".join(response.headers_all("content-encoding")).split(",") if response else []
+    return any(value.strip().lower() not in {"", "identity"} for value in values)
+
+
+def leaves_https(visit: Visit) -> bool:
+    """Say whether a redirect led from https to anything else."""
+    if visit.stopped == "left-https":
+        return True
+    schemes = [urlsplit(hop.url).scheme for hop in visit.hops]
+    return any(scheme != "https" and "https" in schemes[:index] for index, scheme in enumerate(schemes))
+
+
+def is_private_name(host: str) -> bool:
+    """Say whether a phone elsewhere cannot know the host: no dot, or a name kept for private use (RFC 6761, 6762, 8375)."""
+    if is_address(host):
+        return False
+    return "." not in host or host.lower().endswith((".local", ".localhost", ".internal", ".home.arpa", ".lan"))
+
+
+def is_address(host: str) -> bool:
+    """Say whether the host is an IP address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_private_address(host: str) -> bool:
+    """Say whether the host is an IP address that is not reachable from the internet."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return False
+
+
+def tls_of(facts: Facts) -> tuple[TlsFacts, ...]:
+    """Return the TLS facts of every host of the walk; NotApplicable where none speaks https."""
+    install = walk(facts)
+    found = tuple(tls for tls in (install.tls, *install.others) if tls is not None)
+    if not found:
+        raise NotApplicable("no https address was part of the walk")
+    return found
+
+
+def speaking(facts: Facts) -> tuple[TlsFacts, ...]:
+    """Return the hosts that finish a handshake; NoVerdict where none does."""
+    found = tuple(tls for tls in tls_of(facts) if tls.reachable and (tls.versions or tls.chain))
+    if not found:
+        raise NoVerdict("no TLS handshake could be finished")
+    return found
+
+
+def visits(install: InstallFacts) -> Iterator[Visit]:
+    """Yield every visit to an OTA URL in the order of the walk; not the plain-http probe and the probes of other paths."""
+    manifest = install.manifest
+    if install.page:
+        yield install.page.visit
+    if manifest:
+        yield from _there(manifest.visit, manifest.browser, manifest.mdm, manifest.h1, manifest.compressed)
+    for package in install.packages:
+        yield from _there(package.head, package.get, package.ranged, package.tail, package.resumed, package.conditional)
+        yield from _there(package.second, package.compressed, package.compressed_head, package.h1)
+    for image in install.images:
+        yield image.visit
+
+
+def _there(*candidates: Visit | None) -> Iterable[Visit]:
+    return (visit for visit in candidates if visit is not None)
+
+
+def answers(install: InstallFacts) -> tuple[Exchange, ...]:
+    """Return every exchange that has an answer, without those under a stranger's name."""
+    stranger = install.manifest.stranger if install.manifest else None
+    foreign = {hop.id for hop in stranger.hops} if stranger else set()
+    return tuple(hop for hop in install.exchanges() if hop.response is not None and hop.id not in foreign)
+
+
+def same_host(url: str, host: str) -> bool:
+    """Say whether a URL's host is this one, whatever the port."""
+    return origin(url)[1].lower() == host.lower()

@@ -1,0 +1,110 @@
+"""Every check by rule id, and the one way to run them: facts in, one outcome for each finding or rule out.
+
+A crash inside a check is a bug in ota-proxy and is not caught. A rule of the catalogue without a check is never reported; `unchecked` names it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Literal
+from urllib.parse import urlsplit
+
+from ota_proxy.rules.catalogue import catalogue, sentence
+from ota_proxy.rules.evidence import safe
+from ota_proxy.rules.model import Check, Facts, Finding, NotApplicable, NoVerdict, Outcome, Rule, Status
+from ota_proxy.rules.remedies import remedy
+
+Door = Literal["v", "c", "a", "l"]
+
+_MODULES = (
+    "link",
+    "redirects",
+    "transport",
+    "certificate",
+    "tls",
+    "manifest",
+    "plist",
+    "package",
+    "resume",
+    "archive",
+    "server",
+)
+_CHECKS: dict[str, Check] = {}
+
+
+def checks(rule_id: str) -> Callable[[Check], Check]:
+    """Register a generator over `Facts` as the check of a rule; KeyError for an id that the catalogue does not have or that has one."""
+
+    def register(check: Check) -> Check:
+        if rule_id not in catalogue() or rule_id in _CHECKS:
+            raise KeyError(rule_id)
+        _CHECKS[rule_id] = check
+        return check
+
+    return register
+
+
+@cache
+def registered() -> dict[str, Check]:
+    """Return every check by rule id, in the order of ids; imports the rule modules."""
+    for name in _MODULES:
+        importlib.import_module(f"ota_proxy.rules.{name}")
+    return dict(sorted(_CHECKS.items()))
+
+
+def unchecked(door: Door) -> tuple[Rule, ...]:
+    """Return the catalogue's rules of a door that have no check yet: what a clean report does not promise."""
+    return tuple(rule for rule in catalogue().values() if door in rule.doors and rule.id not in registered())
+
+
+def evaluate(facts: Facts, target: str, door: Door) -> tuple[Outcome, ...]:
+    """Run every check of a door: one outcome for each finding, else one passed, not-applicable or no-verdict for the rule."""
+    rules = catalogue()
+    chosen = ((rules[id_], check) for id_, check in registered().items() if door in rules[id_].doors)
+    return tuple(outcome for rule, check in chosen for outcome in _outcomes(rule, check, facts, target))
+
+
+def _outcomes(rule: Rule, check: Check, facts: Facts, target: str) -> Iterator[Outcome]:
+    status: Status = "passed"
+    reason = ""
+    found = 0
+    try:
+        for finding in check(facts):
+            found += 1
+            yield _failed(rule, finding, facts, target)
+    except NotApplicable as error:
+        status, reason = "not-applicable", str(error)
+    except NoVerdict as error:
+        status, reason = "no-verdict", str(error)
+    if not found:
+        yield Outcome(rule=rule, status=status, severity=rule.severity, target=target, message=safe(reason))
+
+
+def _failed(rule: Rule, finding: Finding, facts: Facts, target: str) -> Outcome:
+    return Outcome(
+        rule=rule,
+        status="failed",
+        severity=finding.severity or rule.severity,
+        target=target,
+        subject=safe(finding.subject),
+        message=safe(finding.message),
+        evidence=safe(finding.evidence),
+        remedy=finding.remedy or remedy(rule.id, facts.server),
+        file=finding.file,
+        line=finding.line,
+        sees=safe(sentence(rule.sees, _host(facts, target))),
+    )
+
+
+def _host(facts: Facts, target: str) -> str:
+    """The host in the phone's sentence: the walk's, the site's, or that of the target."""
+    if facts.install is not None and facts.install.host:
+        return facts.install.host
+    if facts.site is not None:
+        return facts.site.public_host
+    try:
+        return urlsplit(target).hostname or "the server"
+    except ValueError:
+        return "the server"

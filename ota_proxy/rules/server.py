@@ -1,0 +1,128 @@
+"""OTA604, OTA612 to OTA616: what the answers give away of the server, and what its host shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ota_proxy.device.facts import Exchange
+from ota_proxy.hosts.facts import HostFacts
+from ota_proxy.rules.evidence import proof
+from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
+from ota_proxy.rules.predicates import answers, is_html, walk
+from ota_proxy.rules.registry import checks
+
+_VERSION_HEADERS = ("server", "x-powered-by", "x-aspnet-version", "x-aspnetmvc-version")
+_NUMBER = re.compile(r"\d+(?:\.\d+)+|/\d+")
+_SIGNED = re.compile(rb"(?:nginx|Apache|Microsoft-IIS|openresty|OpenSSL)/\d+(?:\.\d+)*[^<\n]{0,80}")
+_LISTING = re.compile(
+    rb"<title>\s*(?:Index of /|Directory listing for )|\[To Parent Directory\]|<h1>\s*Index of /", re.IGNORECASE
+)
+_OTHERS_READ = 0o007
+"""Any right for the rest of the world; a group such as ssl-cert may read."""
+
+
+def _answers(facts: Facts) -> tuple[Exchange, ...]:
+    found = answers(walk(facts))
+    if not found:
+        raise NoVerdict("nothing was answered")
+    return found
+
+
+@checks("OTA604")
+def content_type_added_twice(facts: Facts) -> Iterator[Finding]:
+    """Two Content-Type fields: an extra header beside the server's own."""
+    for hop in _answers(facts):
+        types = hop.response.headers_all("content-type") if hop.response else ()
+        if len(types) > 1:
+            message = f"The answer has {len(types)} Content-Type headers: {' and '.join(types)}"
+            yield Finding(hop.url, message, proof(hop, "content-type"))
+            return
+
+
+@checks("OTA612")
+def version_exposed(facts: Facts) -> Iterator[Finding]:
+    """A version number in a header or in an error page."""
+    found = _answers(facts)
+    for name in _VERSION_HEADERS:
+        for hop in found:
+            value = (hop.response.header(name) or "") if hop.response else ""
+            if _NUMBER.search(value):
+                yield Finding(hop.url, f"The header {name.title()} shows the version: {value}", proof(hop, name))
+                return
+    missing = walk(facts).missing
+    body = missing.response.body if missing and missing.response else b""
+    signed = _SIGNED.search(body)
+    if missing and signed:
+        shown = signed[0].decode("latin-1").strip()
+        yield Finding(missing.last.url, f"The error page shows the version: {shown}", f"{proof(missing.last)}\n{shown}")
+
+
+@checks("OTA613")
+def listing_enabled(facts: Facts) -> Iterator[Finding]:
+    """The folder of the builds lists its files to anyone."""
+    visit = walk(facts).folder
+    if visit is None:
+        raise NotApplicable("the folder of the manifest was not asked for")
+    if visit.response is None:
+        raise NoVerdict("the folder of the manifest gave no answer")
+    listed = _LISTING.search(visit.response.body)
+    if visit.ok and listed and is_html(visit.response):
+        shown = listed[0].decode("latin-1")
+        yield Finding(visit.last.url, "The folder of the builds lists its files", f"{proof(visit.last)}\n{shown}")
+
+
+def _host(facts: Facts, field: str) -> HostFacts:
+    host = facts.host
+    if host is None:
+        raise NotApplicable("the host itself was not looked at")
+    if getattr(host, field) is None:
+        raise NoVerdict(f"could not be read on {host.spec}: {host.unread.get(field, 'no reason was given')}")
+    return host
+
+
+@checks("OTA614")
+def key_exposed(facts: Facts) -> Iterator[Finding]:
+    """A private key that others may read, or that lies where the web server serves files from."""
+    for key in _host(facts, "keys").keys or ():
+        evidence = f"{key.path}: mode {key.mode:04o}, owner {key.owner}"
+        if key.mode & _OTHERS_READ:
+            yield Finding(
+                key.path, f"The private key is open to every user of the host (mode {key.mode:04o})", evidence
+            )
+        if key.under_root:
+            message = f"The private key lies under the document root {key.under_root}"
+            yield Finding(key.path, message, evidence)
+
+
+@checks("OTA615")
+def config_invalid(facts: Facts) -> Iterator[Finding]:
+    """The server's own test refuses its configuration."""
+    host = _host(facts, "config_test")
+    test = host.config_test
+    if test is not None and not test.passed:
+        place = f" ({test.file}:{test.line})" if test.file else ""
+        message = f"{host.server or 'The server'} refuses its configuration{place}"
+        evidence = f"{test.command}\n{test.output}"
+        yield Finding(test.file or host.spec, message, evidence, file=test.file, line=test.line)
+
+
+@checks("OTA616")
+def config_kills_on_reload(facts: Facts) -> Iterator[Finding]:
+    """The configuration passes the test, and nothing listens where the site says: the server died at its start (Apache does)."""
+    host = _host(facts, "listening")
+    if host.config_test is not None and not host.config_test.passed:
+        raise NotApplicable("the configuration does not pass its test, which is reported")
+    ports = {socket.port for socket in host.listening or ()}
+    for port in _expected(facts):
+        if port not in ports:
+            message = f"The configuration passes its test, and nothing listens on port {port}"
+            yield Finding(host.spec, message, f"listening: {', '.join(map(str, sorted(ports))) or 'nothing'}")
+
+
+def _expected(facts: Facts) -> tuple[int, ...]:
+    """The port devices come to; of an offloaded site, the plain one."""
+    site = facts.site
+    if site is None:
+        raise NotApplicable("it is not known where the server should listen")
+    return (int(site.listen.http),) if site.tls.offloaded else (site.https_port,)

@@ -1,0 +1,106 @@
+"""OTA214 to OTA218: versions and suites, against App Transport Security today and the stricter rules announced for the 27 systems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ota_proxy.device.facts import TlsFacts
+from ota_proxy.policy.ats import (
+    TLS13,
+    accepted_suites,
+    next_generation_suites,
+    next_generation_wants_extended_master_secret,
+    weakness,
+)
+from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
+from ota_proxy.rules.predicates import speaking
+from ota_proxy.rules.registry import checks
+
+TLS12 = "TLSv1.2"
+
+
+def _versions_seen(facts: Facts) -> tuple[TlsFacts, ...]:
+    found = tuple(tls for tls in speaking(facts) if tls.versions)
+    if not found:
+        raise NoVerdict("the TLS versions were not asked for")
+    return found
+
+
+def _modern(facts: Facts) -> tuple[TlsFacts, ...]:
+    """The hosts with TLS 1.2 or newer whose suites are known; without such a version only OTA214 speaks."""
+    new = tuple(tls for tls in _versions_seen(facts) if _new(tls))
+    if not new:
+        raise NotApplicable("no host speaks TLS 1.2 or newer, which is reported")
+    found = tuple(tls for tls in new if any(tls.suites.get(version) for version in _new(tls)))
+    if not found:
+        raise NoVerdict("the cipher suites were not asked for")
+    return found
+
+
+def _new(tls: TlsFacts) -> list[str]:
+    return [version for version in tls.versions if version in {TLS12, TLS13}]
+
+
+def _old(tls: TlsFacts) -> list[str]:
+    return [version for version in tls.versions if version not in {TLS12, TLS13}]
+
+
+def _where(tls: TlsFacts) -> str:
+    return f"{tls.host}:{tls.port}"
+
+
+def _accepts(tls: TlsFacts) -> str:
+    rows = [f"{version}: {', '.join(tls.suites.get(version, ())) or 'suites not known'}" for version in tls.versions]
+    return "\n".join([f"{_where(tls)} accepts", *rows])
+
+
+@checks("OTA214")
+def tls_too_old(facts: Facts) -> Iterator[Finding]:
+    """iOS wants TLS 1.2 or newer (App Transport Security)."""
+    for tls in _versions_seen(facts):
+        if not _new(tls):
+            message = f"{tls.host} speaks {', '.join(tls.versions)} and nothing newer"
+            yield Finding(_where(tls), message, _accepts(tls))
+
+
+@checks("OTA215")
+def tls_legacy_offered(facts: Facts) -> Iterator[Finding]:
+    """TLS 1.0 and 1.1 are deprecated (RFC 8996)."""
+    for tls in _versions_seen(facts):
+        if _old(tls):
+            yield Finding(_where(tls), f"{tls.host} still accepts {', '.join(_old(tls))}", _accepts(tls))
+
+
+@checks("OTA216")
+def tls_no_ats_suite(facts: Facts) -> Iterator[Finding]:
+    """No common suite with App Transport Security: the handshake fails."""
+    for tls in _modern(facts):
+        if not any(accepted_suites(version) & set(tls.suites.get(version, ())) for version in _new(tls)):
+            message = f"{tls.host} offers no cipher suite that iOS accepts"
+            yield Finding(_where(tls), message, _accepts(tls))
+
+
+@checks("OTA217")
+def tls_weak_suite_offered(facts: Facts) -> Iterator[Finding]:
+    """Weak suites of TLS 1.2; those of older versions go with the version, which is OTA215's."""
+    for tls in _modern(facts):
+        weak = [f"{suite} ({word})" for suite in tls.suites.get(TLS12, ()) if (word := weakness(suite))]
+        if weak:
+            message = f"{tls.host} still accepts {len(weak)} weak cipher suite{'s' * (len(weak) != 1)}"
+            yield Finding(_where(tls), message, "\n".join([f"{_where(tls)} accepts", *weak]))
+
+
+@checks("OTA218")
+def ats_next_generation(facts: Facts) -> Iterator[Finding]:
+    """The stricter rules: scope announced by Apple (support.apple.com/126655), detail second-hand; enforcement is not established."""
+    for tls in _modern(facts):
+        if TLS13 in tls.versions:
+            continue
+        lacks = []
+        if not next_generation_suites(TLS12) & set(tls.suites.get(TLS12, ())):
+            lacks.append("no TLS 1.3 and no ECDHE suite with AES-GCM")
+        if next_generation_wants_extended_master_secret() and tls.extended_master_secret is False:
+            lacks.append("no Extended Master Secret")
+        if lacks:
+            message = f"{tls.host} would be refused by the rules announced for the 27 systems: {', '.join(lacks)}"
+            yield Finding(_where(tls), f"{message}; whether they are enforced is not established", _accepts(tls))
