@@ -79,7 +79,9 @@ class Endpoint:
 class Running(Protocol):
     """A started scenario."""
 
-    endpoint: Endpoint
+    @property
+    def endpoint(self) -> Endpoint:
+        """How to reach it."""
 
     def logs(self) -> str:
         """Return what the server wrote to its error log and streams so far."""

@@ -1,0 +1,170 @@
+"""A container that cannot outlive us: its shell (PID 1) reads our end of stdin and stops when that ends, whatever ended us.
+
+Over the same wire it is told to go on (`go`, `keep`) and tells how far it is: testing, tested, up, silent, ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import struct
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from shlex import quote
+
+MARK = "ota-proxy-says"
+_SAID = re.compile(rf"^{MARK} (\w+) ?(\d*)\n", re.MULTILINE)
+_HEADER = struct.Struct(">BxxxL")  # Docker Engine API, "attach to a container": stream, three zeros, length
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What PID 1 does after `go`: make `folders`, run `prepare`, `test` and `serve`, wait for TCP `ports` and unix `sockets`.
+
+    `logs` are files whose end is shown when the server has ended.
+    """
+
+    serve: str
+    test: str = "true"
+    prepare: str = "true"
+    folders: Sequence[str] = ()
+    ports: Sequence[int] = ()
+    sockets: Sequence[str] = ()
+    logs: Sequence[str] = ()
+    patience: int = 15
+    """Seconds until a server that listens nowhere is called silent."""
+
+
+def script(job: Job) -> str:
+    """Return the shell program of PID 1, for dash and busybox alike.
+
+    Listening is read from /proc/net: connecting from outside proves nothing, Docker's own proxy always accepts.
+    """
+    folders = f"mkdir -p {' '.join(map(quote, job.folders))}" if job.folders else "true"
+    ports = " && ".join(f"listens {port:04X}" for port in job.ports) or "true"
+    sockets = " && ".join(f"[ -S {quote(path)} ]" for path in job.sockets) or "true"
+    logs = " ".join(map(quote, job.logs))
+    return f"""exec 3<&0 2>&1 </dev/null
+say() {{ printf '\\n{MARK} %s\\n' "$*"; }}
+listens() {{ cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q "^ *[0-9]*: [0-9A-F]*:$1 [0-9A-F:]* 0A "; }}
+up() {{ {ports} && {sockets}; }}
+read -r word <&3 && [ "$word" = go ] || exit 0
+{folders} && {job.prepare} || exit 0
+say testing
+{job.test}
+rc=$?
+say tested $rc
+[ $rc = 0 ] || exit 0
+{{ exec 3<&-; {job.serve}; }} &
+server=$!
+{{ read -r word <&3 && [ "$word" = keep ] && say kept || kill -KILL $server 2>/dev/null; }} &
+tries=0
+until up; do
+    kill -0 $server 2>/dev/null && [ $tries -lt {job.patience * 20} ] || break
+    tries=$((tries + 1))
+    sleep 0.05
+done
+if ! kill -0 $server 2>/dev/null; then :; elif up; then say up; else say silent; fi
+wait $server
+rc=$?
+for log in {logs}; do
+    [ -f "$log" ] && tail -n 200 "$log"
+done
+say ended $rc
+"""
+
+
+class Lifeline:
+    """Our end: a thread collects what the container writes; closing it, or our death, ends the container."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._connection.settimeout(None)
+        self._text = ""
+        self._ended = False
+        self._news = threading.Condition()
+        self._reader = threading.Thread(target=self._collect, name="ota-proxy lifeline", daemon=True)
+        self._reader.start()
+
+    def tell(self, word: str) -> None:
+        """Send `go` or `keep`; nothing happens when the container has ended."""
+        with contextlib.suppress(OSError):
+            self._connection.sendall(f"{word}\n".encode())
+
+    def wait_for(self, *words: str, seconds: float) -> str:
+        """Return the first of `words` that was said; empty when the container ended or the time was over without one."""
+        until = time.monotonic() + seconds
+        with self._news:
+            while True:
+                said = [word for word, _ in self.said() if word in words]
+                if said or self._ended or not self._news.wait(until - time.monotonic()):
+                    return said[0] if said else ""
+
+    def said(self) -> list[tuple[str, int]]:
+        """Return what PID 1 has said so far: words with a number (0 where there is none)."""
+        return [(word, int(number or 0)) for word, number in _SAID.findall(self._text)]
+
+    def number(self, word: str) -> int | None:
+        """Return the number that was said with a word, None when it was not said."""
+        return next((number for said, number in self.said() if said == word), None)
+
+    def output(self) -> str:
+        """Return what test and server have written so far."""
+        return _without_marks(self._text)
+
+    def section(self, after: str, before: str) -> str:
+        """Return what was written between two words."""
+        start = re.search(rf"^{MARK} {after}\b.*\n", self._text, re.MULTILINE)
+        end = re.search(rf"^{MARK} {before}\b", self._text, re.MULTILINE)
+        part = self._text[start.end() if start else 0 : end.start() if end else None]
+        return _without_marks(part)
+
+    @property
+    def is_up(self) -> bool:
+        """The server listened, or did not in time but runs; and has not ended since."""
+        words = {word for word, _ in self.said()}
+        return bool(words & {"up", "silent"}) and "ended" not in words and not self._ended
+
+    @property
+    def ended(self) -> bool:
+        """The container has ended, or the daemon has hung up."""
+        return self._ended
+
+    def close(self) -> None:
+        """Let go: the container ends within a moment unless it was told to keep."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+        self._reader.join(5)
+        self._connection.close()
+
+    def _collect(self) -> None:
+        frame = self._exactly(_HEADER.size)
+        while frame:
+            _, size = _HEADER.unpack(frame)
+            text = self._exactly(size).decode("utf-8", "replace")
+            with self._news:
+                self._text += text
+                self._news.notify_all()
+            frame = self._exactly(_HEADER.size)
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
+
+    def _exactly(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            try:
+                more = self._connection.recv(min(size - len(data), 65536))
+            except OSError:
+                return b""
+            if not more:
+                return b""
+            data += more
+        return data
+
+
+def _without_marks(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if line and not line.startswith(MARK))

@@ -1,0 +1,73 @@
+"""How each server is tested and started in a container, as a job for the container's shell; pure text."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from ota_proxy.harness.engine import Scenario
+from ota_proxy.harness.lifeline import Job
+from ota_proxy.model import Site
+
+SIDE_FOLDER = "/etc/ota-proxy"
+_DAEMON = re.compile(r"^\s*daemon\s+o(?:n|ff)\s*;", re.MULTILINE)
+_LISTEN = re.compile(r"^\s*listen\s+(?:\"?unix:([^\s\";]+)|(?:\S*:)?(\d+)\b)", re.MULTILINE)
+
+
+def job(scenario: Scenario) -> Job:
+    """Return the server's own job: its configuration test, its start in the foreground, the ports the site promises."""
+    prepare, test, serve = _nginx(scenario) if scenario.server == "nginx" else _apache(scenario)
+    ports = site_ports(scenario.site)
+    folders = _folders(scenario)
+    return Job(serve, test=test, prepare=prepare, folders=folders, ports=ports, logs=[error_log(scenario)])
+
+
+def side_job(path: str, text: str) -> Job:
+    """Return the job of a side part, an nginx with one whole configuration at `path`."""
+    ports, sockets = listening(text)
+    folders = [SIDE_FOLDER, *map(posixpath.dirname, sockets)]
+    serve = f"exec nginx -c {path}{_foreground(text)}"
+    return Job(serve, test=f"nginx -t -q -c {path}", folders=folders, ports=ports, sockets=sockets)
+
+
+def site_ports(site: Site) -> list[int]:
+    """Return the TCP ports on which the site's own server listens."""
+    plain = [site.listen.http] if site.listen.http else []
+    return plain if site.tls.offloaded else [*plain, site.https_port]
+
+
+def listening(text: str) -> tuple[list[int], list[str]]:
+    """Return the TCP ports and unix sockets of an nginx configuration, each once."""
+    found = _LISTEN.findall(text)
+    ports = dict.fromkeys(int(port) for _, port in found if port)
+    return list(ports), list(dict.fromkeys(path for path, _ in found if path))
+
+
+def error_log(scenario: Scenario) -> str:
+    """Return where the server writes its error log."""
+    return scenario.site.log.error or f"{scenario.caps.layout[f'{scenario.server}_log']}/error.log"
+
+
+def _nginx(scenario: Scenario) -> tuple[str, str, str]:
+    main = scenario.config.get(f"{scenario.caps.layout['nginx_conf']}/nginx.conf", "")
+    return "true", "nginx -t", f"exec nginx{_foreground(main)}"
+
+
+def _foreground(text: str) -> str:
+    return "" if _DAEMON.search(text) else " -g 'daemon off;'"
+
+
+def _apache(scenario: Scenario) -> tuple[str, str, str]:
+    root = scenario.caps.layout["apache_root"]
+    if not scenario.caps.layout["apache_conf"].endswith("apache2.conf"):
+        return "true", "httpd -t", "exec httpd -DFOREGROUND"
+    # Debian's apache2ctl does the same: variables first, and the folders in /run that a reboot has emptied.
+    prepare = f'. {root}/envvars && mkdir -p "$APACHE_RUN_DIR" "$APACHE_LOCK_DIR" "$APACHE_LOG_DIR"'
+    return prepare, "apache2 -t", "exec apache2 -DFOREGROUND"
+
+
+def _folders(scenario: Scenario) -> list[str]:
+    site = scenario.site
+    logs = [posixpath.dirname(path) for path in (site.log.access, site.log.error) if path]
+    roots = [location.root for location in site.locations if location.root]
+    return list(dict.fromkeys([*logs, *roots, site.redirect.acme_root]))

@@ -1,0 +1,122 @@
+"""Labels that say whose a container is, and what of it may be removed: what a dead run left behind, never a living run's.
+
+A run that dies takes its running containers with it (`lifeline.py`); what can stay is a container created and not yet started, or a
+kept one.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ota_proxy.harness.daemon import Listed
+
+PREFIX = "org.ota-proxy"
+GRACE = 600
+"""Seconds after which a leftover is removed without being asked for."""
+
+
+class Containers(Protocol):
+    """The part of `daemon.Daemon` that is needed here."""
+
+    def containers(self, label: str) -> list[Listed]:
+        """Return all containers that have the label."""
+
+    def remove(self, container: str) -> None:
+        """End and remove a container."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A process: `machine` tells hosts and pid namespaces apart, `begun` tells it from a later process with the same pid."""
+
+    machine: str
+    pid: int
+    begun: str
+
+    @property
+    def alive(self) -> bool:
+        """The process still runs, as far as this process can see."""
+        return _exists(self.pid) and _begun(self.pid) == self.begun
+
+
+def me() -> Owner:
+    """Return this process."""
+    return Owner(_machine(), os.getpid(), _begun(os.getpid()))
+
+
+def labels(run: str, role: str, *, keep: bool) -> dict[str, str]:
+    """Return what a container of ours carries: the run, its part in it, and who to ask whether the run lives."""
+    own = me()
+    said = {"run": run, "role": role, "machine": own.machine, "pid": str(own.pid), "begun": own.begun}
+    kept = {"keep": "1"} if keep else {}
+    return {PREFIX: "1"} | {f"{PREFIX}.{key}": value for key, value in (said | kept).items()}
+
+
+def owner(container: Listed) -> Owner:
+    """Return who started a container; a label that somebody spoilt is nobody's."""
+    said = {key: container.labels.get(f"{PREFIX}.{key}", "") for key in ("machine", "pid", "begun")}
+    return Owner(said["machine"], int(said["pid"]) if said["pid"].isdecimal() else 0, said["begun"])
+
+
+def is_kept(container: Listed) -> bool:
+    """Say whether a person asked to keep it."""
+    return f"{PREFIX}.keep" in container.labels
+
+
+def is_in_use(container: Listed, here: Owner) -> bool:
+    """Say whether a living run needs it. Of a run elsewhere only its state can tell: without its owner it would not run."""
+    whose = owner(container)
+    if whose.machine == here.machine:
+        return whose.alive
+    return container.state == "running" or time.time() - container.created < GRACE
+
+
+def sweep(daemon: Containers) -> int:
+    """Remove leftovers older than ten minutes, kept ones excepted; return how many."""
+    old = [found for found in daemon.containers(PREFIX) if time.time() - found.created > GRACE and not is_kept(found)]
+    return _remove(daemon, [found for found in old if not is_in_use(found, me())])
+
+
+def clean(daemon: Containers) -> int:
+    """Remove everything of ours that no living run owns, kept containers too; return how many."""
+    return _remove(daemon, [found for found in daemon.containers(PREFIX) if not is_in_use(found, me())])
+
+
+def _remove(daemon: Containers, containers: list[Listed]) -> int:
+    for container in containers:
+        daemon.remove(container.id)
+    return len(containers)
+
+
+def _machine() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115  # no file: the link's text is the answer
+    except OSError:
+        return platform.node()
+
+
+def _exists(pid: int) -> bool:
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _begun(pid: int) -> str:
+    """Return the start time of a process in clock ticks since boot (proc(5), field 22 of stat); empty where there is no /proc."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]
