@@ -144,9 +144,11 @@ class Hsts(Part):
 
     @model_validator(mode="after")
     def _preload_terms(self) -> Self:
-        if self.preload and not (self.include_subdomains and self.max_age >= 31_536_000):  # a year, hstspreload.org
+        year = 31_536_000
+        if self.preload and not (self.enabled and self.include_subdomains and self.max_age >= year):
             raise ValueError(
-                "hsts.preload needs include_subdomains = true and a max_age of at least 31536000 (hstspreload.org)"
+                "hsts.preload needs HSTS enabled, include_subdomains = true and a max_age of at least 31536000"
+                " (hstspreload.org)"
             )
         return self
 
@@ -292,6 +294,12 @@ def _distinct(site: Site) -> None:
         ("domains", site.domains),
         ("locations", tuple(location.path for location in site.locations)),
         ("certificates", tuple(certificate.cert for certificate in site.certificates)),
+        ("certificates", tuple(certificate.key for certificate in site.certificates)),
+        ("headers", tuple(name.lower() for name in site.headers)),
+        ("listen.addresses", site.listen.addresses),
+        ("trusted_proxies", site.trusted_proxies),
+        ("access.allow", site.access.allow),
+        ("access.deny", site.access.deny),
     ):
         twice = next((value for index, value in enumerate(values) if value in values[:index]), None)
         if twice is not None:

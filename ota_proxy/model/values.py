@@ -21,13 +21,36 @@ _WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 _HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#&^_.+-]+/[A-Za-z0-9!#&^_.+-]+(?:; ?charset=[A-Za-z0-9-]+)?", re.ASCII)
 _EXTENSION = re.compile(r"\.?[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
+_NOWHERE = (0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF)
+"""Line separators, the byte order mark, and what XML 1.0 §2.2 excludes."""
+_FRAMING = frozenset(
+    [
+        "accept-ranges",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-range",
+        "content-type",
+        "date",
+        "etag",
+        "keep-alive",
+        "last-modified",
+        "location",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ]
+)
+"""Headers that say what an answer is; a fixed value on every file would be a lie (RFC 9110, RFC 9112)."""
 
 
 def refuse_control(text: str, what: str) -> str:
-    """Return `text` unless it holds a character no configuration file can carry: control, line separator, lone surrogate."""
+    """Return `text` unless it holds a character no configuration file can carry: control, separator, surrogate, no character."""
     for char in text:
         code = ord(char)
-        if code < 0x20 or 0x7F <= code <= 0x9F or code in (0x2028, 0x2029, 0xFEFF) or 0xD800 <= code <= 0xDFFF:
+        if code < 0x20 or 0x7F <= code <= 0x9F or code in _NOWHERE or 0xD800 <= code <= 0xDFFF:
             raise ValueError(f"{what} has the character U+{code:04X}, which no server configuration can carry")
     return text
 
@@ -48,6 +71,8 @@ def _domain(text: str) -> str:
     """Accept `ota.example.com`, `*.example.com` and international names (converted to their ASCII form, RFC 5891)."""
     star = "*." if text.startswith("*.") else ""
     host = _ascii_host(text.removeprefix("*."), "the domain")
+    if host.rpartition(".")[2].isdigit():
+        raise ValueError(f"the domain '{text}' is an address; SNI and certificates of a site need a name (RFC 6066 §3)")
     if star and "." not in host:
         raise ValueError(f"the domain '{text}' would cover a whole top-level domain")
     return star + host
@@ -82,7 +107,9 @@ def _file_path(text: str) -> str:
         raise ValueError(f"the path '{text}' is not absolute; write it from / (or from a drive such as C:\\)")
     if ".." in re.split(r"[\\/]", text):
         raise ValueError(f"the path '{text}' has a '..' step; write the folder it leads to")
-    return text if text == "/" or _WINDOWS.fullmatch(text) else text.rstrip("/")
+    if _WINDOWS.match(text):
+        return text[:3] + text[3:].rstrip("\\/")
+    return text.rstrip("/") or "/"
 
 
 def _prefix(text: str) -> str:
@@ -96,7 +123,12 @@ def _prefix(text: str) -> str:
 
 
 def _network(text: str) -> str:
-    """Accept an address or a CIDR network, `10.0.0.0/8`, `2001:db8::/32`; host bits set are refused, so is the whole world."""
+    """Accept an address or a CIDR network, `10.0.0.0/8`, `2001:db8::/32`, without zone; set host bits are refused."""
+    refuse_control(text, "the network")
+    if "%" in text:  # ipaddress takes any text at all as a zone (RFC 4007)
+        raise ValueError(
+            f"'{text}' has a zone after '%', which means something on one machine only; write the address alone"
+        )
     try:
         network = ipaddress.ip_network(text)
     except ValueError as error:
@@ -114,8 +146,10 @@ def _trusted_network(text: str) -> str:
 def _header_name(text: str) -> str:
     if not _HEADER.fullmatch(text):
         raise ValueError(f"'{text}' is not a header name: letters, digits and hyphens")
-    if text.lower() in {"content-type", "content-length", "cache-control", "strict-transport-security", "connection"}:
+    if text.lower() in {"content-type", "cache-control", "strict-transport-security"}:
         raise ValueError(f"the header {text} is written by ota-proxy; use media_types, cache or hsts instead")
+    if text.lower() in _FRAMING:
+        raise ValueError(f"the header {text} is the server's own word on each file; it cannot have one value for all")
     return text
 
 
@@ -184,6 +218,8 @@ def parse_upstream(text: str) -> Upstream:
 
 
 def _upstream_host(text: str) -> str:
+    if "%" in text:
+        raise ValueError(f"the upstream's host '{text}' has a '%': write an address without a zone, or a name")
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:

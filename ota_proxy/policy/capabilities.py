@@ -115,7 +115,9 @@ def _fits(row: Mapping[str, str], version: str, library: str) -> bool:
 
 
 def _key(version: str) -> tuple[int, ...]:
-    return tuple(int(step) for step in version.split("."))
+    """Return the number in four steps, so that 3.5 and 3.5.0 are the same version."""
+    steps = [int(step) for step in version.split(".")]
+    return (*steps, 0, 0, 0)[:4]
 
 
 def _library_key(library: str) -> tuple[int, ...]:
