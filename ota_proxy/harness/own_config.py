@@ -1,0 +1,58 @@
+"""A person's own configuration, a file or a whole tree, put where the server of an engine looks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ota_proxy.errors import UsageError
+from ota_proxy.harness.engine import TestFile
+from ota_proxy.harness.scenario import config_path, main_file
+from ota_proxy.policy.capabilities import Capabilities
+
+_MAIN_NAMES = {"nginx": ("nginx.conf",), "apache": ("apache2.conf", "httpd.conf", "conf/httpd.conf")}
+_MAIN_WORDS = {"nginx": ("events", "http {", "http{"), "apache": ("LoadModule", "ServerRoot")}
+_LARGEST = 16 * 1024 * 1024
+_MOST_FILES = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class OwnConfig:
+    """`main` is the file the server starts with, or the one site file when `tree` is empty and it is no main file."""
+
+    server: str
+    main: Path
+    tree: Path | None
+    """The folder that goes to the server's own configuration folder, with everything in it."""
+
+    def texts(self, caps: Capabilities) -> Mapping[str, str]:
+        """Return path on the server → text of the file under test."""
+        text = self.main.read_text(encoding="utf-8", errors="surrogateescape")
+        whole = self.tree is not None or any(word in text for word in _MAIN_WORDS[self.server])
+        return {main_file(caps) if whole else config_path(caps): text}
+
+    def files(self, caps: Capabilities) -> tuple[TestFile, ...]:
+        """Return the rest of the tree at its places below the server's configuration folder."""
+        if self.tree is None:
+            return ()
+        folder = caps.layout["nginx_conf" if self.server == "nginx" else "apache_root"]
+        found = [path for path in sorted(self.tree.rglob("*")) if path.is_file() and path != self.main]
+        if len(found) > _MOST_FILES or sum(path.stat().st_size for path in found) > _LARGEST:
+            raise UsageError("the tree is too large for a configuration", place=str(self.tree), hint="give the server's configuration folder only")
+        return tuple(TestFile(f"{folder}/{path.relative_to(self.tree)}", path.read_bytes(), path.stat().st_mode & 0o777) for path in found)
+
+
+def own_config(path: Path, server: str) -> OwnConfig:
+    """Look at a path given with --config; UsageError when it is no configuration of that server."""
+    if server not in _MAIN_NAMES:
+        raise UsageError(f"--config is for nginx and apache, not {server}", place="--config")
+    if path.is_file():
+        return OwnConfig(server, path, None)
+    if not path.is_dir():
+        raise UsageError("there is no such file or folder", place=f"--config {path}")
+    main = next((path / name for name in _MAIN_NAMES[server] if (path / name).is_file()), None)
+    if main is None:
+        names = " or ".join(_MAIN_NAMES[server])
+        raise UsageError(f"the folder holds no {names}", place=f"--config {path}", hint="give the folder with the main file, or a single site file")
+    return OwnConfig(server, main, path)

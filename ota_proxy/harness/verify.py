@@ -1,0 +1,176 @@
+"""Proves one site on one server: render (or take a configuration), start, install from it as a simulated iPhone, judge."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from ota_proxy.content.ipa import AppInfo, read_info
+from ota_proxy.device.facts import InstallFacts
+from ota_proxy.device.walk import WalkOptions, walk_sync
+from ota_proxy.errors import NoVerdictError, UsageError
+from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.engine import Engine, Running, ServerRefusedError, TestFile
+from ota_proxy.harness.own_config import OwnConfig
+from ota_proxy.harness.readiness import wait_ready
+from ota_proxy.harness.scenario import Content, Prepared, build_scenario, config_path
+from ota_proxy.hosts.facts import ConfigTest, HostFacts
+from ota_proxy.hosts.inspect import inspect
+from ota_proxy.model import Site
+from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.render.result import Scope
+from ota_proxy.render.servers import renderer
+from ota_proxy.report.model import TargetReport
+from ota_proxy.rules.merge import merge
+from ota_proxy.rules.model import Facts, Outcome
+from ota_proxy.rules.registry import evaluate
+
+READY_SECONDS = 20.0
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What to prove. `config` replaces the rendered text; `content` is what a fault test wants different."""
+
+    server: str
+    site: Site
+    scope: Scope = "site"
+    command: str = "ota-proxy verify"
+    content: Content = field(default_factory=Content)
+    config: OwnConfig | None = None
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A running trial, for `up` and for tests: the server, what is on it, and what was rendered."""
+
+    running: Running
+    prepared: Prepared
+    caps: Capabilities
+    texts: Mapping[str, str]
+
+
+def content_of(package: bytes) -> Content:
+    """Return content with a person's own package in it; UsageError when it is none."""
+    app: AppInfo = read_info(package)
+    return Content(app=app, package=package)
+
+
+def verify(trial: Trial, engine: Engine, progress: Progress) -> TargetReport:
+    """Run a trial and report. NoVerdictError when the engine cannot run; a refused configuration is a finding, not an error."""
+    progress(f"looking at {trial.server} of the engine {engine.name}")
+    caps = engine.capabilities(trial.server)
+    target = trial.site.base_url
+    report = TargetReport(
+        target=target,
+        server=trial.server,
+        version=caps.version,
+        engine=engine.name,
+        level=None,
+        outcomes=(),
+        facts=None,
+        notes=tuple(note for note in (engine.replaced, _simulated(trial)) if note),
+    )
+    try:
+        with start(trial, engine, caps, progress) as started:
+            facts, outcomes = _judge(trial, started, progress)
+            report = replace(report, facts=facts, outcomes=outcomes, log=started.running.logs(), config=started.texts)
+            return replace(report, notes=(*report.notes, started.running.endpoint.by_hand)) if trial.keep else report
+    except ServerRefusedError as error:
+        outcomes = evaluate(Facts(host=_refusal(trial, error), site=trial.site, server=trial.server), target, "v")
+        return replace(report, outcomes=outcomes, log=error.output, config=_texts(trial, engine, caps))
+
+
+@contextlib.contextmanager
+def start(trial: Trial, engine: Engine, caps: Capabilities, progress: Progress) -> Iterator[Started]:
+    """Start a trial and wait until it serves its own manifest over verified HTTPS; ends it unless `trial.keep`."""
+    site = engine.adapt(trial.site)
+    texts = _rendered(trial, site, caps)
+    extra = trial.config.files(caps) if trial.config else ()
+    content = replace(trial.content, extra=(*extra, *trial.content.extra))
+    prepared = build_scenario(site, caps, texts, Authority(), content)
+    progress(f"starting {trial.server} {caps.version} with {caps.tls_library}")
+    with engine.run(prepared.scenario, keep=trial.keep) as running:
+        _await(prepared, running)
+        yield Started(running, prepared, caps, texts)
+
+
+def _await(prepared: Prepared, running: Running) -> None:
+    url = prepared.manifest_urls[0]
+    try:
+        wait_ready(url, prepared.ca_pem, running.endpoint.resolve, prepared.expected[url], READY_SECONDS, running.alive)
+    except NoVerdictError:
+        if not running.alive():
+            raise
+        # it runs but does not serve what it should: that is for the rules to say, request by request
+
+
+def _rendered(trial: Trial, site: Site, caps: Capabilities) -> Mapping[str, str]:
+    if trial.config:
+        return trial.config.texts(caps)
+    rendered = renderer(trial.server)(site, caps, trial.scope, trial.command)
+    return {config_path(caps, "full" if trial.scope == "full" else "site"): rendered.files[0].text}
+
+
+def _texts(trial: Trial, engine: Engine, caps: Capabilities) -> Mapping[str, str]:
+    return _rendered(trial, engine.adapt(trial.site), caps)
+
+
+def _judge(trial: Trial, started: Started, progress: Progress) -> tuple[Facts, tuple[Outcome, ...]]:
+    host = _host(trial, started, progress)
+    walks = [_walk(url, started, progress, first=not index) for index, url in enumerate(_starts(started.prepared))]
+    facts = [Facts(install=walk, host=None if index else host, site=trial.site, server=trial.server) for index, walk in enumerate(walks)]
+    return facts[0], merge([evaluate(one, trial.site.base_url, "v") for one in facts])
+
+
+def _starts(prepared: Prepared) -> tuple[str, ...]:
+    """The landing page, then every manifest that it does not lead to."""
+    return (prepared.page_url, *prepared.manifest_urls[1:], *prepared.odd_manifest_urls)
+
+
+def _walk(url: str, started: Started, progress: Progress, *, first: bool) -> InstallFacts:
+    options = WalkOptions(
+        ca_pem=started.prepared.ca_pem.decode("ascii"),
+        resolve=started.running.endpoint.resolve,
+        allow_private=True,
+        probe_tls=first,
+    )
+    return walk_sync(url, options, lambda step, text: progress(f"{step}: {text}"))
+
+
+def _host(trial: Trial, started: Started, progress: Progress) -> HostFacts | None:
+    if not started.running.endpoint.spec:
+        return None
+    progress("reading the host's own facts")
+    site = started.prepared.scenario.site
+    return inspect(
+        started.running.endpoint.spec,
+        trial.server,
+        key_paths=[pair.key for pair in site.certificates],
+        roots=[place.root for place in site.static if place.root],
+    )
+
+
+def _refusal(trial: Trial, error: ServerRefusedError) -> HostFacts:
+    test = ConfigTest(f"{trial.server} configuration test", error.started, error.output, error.file, error.line)
+    return HostFacts(spec="verify", server=trial.server, config_test=test, start_failure=error.output if error.started else None)
+
+
+def _simulated(trial: Trial) -> str:
+    parts = ["the device is simulated", "certificates and content are test ones, put where the site says they are"]
+    parts += ["the applications behind the site are played by a second nginx"] if trial.site.proxied else []
+    parts += ["the TLS-offloading proxy in front is played by a second nginx"] if trial.site.tls.offloaded else []
+    return "; ".join(parts)
+
+
+def timed(progress: Progress) -> Progress:
+    """Put the seconds since now before every line."""
+    begun = time.monotonic()
+    return lambda text: progress(f"[{time.monotonic() - begun:5.1f} s] {text}")
+
+
+__all__ = ["Progress", "Started", "TestFile", "Trial", "UsageError", "content_of", "start", "timed", "verify"]
