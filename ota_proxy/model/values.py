@@ -144,6 +144,7 @@ def _trusted_network(text: str) -> str:
 
 
 def _header_name(text: str) -> str:
+    refuse_control(text, "the header name")
     if not _HEADER.fullmatch(text):
         raise ValueError(f"'{text}' is not a header name: letters, digits and hyphens")
     if text.lower() in {"content-type", "cache-control", "strict-transport-security"}:
@@ -161,12 +162,14 @@ def _header_value(text: str) -> str:
 
 
 def _media_type(text: str) -> str:
+    refuse_control(text, "the media type")
     if not _MEDIA_TYPE.fullmatch(text):
         raise ValueError(f"'{text}' is not a media type such as application/octet-stream or text/xml; charset=utf-8")
     return text
 
 
 def _extension(text: str) -> str:
+    refuse_control(text, "the file extension")
     if not _EXTENSION.fullmatch(text):
         raise ValueError(f"'{text}' is not a file extension such as .ipa")
     return "." + text.lower().removeprefix(".")
