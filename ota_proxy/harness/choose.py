@@ -1,0 +1,41 @@
+"""Picks the engine: the one that was asked for, or the first of docker, local and embedded that can run the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Literal
+
+from ota_proxy.errors import NoVerdictError
+from ota_proxy.harness.engine import Engine, EngineName
+
+ORDER: tuple[EngineName, ...] = ("docker", "local", "embedded")
+
+
+def choose(name: EngineName | Literal["auto"], server: str, image: str = "") -> Engine:
+    """Return an engine that can run `server`; `image` is a container image and asks for docker.
+
+    NoVerdictError (exit 3) with the reason of every engine that was tried.
+    """
+    names = ORDER if name == "auto" and not image else ("docker",) if name == "auto" else (name,)
+    if image and name not in ("auto", "docker"):
+        raise NoVerdictError(f"--image {image} needs the docker engine, not {name}", hint="leave --engine out")
+    refused: list[tuple[EngineName, NoVerdictError]] = []
+    for candidate in names:
+        engine = _make(candidate, image)
+        try:
+            engine.capabilities(server)
+        except NoVerdictError as error:
+            refused.append((candidate, error))
+        else:
+            return engine
+    reasons = "\n".join(f"  {candidate}: {error.message}" for candidate, error in refused)
+    hints = "; or ".join(error.hint for _, error in refused if error.hint)
+    raise NoVerdictError(f"no engine can run {server} here:\n{reasons}", hint=hints)
+
+
+def _make(name: EngineName, image: str) -> Engine:
+    """Import only the engine that is tried: the Docker SDK costs more than a whole local run."""
+    module = import_module(f"ota_proxy.harness.{name}")
+    make: Callable[..., Engine] = getattr(module, f"{name.capitalize()}Engine")
+    return make(image) if name == "docker" else make()

@@ -1,0 +1,136 @@
+"""The folder in which a local server lives: configuration, logs, run files and content, readable by its workers, gone afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from ota_proxy.errors import NoVerdictError
+from ota_proxy.harness.engine import TestFile
+from ota_proxy.policy import local
+
+TEMP = "tmp"
+"""Folder for what a server buffers."""
+LONGEST_SOCKET = 100
+"""Bytes of a unix socket's path that every system takes (Linux has 107, macOS 103)."""
+
+
+class Home:
+    """A fresh temporary folder; `remove` ends it, and so does the end of this object unless it was told to `stay`."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="ota-proxy-", ignore_cleanup_errors=True)
+        self.path = Path(self._folder.name).resolve()
+        self.path.chmod(0o755)
+        self._stays = False
+        if os.geteuid() == 0:
+            _reachable(self.path)
+
+    def layout(self) -> dict[str, str]:
+        """Return where things are here, by the names of the capability table's layouts."""
+        etc, log, run = (str(self.path / name) for name in ("etc", "log", "run"))
+        user = (worker() or (pwd.getpwuid(os.geteuid()).pw_name,))[0]
+        return {
+            "ca_bundle": f"{etc}/ca-certificates.crt",
+            "nginx_conf": f"{etc}/nginx",
+            "nginx_site": f"{etc}/nginx/conf.d/ota-proxy.conf",
+            "nginx_user": user,
+            "nginx_pid": f"{run}/nginx.pid",
+            "nginx_log": log,
+            "apache_root": f"{etc}/apache2",
+            "apache_conf": f"{etc}/apache2/apache2.conf",
+            "apache_site": f"{etc}/apache2/sites-enabled/ota-proxy.conf",
+            "apache_user": user,
+            "apache_pid": f"{run}/apache2.pid",
+            "apache_log": log,
+            "apache_mime": f"{etc}/mime.types",
+        }
+
+    def clear(self) -> None:
+        """Make the folders of a new run; what an earlier one left is removed."""
+        for name in ("etc", "log", "run", TEMP, "side"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+            (self.path / name).mkdir(mode=0o755)
+
+    def write(self, files: Iterable[TestFile]) -> None:
+        """Write files; NoVerdictError for a path outside this folder: we write nowhere else."""
+        for file in files:
+            path = Path(file.path)
+            if not path.is_relative_to(self.path):
+                raise NoVerdictError(
+                    f"the path {file.path} is outside the folder of this run", hint="take --engine docker for it"
+                )
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode)
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(file.data)
+                os.fchmod(stream.fileno(), file.mode)
+
+    def socket_path(self, number: int) -> str:
+        """Return the path of a unix socket; NoVerdictError where the temporary folder's own path is too long for one."""
+        path = str(self.path / f"{number}.sock")
+        if len(os.fsencode(path)) > LONGEST_SOCKET:
+            raise NoVerdictError(
+                f"the path {path} is too long for a unix socket", hint="set TMPDIR to a shorter folder"
+            )
+        return path
+
+    def stay(self) -> None:
+        """Leave the folder on disk, for `--keep`."""
+        self._stays = True
+        self._folder._finalizer.detach()  # type: ignore[attr-defined]  # noqa: SLF001 - delete=False exists from 3.12 only
+
+    def remove(self) -> None:
+        """Remove the folder unless it stays."""
+        if not self._stays:
+            self._folder.cleanup()
+
+
+def worker() -> tuple[str, str] | None:
+    """Return user and group for the workers of a server that root starts; None for everybody else, whose workers are their own."""
+    if os.geteuid() != 0:
+        return None
+    import grp  # noqa: PLC0415 - next to its only use
+
+    for user in local.worker_users():
+        with contextlib.suppress(KeyError):
+            return user, grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
+    raise NoVerdictError(
+        "root needs an ordinary user for the server's workers, and there is none of " + ", ".join(local.worker_users())
+    )
+
+
+def _reachable(path: Path) -> None:
+    closed = next((parent for parent in path.parents if not parent.stat().st_mode & 0o001), None)
+    if closed:
+        raise NoVerdictError(
+            f"the server's workers cannot enter {closed}", hint="set TMPDIR to a folder open to all users"
+        )
+
+
+class Ports:
+    """Free loopback ports, held until they are released: bound without listening, so that nobody else is given them."""
+
+    def __init__(self) -> None:
+        self._held: list[socket.socket] = []
+
+    def take(self) -> int:
+        """Return a port that is free on 127.0.0.1."""
+        held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        self._held.append(held)
+        port: int = held.getsockname()[1]
+        return port
+
+    def release(self) -> None:
+        """Let go of all of them."""
+        while self._held:
+            self._held.pop().close()

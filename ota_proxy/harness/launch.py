@@ -1,0 +1,147 @@
+"""Servers as processes: tested, started on a lifeline (supervisor.py), waited for until they listen, and ended."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ota_proxy.errors import NoVerdictError
+from ota_proxy.harness import supervisor
+from ota_proxy.harness.engine import Endpoint, ServerRefusedError
+from ota_proxy.harness.relocate import LOOPBACK
+from ota_proxy.hosts.answers import config_test
+
+START_DEADLINE = 15.0
+"""Seconds a server has from its start until it listens."""
+TEST_DEADLINE = 60
+"""Seconds a server's own configuration test may take."""
+STOP_DEADLINE = supervisor.GRACE + 5
+_LOG_LIMIT = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """How to test and to run a server; `listens` are the ports and sockets that say it is up."""
+
+    name: str
+    test: list[str]
+    serve: list[str]
+    listens: tuple[int | str, ...]
+
+
+def start(command: Command, running: ServerProcess, home: Path, *, keep: bool) -> None:
+    """Test the configuration, start the process and wait until it listens.
+
+    ServerRefusedError when the server under test does not accept it, NoVerdictError for every other obstacle.
+    """
+    _test(command)
+    log = home / "log" / f"{command.name}.out"
+    wrapped = command.serve
+    if not keep:
+        wrapped = [sys.executable, "-I", "-S", str(Path(supervisor.__file__)), str(home), *command.serve]
+    with log.open("ab") as stream:
+        process = subprocess.Popen(
+            wrapped,
+            stdin=subprocess.PIPE,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+            cwd=home,
+        )
+    running.add(command.name, process)
+    _wait_listening(command, process, running)
+
+
+def _test(command: Command) -> None:
+    try:
+        done = subprocess.run(
+            command.test, capture_output=True, timeout=TEST_DEADLINE, check=False, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NoVerdictError(f"the configuration test of the {command.name} does not run: {error}") from None
+    output = (done.stderr + done.stdout).decode("utf-8", "replace")
+    tested = config_test(" ".join(command.test), done.returncode, output)
+    if tested.passed:
+        return
+    if command.name != "server":
+        raise NoVerdictError(f"the {command.name} beside the server does not accept its configuration: {tested.output}")
+    raise ServerRefusedError(
+        "the server refuses this configuration", output=tested.output, file=tested.file, line=tested.line
+    )
+
+
+def _wait_listening(command: Command, process: subprocess.Popen[bytes], running: ServerProcess) -> None:
+    until = time.monotonic() + START_DEADLINE
+    pause = 0.005
+    waiting = list(command.listens)
+    while waiting:
+        if process.poll() is not None or time.monotonic() > until:
+            _not_up(command, process, running)
+        waiting = [place for place in waiting if not _answers(place)]
+        if waiting:
+            time.sleep(pause)
+            pause = min(pause * 2, 0.2)
+
+
+def _not_up(command: Command, process: subprocess.Popen[bytes], running: ServerProcess) -> None:
+    output = running.logs().strip()
+    ended = process.poll() is not None
+    if not ended or command.name != "server":
+        what = "ended" if ended else f"does not listen after {START_DEADLINE:.0f} seconds"
+        raise NoVerdictError(f"the {command.name} {what}: {output[-2000:] or 'it wrote no log'}")
+    place = config_test("", 1, output)
+    raise ServerRefusedError(
+        "the server ends at its start with this configuration, though its own test passed",
+        output=output,
+        file=place.file,
+        line=place.line,
+        started=True,
+    )
+
+
+def _answers(place: int | str) -> bool:
+    family = socket.AF_UNIX if isinstance(place, str) else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as client:
+        client.settimeout(1)
+        return client.connect_ex(place if isinstance(place, str) else (LOOPBACK, place)) == 0
+
+
+class ServerProcess:
+    """A started server with the parts beside it."""
+
+    def __init__(self, home: Path, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._home = home
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def add(self, name: str, process: subprocess.Popen[bytes]) -> None:
+        """Take charge of a process."""
+        self._processes[name] = process
+
+    def logs(self) -> str:
+        """Return error log and output of the server and its side parts, the last 200 kB of each."""
+        paths = [path for path in sorted((self._home / "log").iterdir()) if not path.name.startswith("access")]
+        return "".join(path.read_bytes()[-_LOG_LIMIT:].decode("utf-8", "replace") for path in paths)
+
+    def alive(self) -> bool:
+        """Say whether every process still runs."""
+        return all(process.poll() is None for process in self._processes.values())
+
+    def end(self) -> None:
+        """End the server first, then what is beside it."""
+        for process in reversed(self._processes.values()):
+            if process.stdin:
+                with contextlib.suppress(OSError):
+                    process.stdin.write(supervisor.DONE)
+                    process.stdin.close()
+        for process in self._processes.values():
+            try:
+                process.wait(STOP_DEADLINE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

@@ -1,0 +1,75 @@
+"""The configuration around a site that a local server needs: no root, no path outside its folder, and nothing that tunes the site."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ota_proxy.harness.binaries import Binary
+from ota_proxy.harness.engine import TestFile
+from ota_proxy.harness.home import TEMP, worker
+from ota_proxy.harness.parent import listens
+from ota_proxy.model import Site
+from ota_proxy.policy import local
+from ota_proxy.policy.capabilities import Capabilities
+
+
+def mime_files(caps: Capabilities) -> list[TestFile]:
+    """Return the list of types as nginx and as Apache read it."""
+    kinds = local.web_types()
+    nginx = "".join(f"    {kind} {suffix};\n" for suffix, kind in kinds.items())
+    apache = "".join(f"{kind} {suffix}\n" for suffix, kind in kinds.items())
+    return [
+        TestFile(f"{caps.layout['nginx_conf']}/mime.types", f"types {{\n{nginx}}}\n".encode()),
+        TestFile(caps.layout["apache_mime"], apache.encode()),
+    ]
+
+
+def nginx_parent(home: Path, caps: Capabilities, binary: Binary) -> str:
+    """Return an nginx.conf that includes the site's file."""
+    layout = caps.layout
+    user = f"user {' '.join(worker() or ())};\n" if worker() else ""
+    temps = "".join(f"    {_temp(name, home)}" for name in local.temp_paths() if _knows(binary, name))
+    return (
+        f'{user}worker_processes 1;\npid "{layout["nginx_pid"]}";\nerror_log "{layout["nginx_log"]}/error.log" warn;\n'
+        "events { worker_connections 1024; }\nhttp {\n"
+        f'    include "{layout["nginx_conf"]}/mime.types";\n    default_type application/octet-stream;\n'
+        f'    access_log "{layout["nginx_log"]}/access.log";\n{temps}    include "{layout["nginx_site"]}";\n}}\n'
+    )
+
+
+def _temp(name: str, home: Path) -> str:
+    return f'{name}_temp_path "{home}/{TEMP}/{name}";\n'
+
+
+def _knows(binary: Binary, name: str) -> bool:
+    """Say whether a binary knows a module's directive; `client_body` belongs to the core."""
+    return f"--without-http_{name}_module" not in binary.about
+
+
+def apache_parent(home: Path, caps: Capabilities, binary: Binary, site: Site) -> str:
+    """Return a main file that loads the modules, has the site's Listen lines and includes the site's file."""
+    layout = caps.layout
+    built_in = set(re.findall(r"^\s+(?:mod_)?(\w+)\.c$", binary.about, re.MULTILINE))
+    modules = [name for name in local.apache_modules() if name not in built_in]
+    folder = binary.modules or home
+    loads = "".join(
+        f'LoadModule {_identifier(name)} "{folder}/mod_{name}.so"\n'
+        for name in modules
+        if (folder / f"mod_{name}.so").is_file()
+    )
+    user = "User {}\nGroup {}\n".format(*names) if (names := worker()) else ""
+    ports = "".join(f"{line}\n" for line in listens(site))
+    return (
+        f'ServerRoot "{layout["apache_root"]}"\nServerName localhost\nPidFile "{layout["apache_pid"]}"\n'
+        f'DefaultRuntimeDir "{home}/run"\nErrorLog "{layout["apache_log"]}/error.log"\nLogLevel warn\n'
+        f'{loads}Mutex "file:{home}/run" default\n{user}{ports}TypesConfig "{layout["apache_mime"]}"\n'
+        f'CustomLog "{layout["apache_log"]}/access.log" "%h %l %u %t \\"%r\\" %>s %O"\n'
+        "<Directory />\n    AllowOverride None\n    Require all denied\n</Directory>\n"
+        f'IncludeOptional "{layout["apache_site"]}"\n'
+    )
+
+
+def _identifier(module: str) -> str:
+    """Return the symbol of a module's file: `mpm_event_module`, `ssl_module`."""
+    return f"{module}_module"

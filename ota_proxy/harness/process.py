@@ -1,0 +1,155 @@
+"""What `local` and `embedded` share: a site moved to free loopback ports and a temporary folder, and servers as ordinary processes.
+
+Nothing outlives us: each server hangs on a pipe of ours (supervisor.py), also when we are killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from ota_proxy.errors import NoVerdictError
+from ota_proxy.harness import local_parent
+from ota_proxy.harness.binaries import Binary
+from ota_proxy.harness.engine import Endpoint, EngineName, Scenario, TestFile
+from ota_proxy.harness.home import Home, Ports
+from ota_proxy.harness.launch import Command, ServerProcess, start
+from ota_proxy.harness.relocate import LOOPBACK, Relocation
+from ota_proxy.harness.scenario import main_file
+from ota_proxy.harness.side import SIDE_ROOT, front_ports
+from ota_proxy.model import Site
+from ota_proxy.policy import capabilities
+from ota_proxy.policy.capabilities import Capabilities
+
+
+class ProcessEngine:
+    """An engine whose servers are processes of this machine. One scenario at a time; `close` removes its folder."""
+
+    replaced = "Ports, listening addresses, folders, user and the configuration around the site are replaced."
+
+    def __init__(self, name: EngineName, find: Callable[[str], Binary], find_side: Callable[[], Binary]) -> None:
+        self.name: EngineName = name
+        self._find, self._find_side = find, find_side
+        self._home = Home()
+        self._ports = Ports()
+        self._relocation = Relocation(self._home, self._ports)
+
+    def close(self) -> None:
+        """Release the ports and remove the folder."""
+        self._ports.release()
+        self._home.remove()
+
+    def capabilities(self, server: str) -> Capabilities:
+        """Return what the server found here can do, with a layout inside this run's folder."""
+        binary = self._find(server)
+        known = capabilities.resolve(server, binary.version, binary.tls_library)
+        modules = {"apache_modules": str(binary.modules)} if binary.modules else {}
+        return replace(known, layout={**known.layout, **self._home.layout(), **modules})
+
+    def adapt(self, site: Site) -> Site:
+        """Return the site on free ports of 127.0.0.1 with every path inside this run's folder; names and public URL stay."""
+        return self._relocation.adapt(site)
+
+    @contextlib.contextmanager
+    def run(self, scenario: Scenario, *, keep: bool = False) -> Iterator[ServerProcess]:
+        """Start applications, front and server; end them at the end of the context unless `keep`."""
+        binary = self._find(scenario.server)
+        self._home.clear()
+        self._write(scenario, binary)
+        running = ServerProcess(self._home.path, self._endpoint(scenario))
+        try:
+            for command in self._commands(scenario, binary):
+                start(command, running, self._home.path, keep=keep)
+            yield running
+        finally:
+            if keep:
+                self._home.stay()
+            else:
+                running.end()
+                self.close()
+
+    def _write(self, scenario: Scenario, binary: Binary) -> None:
+        home, caps = self._home, scenario.caps
+        texts = dict(scenario.config)
+        if main_file(caps) not in texts:
+            nginx = caps.server == "nginx"
+            texts[main_file(caps)] = (
+                local_parent.nginx_parent(home.path, caps, binary)
+                if nginx
+                else local_parent.apache_parent(home.path, caps, binary, scenario.site)
+            )
+        home.write(local_parent.mime_files(caps))
+        home.write(TestFile(path, text.encode()) for path, text in texts.items())
+        home.write(scenario.files)
+        home.write(replace(file, path=self._own(file.path)) for file in scenario.upstream_files)
+        sides = {"upstream": scenario.upstream, "front": self._front(scenario)}
+        home.write(TestFile(f"{home.path}/side/{name}.conf", self._own(text).encode()) for name, text in sides.items())
+
+    def _own(self, text: str) -> str:
+        return text.replace(SIDE_ROOT, f"{self._home.path}/side")
+
+    def _front(self, scenario: Scenario) -> str:
+        if not scenario.front:
+            return ""
+        public, own = front_ports(scenario.site), self._relocation.front_ports(scenario.site)
+        text = scenario.front.replace(f"listen {public.https} ", f"listen {LOOPBACK}:{own[0]} ")
+        if not public.http:
+            return text
+        for end in (";", " "):
+            text = text.replace(f"listen {public.http}{end}", f"listen {LOOPBACK}:{own[1]}{end}")
+        return text
+
+    def _endpoint(self, scenario: Scenario) -> Endpoint:
+        site = scenario.site
+        https, http = self._relocation.front_ports(site) if site.tls.offloaded else (_https(site), site.listen.http)
+        names = dict.fromkeys((site.public_host, *(name for name in site.domains if not name.startswith("*."))))
+        resolve = {(name, site.public_port): (LOOPBACK, https) for name in names}
+        if http:
+            resolve |= {(name, 80): (LOOPBACK, http) for name in names}
+        url = f"{site.base_url}{site.locations[0].path}"
+        by_hand = (
+            f"curl --cacert CA.pem --connect-to {site.public_host}:{site.public_port}:{LOOPBACK}:{https} {url}\n"
+            f"less {self._home.path}/log/error.log"
+        )
+        return Endpoint(resolve, "local://", by_hand)
+
+    def _commands(self, scenario: Scenario, binary: Binary) -> Iterator[Command]:
+        for name, text in (("upstream", scenario.upstream), ("front", scenario.front)):
+            if text:
+                yield self._side_command(name, scenario)
+        yield self._server_command(scenario, binary)
+
+    def _side_command(self, name: str, scenario: Scenario) -> Command:
+        try:
+            binary = self._find_side()
+        except NoVerdictError as error:
+            raise NoVerdictError(
+                f"the {name} of this site is played by nginx, and {error.message}", hint=error.hint
+            ) from None
+        if name == "front":
+            listens: tuple[int | str, ...] = (self._relocation.front_ports(scenario.site)[0],)
+        else:
+            targets = [location.target for location in scenario.site.proxied if location.target]
+            listens = tuple(target.path or target.port for target in targets)
+        return self._nginx(name, binary, f"{self._home.path}/side/{name}.conf", listens, foreground=False)
+
+    def _server_command(self, scenario: Scenario, binary: Binary) -> Command:
+        site, main = scenario.site, main_file(scenario.caps)
+        listens = tuple(port for port in (site.listen.http, _https(site)) if port)
+        if binary.server == "nginx":
+            return self._nginx("server", binary, main, listens, foreground=True)
+        base = [str(binary.path), "-d", scenario.caps.layout["apache_root"], "-f", main]
+        return Command("server", [*base, "-t"], [*base, "-D", "FOREGROUND"], listens)
+
+    def _nginx(
+        self, name: str, binary: Binary, config: str, listens: tuple[int | str, ...], *, foreground: bool
+    ) -> Command:
+        base = [str(binary.path), "-p", f"{self._home.path}/run", "-c", config]
+        if capabilities.resolve("nginx", binary.version, binary.tls_library).has("error_log_flag"):
+            base += ["-e", "stderr"]
+        return Command(name, [*base, "-t"], [*base, "-g", "daemon off;"] if foreground else base, listens)
+
+
+def _https(site: Site) -> int:
+    return 0 if site.tls.offloaded else site.https_port

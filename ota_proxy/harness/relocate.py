@@ -1,0 +1,83 @@
+"""Moves a site to free loopback ports and into a temporary folder; names, public URL and policy stay as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ota_proxy.errors import NoVerdictError
+from ota_proxy.harness.home import Home, Ports
+from ota_proxy.model import Location, Site
+
+LOOPBACK = "127.0.0.1"
+
+
+class Relocation:
+    """The moves of one engine; remembers which ports the front of an offloaded site got."""
+
+    def __init__(self, home: Home, ports: Ports) -> None:
+        self._home, self._ports = home, ports
+        self._fronts: dict[int, tuple[int, int]] = {}
+
+    def adapt(self, site: Site) -> Site:
+        """Return the site on free ports of 127.0.0.1 with every path inside this run's folder; names and public URL stay."""
+        data = site.model_dump()
+        offloaded = site.tls.offloaded
+        plain = site.listen.http is not False
+        data["listen"] |= {
+            "addresses": (f"{LOOPBACK}/32",),
+            "http": self._ports.take() if plain else False,
+            "https": None if offloaded else self._ports.take(),
+        }
+        if offloaded:
+            data["trusted_proxies"] = (f"{LOOPBACK}/32",)
+            self._fronts[data["listen"]["http"]] = (self._ports.take(), self._ports.take())
+        if site.access.allow:
+            data["access"]["allow"] = (*site.access.allow, f"{LOOPBACK}/32")
+        self._move(data, site)
+        return Site.model_validate(data)
+
+    def _move(self, data: dict[str, Any], site: Site) -> None:
+        moved = self._moved
+        targets: dict[str, str] = {}
+        data["locations"] = [self._location(location, targets) for location in site.locations]
+        data["certificates"] = [{"cert": moved(pair.cert), "key": moved(pair.key)} for pair in site.certificates]
+        data["redirect"]["acme_root"] = moved(site.redirect.acme_root)
+        for key in ("access", "error"):
+            path = data["log"][key]
+            data["log"][key] = str(self._home.path / "log" / Path(path).name) if path else path
+
+    def _location(self, location: Location, targets: dict[str, str]) -> dict[str, Any]:
+        data = location.model_dump()
+        if location.root is not None:
+            return data | {"root": self._moved(location.root)}
+        target = location.target
+        if target is None or location.upstream is None:
+            return data
+        if location.upstream not in targets:
+            unix = self._home.socket_path(len(targets)) if target.scheme == "unix" else ""
+            targets[location.upstream] = (
+                f"unix:{unix}" if unix else f"{target.scheme}://{LOOPBACK}:{self._ports.take()}"
+            )
+        data["upstream"] = targets[location.upstream]
+        if target.scheme == "https":
+            data["upstream_ca"] = self._moved(location.upstream_ca or "/upstream-ca.pem")
+            data["upstream_name"] = location.upstream_name or _name(target.host)
+        return data
+
+    def _moved(self, path: str) -> str:
+        if not path.startswith("/"):
+            raise NoVerdictError(f"the path {path} has no place on this machine", hint="take --engine docker for it")
+        return str(self._home.path / "site" / path.lstrip("/"))
+
+    def front_ports(self, site: Site) -> tuple[int, int]:
+        """Return the TLS port and the plain port of the front of an adapted, offloaded site."""
+        ports = self._fronts.get(site.listen.http)
+        if ports is None:
+            raise NoVerdictError("the site was not adapted to this engine", hint="run what adapt() returned")
+        return ports
+
+
+def _name(host: str) -> str | None:
+    """Return the name an https upstream's certificate must have: its host, where that is a name."""
+    return None if ":" in host or host.replace(".", "").isdigit() else host
