@@ -15,7 +15,7 @@ from typing import NoReturn
 from ota_proxy import __version__
 from ota_proxy.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, OtaError, did_you_mean
 
-COMMANDS = ("render", "manifest", "page", "link", "config")
+COMMANDS = ("render", "verify", "up", "manifest", "page", "link", "config", "clean")
 
 _DESCRIPTION = """\
 Will an iPhone install this from that server, and if not, which line do I change?

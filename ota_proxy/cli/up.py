@@ -1,0 +1,78 @@
+"""`ota-proxy up SERVER`: start the site as `verify` does and leave it running until ^C."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ota_proxy.cli.link import print_qr
+from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, load_site, say
+from ota_proxy.cli.verify import add_run_flags, check_version, engine_of, trial
+from ota_proxy.errors import EXIT_CLEAN, NoVerdictError
+
+if TYPE_CHECKING:
+    from ota_proxy.harness.verify import Started
+
+_POLL = 0.5
+
+
+def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
+    """Add the command."""
+    command = commands.add_parser(
+        "up",
+        help="start it and leave it running",
+        description="Start the site on a real server with test certificates, print how to reach it, and stop at ^C.",
+    )
+    command.add_argument("server", choices=("nginx", "apache", "iis"))
+    add_site_flags(command)
+    add_server_flags(command)
+    add_run_flags(command)
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start, tell, wait."""
+    from ota_proxy.harness.verify import start, timed  # noqa: PLC0415
+
+    loaded = load_site(args)
+    one = trial(args.server, loaded, args)
+    engine = engine_of(one, loaded)
+    check_version(engine, args.server, loaded)
+    with tempfile.TemporaryDirectory(prefix="ota-proxy-up-") as folder:
+        ca_file = Path(folder) / "ca.pem"
+        with start(one, engine, engine.capabilities(args.server), timed(say)) as started:
+            ca_file.write_bytes(started.prepared.ca_pem)
+            _tell(started, ca_file, engine.replaced)
+            _wait(started)
+    return EXIT_CLEAN
+
+
+def _tell(started: Started, ca_file: Path, replaced: str) -> None:
+    endpoint, url = started.running.endpoint, started.prepared.page_url
+    print(f"URL      {url}")
+    for manifest in started.prepared.manifest_urls:
+        print(f"manifest {manifest}")
+    print(f"CA file  {ca_file}")
+    connect = " ".join(
+        f"--connect-to {host}:{port}:{address}:{there}" for (host, port), (address, there) in endpoint.resolve.items()
+    )
+    print(f"try      curl --cacert {ca_file} {connect} {url}")
+    print_qr(url)
+    sys.stdout.flush()
+    for line in (replaced, endpoint.by_hand, "^C stops it"):
+        if line:
+            say(line)
+
+
+def _wait(started: Started) -> None:
+    try:
+        while started.running.alive():
+            time.sleep(_POLL)
+    except KeyboardInterrupt:
+        say("stopping")
+        return
+    raise NoVerdictError(f"the server ended by itself; its last words:\n{started.running.logs()[-2000:]}")

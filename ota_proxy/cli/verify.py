@@ -1,0 +1,174 @@
+"""`ota-proxy verify`: start the configuration on a real server and install from it as a simulated iPhone."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ota_proxy.cli.report_flags import add_report_flags, deliver
+from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, load_site, say
+from ota_proxy.errors import EXIT_CLEAN, NoVerdictError, UsageError
+
+if TYPE_CHECKING:
+    from ota_proxy.harness.engine import Engine
+    from ota_proxy.harness.verify import Trial
+    from ota_proxy.report.model import TargetReport
+    from ota_proxy.settings import Loaded
+
+SERVERS = ("nginx", "apache", "iis")
+
+_DESCRIPTION = """\
+Render the site (or take --config), start a real server with it and test certificates, install from it as a simulated iPhone, and report.
+
+  ota-proxy verify nginx                        with Docker, else a server on the PATH, else the embedded nginx
+  ota-proxy verify all --ipa build/App.ipa      nginx, Apache and IIS, with your own package
+  ota-proxy verify nginx --engine embedded      no Docker, no root
+  ota-proxy verify nginx --config nginx.conf --domain ota.example.com --root /srv/ota --cert C.pem --key K.pem
+"""
+
+
+def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
+    """Add the command."""
+    command = commands.add_parser(
+        "verify",
+        help="start it and install from it",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("server", nargs="?", choices=(*SERVERS, "all"), default="nginx", help="default: nginx")
+    add_site_flags(command)
+    add_server_flags(command)
+    add_run_flags(command)
+    group = command.add_argument_group("trial")
+    group.add_argument("--keep", action="store_true", help="leave the server running and say how to go on by hand")
+    group.add_argument(
+        "--dry-run", action="store_true", help="print what would be done; nothing is started, Docker is not asked"
+    )
+    add_report_flags(command)
+    command.set_defaults(run=run)
+
+
+def add_run_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of everything that starts a server."""
+    group = command.add_argument_group("engine")
+    group.add_argument(
+        "--engine",
+        choices=("auto", "docker", "local", "embedded"),
+        help="what starts the server; auto tries them in this order",
+    )
+    group.add_argument(
+        "--image",
+        metavar="REF",
+        help="container image, or a Debian suite built here: bullseye, bookworm, trixie, forky",
+    )
+    group.add_argument("--scope", choices=("site", "full"), help="how much of the configuration is rendered")
+    group.add_argument(
+        "--config", metavar="PATH", type=Path, help="start this file or tree instead of a rendered one (Docker only)"
+    )
+    group.add_argument(
+        "--ipa", metavar="FILE", type=Path, help="install this package; default: a small one made by ota-proxy"
+    )
+    group.add_argument(
+        "--check-files",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="look at the certificate files the site names first; --no-check-files where they live elsewhere",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Verify one server or all of them."""
+    loaded = load_site(args)
+    servers = SERVERS if args.server == "all" else (args.server,)
+    trials = [trial(server, loaded, args) for server in servers]
+    if args.dry_run:
+        from ota_proxy.harness.dry_run import describe  # noqa: PLC0415
+
+        print("\n\n".join(describe(one, loaded.options) for one in trials))
+        return EXIT_CLEAN
+    return deliver([_verify(one, loaded, args) for one in trials], loaded.options, args.output)
+
+
+def trial(server: str, loaded: Loaded, args: argparse.Namespace) -> Trial:
+    """Put together what to prove; UsageError for files that are missing or do not match."""
+    from ota_proxy.harness.certificate_files import check_files  # noqa: PLC0415 - heavy, as all of the harness
+    from ota_proxy.harness.own_config import own_config  # noqa: PLC0415
+    from ota_proxy.harness.scenario import Content  # noqa: PLC0415
+    from ota_proxy.harness.verify import Trial, content_of  # noqa: PLC0415
+
+    if args.check_files and loaded.certificates_given:
+        check_files(loaded)
+    if loaded.options.scope == "snippet":
+        raise UsageError("a snippet cannot be started by itself", place="--scope", hint="use site or full")
+    return Trial(
+        server=server,
+        site=loaded.site,
+        scope=loaded.options.scope,
+        command="ota-proxy verify " + server,
+        content=content_of(_package(args.ipa)) if args.ipa else Content(),
+        config=own_config(args.config, server) if args.config else None,
+        keep=getattr(args, "keep", False),
+    )
+
+
+def engine_of(one: Trial, loaded: Loaded) -> Engine:
+    """Choose the engine; its server must be of the version that was asked for."""
+    from ota_proxy.harness.choose import choose  # noqa: PLC0415
+
+    if one.server == "iis":
+        raise NoVerdictError(
+            "IIS cannot be started on this machine",
+            place="iis",
+            hint="its rendered files have been checked as XML and PowerShell only",
+        )
+    engine = choose(
+        "docker" if one.config and loaded.options.engine == "auto" else loaded.options.engine,
+        one.server,
+        loaded.options.image,
+    )
+    if one.config and engine.name != "docker":
+        raise UsageError(
+            "your own configuration names its own paths and ports, so only docker can start it",
+            place="--config",
+            hint="use --engine docker",
+        )
+    return engine
+
+
+def check_version(engine: Engine, server: str, loaded: Loaded) -> None:
+    """Raise UsageError when --server-version names another version than the engine has."""
+    from ota_proxy.policy.capabilities import resolve  # noqa: PLC0415
+
+    wanted = loaded.options.server_version
+    if wanted == "latest":
+        return
+    there, asked = engine.capabilities(server).version, resolve(server, wanted).version
+    if there.split(".")[:2] != asked.split(".")[:2] or (wanted[0].isdigit() and there != asked):
+        raise UsageError(
+            f"the engine {engine.name} has {server} {there}, not {asked}",
+            place="--server-version",
+            hint="choose one with --image",
+        )
+
+
+def _verify(one: Trial, loaded: Loaded, args: argparse.Namespace) -> TargetReport:
+    from ota_proxy.harness.verify import timed, verify  # noqa: PLC0415
+    from ota_proxy.report.model import no_verdict  # noqa: PLC0415
+
+    progress = timed(say)
+    try:
+        engine = engine_of(one, loaded)
+        check_version(engine, one.server, loaded)
+        return verify(one, engine, progress)
+    except NoVerdictError as error:
+        if args.server != "all":
+            raise
+        return no_verdict(one.site.base_url, one.server, str(error))
+
+
+def _package(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"the package cannot be read: {error.strerror}", place=f"--ipa {path}") from None
