@@ -38,6 +38,10 @@ class Response:
     truncated: bool = False
     """We stopped reading at the step's limit."""
     reason: str = ""
+    illegal: tuple[str, ...] = ()
+    """Fields (`name: value`, as sent) that HTTP/2 forbids (RFC 9113 §8.2): hop-by-hop ones, upper case, control characters."""
+    broken: NetError | None = None
+    """Why the body did not end as declared although we wanted all of it: silence, time-out, a broken-off connection, wrong framing."""
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header, or None."""
@@ -87,7 +91,7 @@ class Visit:
     step: str
     hops: tuple[Exchange, ...]
     stopped: str = ""
-    """Why a redirect was not followed: `loop`, `too-many`, `left-https`, `bad-location`; empty when the last hop is the answer."""
+    """Why a redirect was not followed: `loop`, `too-many`, `left-https`, `bad-location`, `other-scheme`; empty when the last hop is the answer."""
 
     @property
     def first(self) -> Exchange:
@@ -182,6 +186,8 @@ class TlsFacts:
     """The chain ends at a CA that was given (`--ca`): True; at one of the system's: False; at neither, or unknown: None."""
     stranger: str = ""
     """What a handshake under a stranger's name got: `refused`, `same-certificate`, `other-certificate`, or empty: not asked."""
+    partial: bool = False
+    """The probe spent all its connections: `suites` and `groups` may lack some."""
 
 
 @dataclass(frozen=True, slots=True)

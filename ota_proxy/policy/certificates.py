@@ -39,4 +39,5 @@ def too_long(not_before: datetime, not_after: datetime, *, public: bool) -> bool
 def warn_from(not_before: datetime, not_after: datetime) -> datetime:
     """Return the moment from which the end of a certificate is worth a warning."""
     rule = _data()["expiring"]
-    return not_after - min(lifetime(not_before, not_after) * rule["share"], timedelta(days=rule["days"]))
+    share = lifetime(not_before, not_after) * float(rule["share"])
+    return not_after - min(share, timedelta(days=rule["days"]))

@@ -1,0 +1,54 @@
+"""Undoes a body's Content-Encoding within a limit, so that a small answer cannot become a large one (zip bomb)."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from ota_proxy.device.facts import Response
+
+LIMIT = 1 << 22
+_ENCODINGS_LIMIT = 2
+"""Nested encodings that we undo; real servers use one."""
+_WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The plain bytes as far as they could be had, and why there are no more."""
+
+    data: bytes
+    error: str = ""
+
+
+def decode(response: Response, limit: int = LIMIT) -> Decoded:
+    """Return the kept body without its Content-Encoding (gzip, deflate), at most `limit` bytes (RFC 9110 §8.4.1)."""
+    names = [name.strip().lower() for value in response.headers_all("content-encoding") for name in value.split(",")]
+    wrapped = [name for name in names if name and name != "identity"]
+    if len(wrapped) > _ENCODINGS_LIMIT:
+        return Decoded(b"", f"the body is encoded {len(wrapped)} times")
+    data = response.body
+    for name in reversed(wrapped):
+        step = _undo(name, data, limit)
+        if step.error:
+            return step
+        data = step.data
+    return Decoded(data)
+
+
+def _undo(name: str, data: bytes, limit: int) -> Decoded:
+    if name not in _WINDOWS:
+        return Decoded(b"", f"the encoding {name!r} cannot be undone here")
+    plain = _inflate(data, _WINDOWS[name], limit)
+    if plain is None and name == "deflate":
+        plain = _inflate(data, -zlib.MAX_WBITS, limit)  # some servers leave out the zlib wrapper
+    if plain is None:
+        return Decoded(b"", f"the body is not what its Content-Encoding {name!r} says")
+    return Decoded(plain[:limit], f"the body unpacks to more than {limit} bytes" if len(plain) > limit else "")
+
+
+def _inflate(data: bytes, window: int, limit: int) -> bytes | None:
+    try:
+        return zlib.decompressobj(window).decompress(data, limit + 1)
+    except zlib.error:
+        return None

@@ -1,0 +1,157 @@
+"""One request as a device makes it, and the `Exchange` that came of it. Never raises for anything a server does.
+
+Headers go out exactly as given, after Host; no cookies, no Referer, no redirects followed, nothing kept between requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import SplitResult, quote, urlsplit
+
+from ota_proxy.device import agents, http1, http2
+from ota_proxy.device.agents import Agent
+from ota_proxy.device.contexts import device_context
+from ota_proxy.device.facts import Exchange, Header, NetError
+from ota_proxy.device.incoming import Ask, Incoming, Watch
+from ota_proxy.device.network import NetFault, Network, Peer, Stream, ascii_host, dial, explain
+
+KEEP = 1 << 16
+_TARGET_SAFE = "/%:@!$&'()*+,;=~-._?[]"
+"""Characters of a path and query that go out as written (RFC 3986); others are percent-encoded, as systems since iOS 17 do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to ask for. Sizes in bytes, times in seconds before the network's scale.
+
+    `authority` replaces the URL's host in Host (the connection and SNI keep the URL's); `keep` bytes of body are kept and
+    `read` are read before we stop; `watch` sees every piece of body that passes.
+    """
+
+    url: str
+    step: str
+    agent: Agent
+    headers: tuple[Header, ...]
+    method: str = "GET"
+    h2: bool = True
+    authority: str = ""
+    total: float = 120
+    connect: float = field(default_factory=lambda: agents.seconds("connect"))
+    idle: float = field(default_factory=lambda: agents.seconds("idle"))
+    keep: int = KEEP
+    read: int = KEEP
+    watch: Watch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    scheme: str
+    host: str
+    port: int
+    authority: str
+    target: str
+
+
+def _place(url: str) -> _Place:
+    """Take a URL apart; NetFault `protocol` where it cannot be asked."""
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port, parts.hostname
+    except ValueError as error:
+        raise NetFault("protocol", f"the URL cannot be read: {error}") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise NetFault("protocol", "the URL has no http or https scheme, or no host")
+    usual = 443 if parts.scheme == "https" else 80
+    name = ascii_host(host)
+    shown = f"[{name}]" if ":" in name else name
+    authority = shown if port in (None, usual) else f"{shown}:{port}"
+    return _Place(parts.scheme, name, usual if port is None else port, authority, _target(parts))
+
+
+def _target(parts: SplitResult) -> str:
+    path = quote(parts.path, safe=_TARGET_SAFE) or "/"
+    return f"{path}?{quote(parts.query, safe=_TARGET_SAFE)}" if parts.query else path
+
+
+async def fetch(request: Request, network: Network, number: int = 0) -> Exchange:
+    """Make the request and return what came of it, as exchange `number`."""
+    call = _Call(request, network)
+    started = time.monotonic()
+    error = await _outcome(call.run, request.total * network.scale, call)
+    response = call.incoming.response(error)
+    return Exchange(
+        id=number,
+        step=request.step,
+        agent=request.agent,
+        method=request.method,
+        url=request.url,
+        request_headers=call.headers,
+        address=call.address,
+        elapsed=time.monotonic() - started,
+        response=response,
+        error=None if response else error,
+    )
+
+
+async def _outcome(run: Callable[[], Any], seconds: float, call: _Call) -> NetError | None:
+    """Run the call within its time and return the fault it ended with, if any."""
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            await run()
+    except NetFault as fault:
+        return fault.error
+    except TimeoutError as error:
+        if limit.expired():
+            what = "the answer was not complete" if call.incoming.head else "there was no answer"
+            return NetError("timeout", f"{what} after {seconds:g} s")
+        return NetError(*explain(error, call.name, call.address))
+    except OSError as error:
+        return NetError(*explain(error, call.name, call.address))
+    return None
+
+
+class _Call:
+    """One request in progress."""
+
+    def __init__(self, request: Request, network: Network) -> None:
+        self.request = request
+        self.network = network
+        self.incoming = Incoming(request.keep, request.read, request.watch)
+        self.headers: tuple[Header, ...] = request.headers
+        self.address = ""
+        self.name = ""
+
+    async def run(self) -> None:
+        """Connect, ask, take in the answer, hang up."""
+        place = _place(self.request.url)
+        self.name = place.host
+        stream = await self._connect(place)
+        self.address = stream.address
+        polite = False
+        try:
+            await self._speak(stream, place)
+            polite = self.incoming.complete
+        finally:
+            await stream.close(politely=polite)
+
+    async def _connect(self, place: _Place) -> Stream:
+        secure = place.scheme == "https"
+        return await dial(
+            Peer(place.host, place.port),
+            self.network,
+            context=device_context(self.network.ca_pem, h2=self.request.h2) if secure else None,
+            connect=self.request.connect * self.network.scale,
+            idle=self.request.idle * self.network.scale,
+        )
+
+    async def _speak(self, stream: Stream, place: _Place) -> None:
+        request = self.request
+        authority = request.authority or place.authority
+        self.headers = (("Host", authority), *request.headers)
+        h2 = stream.tls is not None and stream.tls.selected_alpn_protocol() == "h2"
+        speak = http2.speak if h2 else http1.speak
+        await speak(stream, Ask(request.method, authority, place.target, request.headers), self.incoming)

@@ -1,0 +1,84 @@
+"""Collects one answer while it arrives: bounded, so that an endless body costs neither memory nor more than its limit of traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ota_proxy.device.facts import Header, NetError, Response
+
+Watch = Callable[[Response, int, bytes], None]
+"""Called with the head of the answer, the offset and the bytes of each piece of body, kept or not."""
+
+HEADER_LIMIT = 1 << 16
+"""Bytes of status line and header fields, and of HPACK-decoded fields, that we put up with."""
+INTERIM_LIMIT = 32
+"""Interim (1xx) answers that we put up with before the final one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request as it goes over the wire: `target` is path and query, `headers` come after Host or the pseudo fields."""
+
+    method: str
+    authority: str
+    target: str
+    headers: tuple[Header, ...]
+
+
+@dataclass(slots=True)
+class Incoming:
+    """An answer in the making. Keeps `keep` bytes of body and stops after `read`; `head` is None until the header is complete."""
+
+    keep: int
+    read: int
+    watch: Watch | None = None
+    head: Response | None = None
+    body: bytearray = field(default_factory=bytearray)
+    received: int = 0
+    complete: bool = False
+    truncated: bool = False
+    interim: int = 0
+
+    def begin(
+        self,
+        status: int,
+        headers: tuple[Header, ...],
+        version: Literal["1.0", "1.1", "2"],
+        *,
+        reason: str = "",
+        illegal: tuple[str, ...] = (),
+    ) -> None:
+        """Take the head of the final answer."""
+        self.head = Response(status, headers, version, reason=reason, illegal=illegal)
+
+    def data(self, piece: bytes) -> None:
+        """Take a piece of body; sets `truncated` when the limit is reached."""
+        if self.watch and self.head:
+            self.watch(self.head, self.received, piece)
+        self.body += piece[: max(0, self.keep - len(self.body))]
+        self.received += len(piece)
+        self.truncated = self.received >= self.read
+
+    @property
+    def done(self) -> bool:
+        """Nothing more is to be read."""
+        return self.complete or self.truncated
+
+    def response(self, broken: NetError | None) -> Response | None:
+        """Return the answer as far as it came, or None before its head was complete."""
+        if self.head is None:
+            return None
+        return Response(
+            status=self.head.status,
+            headers=self.head.headers,
+            http_version=self.head.http_version,
+            body=bytes(self.body),
+            received=self.received,
+            complete=self.complete,
+            truncated=self.truncated and not self.complete,
+            reason=self.head.reason,
+            illegal=self.head.illegal,
+            broken=broken,
+        )

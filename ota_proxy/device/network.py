@@ -1,0 +1,194 @@
+"""Opens connections the way a device does, to the address that `resolve` names or that the system finds, and words what goes wrong.
+
+Times are seconds. Every failure leaves here as `NetFault`, which carries a `NetError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import socket
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+import idna
+
+from ota_proxy.device.facts import ErrorKind, NetError
+
+Resolve = Mapping[tuple[str, int], tuple[str, int]]
+CHUNK = 1 << 16
+
+
+class NetFault(Exception):  # noqa: N818 - carries a fact, is never shown as it is
+    """No (further) answer; `error` says why."""
+
+    def __init__(self, kind: ErrorKind, message: str) -> None:
+        super().__init__(message)
+        self.error = NetError(kind, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What the device may know of the way to a server: fixed addresses, extra roots, and the scale of all time-outs."""
+
+    resolve: Resolve = field(default_factory=dict)
+    ca_pem: str | None = None
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Whom to connect to; `server_name` is what SNI and the certificate check use, by default the host."""
+
+    host: str
+    port: int
+    server_name: str = ""
+
+
+@dataclass(slots=True)
+class Stream:
+    """An open connection. `address` is `IP:port` of the other end, `idle` the longest silence allowed."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    address: str
+    idle: float
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """The TLS object, None on a plain connection."""
+        found: ssl.SSLObject | None = self.writer.get_extra_info("ssl_object")
+        return found
+
+    async def send(self, data: bytes) -> None:
+        """Write and wait until the other side has room; NetFault `timeout` when it never has."""
+        self.writer.write(data)
+        async with _patience(self.idle, "the server does not take our request"):
+            await self.writer.drain()
+
+    async def receive(self) -> bytes:
+        """Return the next bytes, empty at the end; NetFault `timeout` after `idle` seconds of silence."""
+        async with _patience(self.idle, "the server fell silent"):
+            return await self.reader.read(CHUNK)
+
+    async def close(self, *, politely: bool) -> None:
+        """Say goodbye and wait a moment for the answer, or drop the connection at once."""
+        if politely:
+            self.writer.close()
+            with contextlib.suppress(OSError, TimeoutError):
+                await asyncio.wait_for(self.writer.wait_closed(), 2)
+        self.writer.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def _patience(seconds: float, message: str) -> AsyncIterator[None]:
+    """Turn our own running out of time into a fault, but leave an outer time-out to its owner."""
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise NetFault("timeout", f"{message} for {seconds:g} s") from None
+
+
+def ascii_host(host: str) -> str:
+    """Return the host as DNS and SNI have it (IDNA 2008, lower case, no final dot); NetFault `dns` when it can be none."""
+    name = host.rstrip(".").lower()
+    if name.isascii():
+        return name
+    try:
+        return idna.encode(name, uts46=True).decode("ascii")
+    except idna.IDNAError as error:
+        raise NetFault("dns", f"the name {host!r} is not a host name: {error}") from None
+
+
+def is_address(host: str) -> bool:
+    """Say whether a host is an IP literal."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+async def addresses(host: str, port: int, resolve: Resolve) -> list[tuple[str, int]]:
+    """Return where to connect, in order: the fixed address, or what the system resolves; NetFault `dns` where there is none."""
+    fixed = resolve.get((host, port))
+    if fixed:
+        return [fixed]
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise NetFault("dns", f"the name {host} does not resolve: {reason}") from None
+    return list(dict.fromkeys((str(entry[4][0]), port) for entry in found))
+
+
+async def dial(
+    peer: Peer, network: Network, *, connect: float, idle: float, context: ssl.SSLContext | None = None
+) -> Stream:
+    """Connect to the first address of `peer` that answers, with TLS when a context is given; raises NetFault.
+
+    `connect` limits connection and handshake with each address, `idle` is the longest silence afterwards.
+    """
+    host = peer.host
+    fault = NetFault("dns", f"the name {host} has no address")
+    for address, number in await addresses(host, peer.port, network.resolve):
+        try:
+            async with _patience(connect, f"no connection to {host} at {_place(address, number)}"):
+                reader, writer = await asyncio.open_connection(
+                    address,
+                    number,
+                    ssl=context,
+                    server_hostname=(peer.server_name or host) if context else None,
+                    ssl_shutdown_timeout=1 if context else None,
+                )
+        except (OSError, ValueError) as error:
+            fault = NetFault(*explain(error, host, _place(address, number)))
+        except NetFault as error:
+            fault = error
+        else:
+            return Stream(reader, writer, _place(address, number), idle)
+    raise fault
+
+
+def _place(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+_UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN}
+_TLS_WORDS = {
+    "WRONG_VERSION_NUMBER": "what answers there does not speak TLS",
+    "HTTP_REQUEST": "what answers there does not speak TLS",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "the server accepts none of the versions and suites that a device offers",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "the server accepts no version from TLS 1.2 on",
+    "UNSUPPORTED_PROTOCOL": "the server accepts no version from TLS 1.2 on",
+    "TLSV1_UNRECOGNIZED_NAME": "the server refuses this name",
+    "TLSV1_ALERT_INTERNAL_ERROR": "the server failed in the handshake, often for want of a certificate for this name",
+}
+
+_FAMILIES: tuple[tuple[type[OSError], ErrorKind, str], ...] = (
+    (ConnectionRefusedError, "refused", "nothing listens at {place} for {host}"),
+    (ConnectionError, "reset", "{host} at {place} broke off the connection"),
+    (TimeoutError, "timeout", "{host} at {place} did not answer in time"),
+)
+
+
+def explain(error: BaseException, host: str, place: str) -> tuple[ErrorKind, str]:
+    """Return kind and sentence for what the operating system or OpenSSL said about a connection."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "tls", f"the certificate of {host} is not accepted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        words = _TLS_WORDS.get(error.reason or "", str(error.reason or error).replace("_", " ").lower())
+        return "tls", f"no TLS with {host} at {place}: {words}"
+    for family, kind, words in _FAMILIES:
+        if isinstance(error, family):
+            return kind, words.format(host=host, place=place)
+    if isinstance(error, OSError):
+        far: ErrorKind = "unreachable" if error.errno in _UNREACHABLE else "reset"
+        return far, f"{host} at {place} cannot be reached: {error.strerror or error}"
+    return "protocol", f"{host} cannot be asked: {error}"

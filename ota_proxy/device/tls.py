@@ -1,0 +1,250 @@
+"""Finds out what a host speaks: versions, suites, groups, Extended Master Secret, ALPN, stapling, and the chain as served.
+
+At most `BUDGET` connections a host, `PARALLEL` at a time. Raw hellos for what our own TLS library no longer speaks, a real
+handshake for the chain. Never raises for anything a server does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from cryptography import x509
+
+from ota_proxy.device import agents, certificates, contexts
+from ota_proxy.device.facts import CertificateFacts, NetError, TlsFacts
+from ota_proxy.device.network import NetFault, Network, Peer, Stream, dial, explain, is_address
+from ota_proxy.device.tls_hello import VERSIONS, Answer, BadFlight, Hello, read_flight
+from ota_proxy.policy import tls_suites
+
+BUDGET = 60
+PARALLEL = 8
+STRANGER = "stranger.invalid"
+"""A name that no server can rightly have (RFC 6761 §6.4)."""
+_FLIGHT_LIMIT = 1 << 18
+_DER = 2
+"""X509_FILETYPE_ASN1 of OpenSSL, what the private method before Python 3.13 wants to hear."""
+_CHAIN_LIMIT = 32
+"""Certificates of a chain that we look at."""
+_NAMED_CURVES = 0x0100
+"""Groups below are curves that TLS 1.2 knows too, those from here on are finite fields and hybrids (IANA registry)."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the probe has found so far."""
+
+    first: dict[str, Answer] = field(default_factory=dict)
+    suites: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
+    alpn: tuple[str, ...] = ()
+    chain: tuple[bytes, ...] = ()
+    stranger: str = ""
+    spoke: bool = False
+    """TLS bytes arrived at least once."""
+    fault: NetError | None = None
+    """The last failure of a connection."""
+
+
+async def probe(host: str, port: int, network: Network, now: datetime) -> TlsFacts:
+    """Return what `host`:`port` speaks, seen under the name `host`. `now` is for choosing between certificates of one name."""
+    run = _Probe(host, port, network)
+    await run.versions()
+    if run.seen.spoke:
+        await asyncio.gather(run.handshakes(), run.stranger(), run.modern())
+        await run.legacy()
+    return _facts(run, now)
+
+
+class _Probe:
+    """One host's probe: its budget, and what was seen."""
+
+    def __init__(self, host: str, port: int, network: Network) -> None:
+        self.host, self.port, self.network = host, port, network
+        self.seen = _Seen()
+        self.left = BUDGET
+        self.gate = asyncio.Semaphore(PARALLEL)
+        self.seconds = agents.seconds("tls") * network.scale
+
+    # -- one connection -------------------------------------------------------------------------------------------
+
+    async def ask(self, version: str, suites: Sequence[int], groups: Sequence[int]) -> Answer | None:
+        """Send one hello and return the first flight; None when there was none, or the budget is spent."""
+        if self.left <= 0:
+            return None
+        self.left -= 1
+        name = "" if is_address(self.host) else self.host
+        hello = Hello(version, tuple(suites), tuple(groups), name, ("h2", "http/1.1"))
+        async with self.gate:
+            try:
+                async with asyncio.timeout(self.seconds):
+                    return await self._exchange(hello)
+            except NetFault as fault:
+                self.seen.fault = fault.error
+            except BadFlight as error:
+                self.seen.fault = NetError("tls", f"no TLS with {self.host}: {error}")
+            except OSError as error:  # TimeoutError is one
+                self.seen.fault = NetError(*explain(error, self.host, f"port {self.port}"))
+        return None
+
+    async def _exchange(self, hello: Hello) -> Answer:
+        stream = await dial(Peer(self.host, self.port), self.network, connect=self.seconds, idle=self.seconds)
+        try:
+            await stream.send(hello.encode())
+            answer = await self._flight(stream)
+        finally:
+            await stream.close(politely=False)
+        self.seen.spoke = True
+        return answer
+
+    @staticmethod
+    async def _flight(stream: Stream) -> Answer:
+        data = b""
+        while len(data) < _FLIGHT_LIMIT:
+            piece = await stream.receive()
+            data += piece
+            answer, whole = read_flight(data)
+            if whole or (not piece and answer.suite >= 0):
+                return answer
+            if not piece:
+                raise NetFault("tls", "the server closed the connection instead of answering our hello")
+        raise BadFlight(f"the first flight is longer than {_FLIGHT_LIMIT} bytes")
+
+    # -- the questions --------------------------------------------------------------------------------------------
+
+    async def versions(self) -> None:
+        """Ask once for every version, each alone and with all suites it can have."""
+
+        async def one(version: str) -> None:
+            answer = await self.ask(version, tls_suites.suites(version), tls_suites.groups())
+            if answer and answer.version == version:
+                self.seen.first[version] = answer
+
+        await asyncio.gather(*map(one, VERSIONS))
+
+    async def modern(self) -> None:
+        """Find the suites of TLS 1.2 and 1.3, and the groups."""
+        await asyncio.gather(self._suites("TLSv1.3"), self._suites("TLSv1.2"), self._groups())
+
+    async def legacy(self) -> None:
+        """Find the suites of older versions with what is left of the budget."""
+        await asyncio.gather(*(self._suites(version) for version in list(VERSIONS)[:3]))
+
+    async def _suites(self, version: str) -> None:
+        """Elimination: offer all, take away what the server chose, until it refuses."""
+        answer = self.seen.first.get(version)
+        offered, found = list(tls_suites.suites(version)), []
+        while answer and answer.version == version and answer.suite in offered:
+            found.append(answer.suite)
+            offered.remove(answer.suite)
+            answer = await self.ask(version, offered, tls_suites.groups()) if offered else None
+        if found:
+            self.seen.suites[version] = tuple(map(tls_suites.suite_name, found))
+
+    async def _groups(self) -> None:
+        """Eliminate groups likewise: named by a HelloRetryRequest in TLS 1.3, by ServerKeyExchange in TLS 1.2."""
+        version = "TLSv1.3" if "TLSv1.3" in self.seen.first else "TLSv1.2"
+        answer = self.seen.first.get(version)
+        offered, found = [g for g in tls_suites.groups() if version == "TLSv1.3" or g < _NAMED_CURVES], []
+        suites = [s for s in tls_suites.suites(version) if version == "TLSv1.3" or _ephemeral(s)]
+        if answer and answer.group not in offered:
+            answer = await self.ask(version, suites, offered)
+        while answer and answer.version == version and answer.group in offered:
+            found.append(answer.group)
+            offered.remove(answer.group)
+            answer = await self.ask(version, suites, offered) if offered else None
+        self.seen.groups = tuple(map(tls_suites.group_name, found))
+
+    async def handshakes(self) -> None:
+        """Take the chain and the ALPN names from real handshakes; the chain from the raw flight where none succeeds."""
+        chosen, chain = await self._handshake(self.host, ("h2", "http/1.1"))
+        other = (await self._handshake(self.host, ("http/1.1",)))[0] if chosen == "h2" else ""
+        self.seen.alpn = tuple(name for name in dict.fromkeys((chosen, other)) if name)
+        raw = next((answer.certificates for answer in self.seen.first.values() if answer.certificates), ())
+        self.seen.chain = chain or raw
+
+    async def stranger(self) -> None:
+        """Ask under a name that is not the server's and compare what it shows."""
+        own, other = self.seen, await self._handshake(STRANGER, ("h2", "http/1.1"))
+        own.stranger = other[1][0].hex() if other[1] else "refused"
+
+    async def _handshake(self, name: str, alpn: tuple[str, ...]) -> tuple[str, tuple[bytes, ...]]:
+        """Return the ALPN name and the chain (DER) of one real handshake; both empty when it fails."""
+        if self.left <= 0:
+            return "", ()
+        self.left -= 1
+        peer, context = Peer(self.host, self.port, name), contexts.probing_context(alpn)
+        async with self.gate:
+            try:
+                stream = await dial(peer, self.network, context=context, connect=self.seconds, idle=self.seconds)
+            except NetFault:
+                return "", ()
+            tls = stream.tls
+            found = (tls.selected_alpn_protocol() or "", served_chain(tls)) if tls else ("", ())
+            await stream.close(politely=False)
+            return found
+
+
+def _ephemeral(code: int) -> bool:
+    return tls_suites.suite_name(code).startswith("TLS_ECDHE_")
+
+
+def served_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
+    """Return the certificates (DER) in the order in which the server sent them.
+
+    Python has a public way since 3.13; before, the same method stands on the private object and gives certificate objects.
+    """
+    owner: Any = tls if hasattr(tls, "get_unverified_chain") else getattr(tls, "_sslobj", None)
+    served = owner.get_unverified_chain() or () if owner is not None else ()
+    return tuple(item if isinstance(item, bytes) else bytes(item.public_bytes(_DER)) for item in served)
+
+
+def _facts(run: _Probe, now: datetime) -> TlsFacts:
+    seen = run.seen
+    certs = [certificate for der in seen.chain[:_CHAIN_LIMIT] if (certificate := certificates.load(der))]
+    chain = tuple(facts for certificate in certs if (facts := certificates.describe(certificate)))
+    verdict = certificates.judge(certs, contexts.roots(run.network.ca_pem), now)
+    twelve = seen.first.get("TLSv1.2")
+    return TlsFacts(
+        host=run.host,
+        port=run.port,
+        reachable=seen.spoke,
+        error=None if seen.first else _why(seen),
+        versions=tuple(version for version in VERSIONS if version in seen.first),
+        suites={version: seen.suites[version] for version in VERSIONS if version in seen.suites},
+        groups=seen.groups,
+        extended_master_secret=twelve.extended_master_secret if twelve else None,
+        alpn=seen.alpn,
+        chain=chain,
+        trust=verdict.trust,
+        trust_detail=_detail(verdict.detail, certs, seen.chain),
+        name_matches=certificates.name_matches(chain[0], run.host) if chain else None,
+        stapled=twelve.stapled if twelve else None,
+        stranger=_stranger(seen),
+        partial=run.left <= 0,
+    )
+
+
+def _why(seen: _Seen) -> NetError:
+    refused = NetError("tls", "the server answers our hello but accepts no version under this name")
+    return refused if seen.spoke or seen.fault is None else seen.fault
+
+
+def _detail(detail: str, certs: Sequence[x509.Certificate], served: Sequence[bytes]) -> str:
+    unread = len(served) - len(certs)
+    return f"{detail}; {unread} of the certificates sent cannot be read" if unread else detail
+
+
+def _stranger(seen: _Seen) -> str:
+    if seen.stranger in ("", "refused"):
+        return seen.stranger
+    return "same-certificate" if seen.chain and seen.chain[0].hex() == seen.stranger else "other-certificate"
+
+
+def leaf(facts: TlsFacts) -> CertificateFacts | None:
+    """Return the first certificate served, or None."""
+    return facts.chain[0] if facts.chain else None
