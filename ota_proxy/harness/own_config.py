@@ -39,8 +39,15 @@ class OwnConfig:
         folder = caps.layout["nginx_conf" if self.server == "nginx" else "apache_root"]
         found = [path for path in sorted(self.tree.rglob("*")) if path.is_file() and path != self.main]
         if len(found) > _MOST_FILES or sum(path.stat().st_size for path in found) > _LARGEST:
-            raise UsageError("the tree is too large for a configuration", place=str(self.tree), hint="give the server's configuration folder only")
-        return tuple(TestFile(f"{folder}/{path.relative_to(self.tree)}", path.read_bytes(), path.stat().st_mode & 0o777) for path in found)
+            raise UsageError(
+                "the tree is too large for a configuration",
+                place=str(self.tree),
+                hint="give the server's configuration folder only",
+            )
+        return tuple(
+            TestFile(f"{folder}/{path.relative_to(self.tree)}", path.read_bytes(), path.stat().st_mode & 0o777)
+            for path in found
+        )
 
 
 def own_config(path: Path, server: str) -> OwnConfig:
@@ -54,5 +61,9 @@ def own_config(path: Path, server: str) -> OwnConfig:
     main = next((path / name for name in _MAIN_NAMES[server] if (path / name).is_file()), None)
     if main is None:
         names = " or ".join(_MAIN_NAMES[server])
-        raise UsageError(f"the folder holds no {names}", place=f"--config {path}", hint="give the folder with the main file, or a single site file")
+        raise UsageError(
+            f"the folder holds no {names}",
+            place=f"--config {path}",
+            hint="give the folder with the main file, or a single site file",
+        )
     return OwnConfig(server, main, path)

@@ -123,12 +123,15 @@ def _texts(trial: Trial, engine: Engine, caps: Capabilities) -> Mapping[str, str
 def _judge(trial: Trial, started: Started, progress: Progress) -> tuple[Facts, tuple[Outcome, ...]]:
     host = _host(trial, started, progress)
     walks = [_walk(url, started, progress, first=not index) for index, url in enumerate(_starts(started.prepared))]
-    facts = [Facts(install=walk, host=None if index else host, site=trial.site, server=trial.server) for index, walk in enumerate(walks)]
+    facts = [
+        Facts(install=walk, host=None if index else host, site=trial.site, server=trial.server)
+        for index, walk in enumerate(walks)
+    ]
     return facts[0], merge([evaluate(one, trial.site.base_url, "v") for one in facts])
 
 
 def _starts(prepared: Prepared) -> tuple[str, ...]:
-    """The landing page, then every manifest that it does not lead to."""
+    """Return the landing page, then every manifest that it does not lead to."""
     return (prepared.page_url, *prepared.manifest_urls[1:], *prepared.odd_manifest_urls)
 
 
@@ -157,7 +160,9 @@ def _host(trial: Trial, started: Started, progress: Progress) -> HostFacts | Non
 
 def _refusal(trial: Trial, error: ServerRefusedError) -> HostFacts:
     test = ConfigTest(f"{trial.server} configuration test", error.started, error.output, error.file, error.line)
-    return HostFacts(spec="verify", server=trial.server, config_test=test, start_failure=error.output if error.started else None)
+    return HostFacts(
+        spec="verify", server=trial.server, config_test=test, start_failure=error.output if error.started else None
+    )
 
 
 def _simulated(trial: Trial) -> str:
