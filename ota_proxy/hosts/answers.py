@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from ota_proxy.hosts.facts import ConfigTest, Socket
 
-_VERSION = re.compile(r"(?:nginx|Server) version: [^/\n]+/(\d+(?:\.\d+)+)")
-_LIBRARY = re.compile(r"(OpenSSL|LibreSSL|AWS-LC) (\d+\.\d+\.\d+[a-z]*)( +\d{1,2} [A-Z][a-z]{2} \d{4})?")
+_VERSION = re.compile(r"(?:nginx|Server) version: [^/\n]+/(\d+(?:\.\d+)+)", re.ASCII)
+_LIBRARY = re.compile(r"(OpenSSL|LibreSSL|AWS-LC) (\d+\.\d+\.\d+[a-z]*)( +\d{1,2} [A-Z][a-z]{2} \d{4})?", re.ASCII)
 _MAPPED = re.compile(r"([0-9a-f]+-[0-9a-f]+) \S+ \S+ \S+ \S+ +(/.*/lib(ssl|crypto)[^/]*\.so[^/]*?)( \(deleted\))?")
 _NGINX_PLACE = re.compile(r" in (/\S.*?):(\d+)$", re.MULTILINE)
 _APACHE_PLACE = re.compile(

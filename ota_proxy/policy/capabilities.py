@@ -13,8 +13,8 @@ from ota_proxy.errors import UsageError, did_you_mean
 from ota_proxy.resources import policy_file
 
 SERVERS = ("nginx", "apache", "iis")
-_VERSION = re.compile(r"\d+(?:\.\d+){0,3}")
-_TLS_LIBRARY = re.compile(r"openssl-(\d+(?:\.\d+){1,2})[a-z]*")
+_VERSION = re.compile(r"\d+(?:\.\d+){0,3}", re.ASCII)
+_TLS_LIBRARY = re.compile(r"openssl-(\d+(?:\.\d+){1,2})[a-z]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,184 @@
+"""The capability table read as data: every gate is tried at its version and just below, whatever the table says."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ota_proxy.errors import UsageError
+from ota_proxy.policy import capabilities
+from ota_proxy.policy.capabilities import SERVERS, presets, resolve
+from ota_proxy.resources import policy_file
+
+TABLE: dict[str, Any] = tomllib.loads(policy_file("capabilities.toml").read_text(encoding="utf-8"))
+IIS_VERSIONS = ("2016", "2019", "2022", "2025")
+NEWEST_TLS = "openssl-99.0.0"
+
+
+def gates(key: str) -> Iterator[tuple[str, str, str]]:
+    for server in SERVERS:
+        for name, row in TABLE[server]["features"].items():
+            if key in row:
+                yield server, name, row[key]
+
+
+def below(server: str, number: str) -> str:
+    """Return a version just below `number`: the Windows before, or the last step that can be lowered, lowered."""
+    if server == "iis":
+        return IIS_VERSIONS[IIS_VERSIONS.index(number) - 1]
+    steps = [int(step) for step in number.split(".")]
+    last = max(index for index, step in enumerate(steps) if step > 0)
+    return ".".join(str(step) for step in (*steps[:last], steps[last] - 1, *[999] * (len(steps) - last - 1)))
+
+
+def reachable(server: str, number: str) -> bool:
+    """Say whether a version below the gate is one that the table covers at all."""
+    return server == "iis" or capabilities._key(below(server, number)) >= capabilities._key(TABLE[server]["oldest"])  # noqa: SLF001 - the one reading of numbers
+
+
+SINCE = [gate for gate in gates("since") if reachable(gate[0], gate[2])]
+BEYOND = [gate for gate in gates("since") if gate not in SINCE]
+TLS = list(gates("tls"))
+
+
+def test_the_table_has_gates_to_try() -> None:
+    assert len(SINCE) >= 8
+    assert {server for server, _, _ in TLS} == {"nginx", "apache"}
+
+
+@pytest.mark.parametrize(("server", "name", "number"), SINCE)
+def test_a_gate_opens_exactly_at_its_version(server: str, name: str, number: str) -> None:
+    tls = "" if server == "iis" else NEWEST_TLS
+    assert resolve(server, number, tls).has(name)
+    assert not resolve(server, below(server, number), tls).has(name)
+
+
+@pytest.mark.parametrize(("server", "name", "number"), BEYOND)
+def test_a_gate_older_than_the_oldest_version_is_always_open(server: str, name: str, number: str) -> None:
+    assert resolve(server, TABLE[server]["oldest"], NEWEST_TLS).has(name), number
+
+
+@pytest.mark.parametrize(("server", "name", "library"), TLS)
+def test_a_tls_gate_opens_exactly_at_its_library(server: str, name: str, library: str) -> None:
+    family, _, number = library.partition("-")
+    assert resolve(server, "latest", library).has(name)
+    assert resolve(server, "latest", library + "w").has(name), "letters are patch releases"
+    assert not resolve(server, "latest", f"{family}-{below('nginx', number)}").has(name)
+
+
+def test_a_number_with_fewer_steps_is_the_one_with_zeros() -> None:
+    assert resolve("nginx", "latest", "openssl-3.5").features == resolve("nginx", "latest", "openssl-3.5.0").features
+    assert resolve("nginx", "1.26").features == resolve("nginx", "1.26.0").features
+
+
+def test_a_feature_that_ends_is_gone_at_its_last_version_and_later() -> None:
+    row = {"since": "1.2.0", "until": "1.4.0"}
+    fits = capabilities._fits  # noqa: SLF001 - no row of today's table ends
+    there = {number: fits(row, number, NEWEST_TLS) for number in ("1.1.9", "1.2.0", "1.3.9", "1.4.0", "2.0")}
+    assert there == {"1.1.9": False, "1.2.0": True, "1.3.9": True, "1.4.0": False, "2.0": False}
+
+
+@pytest.mark.parametrize("server", ["nginx", "apache"])
+@pytest.mark.parametrize("preset", presets())
+def test_every_preset_resolves_with_its_numbers_and_its_layout(preset: str, server: str) -> None:
+    row = TABLE["presets"][preset]
+    seen = resolve(server, preset)
+    assert (seen.version, seen.tls_library, seen.preset) == (row[server], row["tls"], preset)
+    assert seen.layout == TABLE["layouts"][row["layout"]]
+
+
+@pytest.mark.parametrize("preset", presets())
+def test_a_preset_of_a_distribution_has_no_iis(preset: str) -> None:
+    with pytest.raises(UsageError, match=f"{preset} has no iis") as caught:
+        resolve("iis", preset)
+    assert "2016, 2019, 2022 and 2025" in caught.value.hint
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_latest_is_the_table_s_and_has_every_feature_that_has_not_ended(server: str) -> None:
+    seen = resolve(server)
+    assert (seen.version, seen.preset) == (TABLE[server]["latest"], "")
+    assert [name for name in seen.missing if "until" not in TABLE[server]["features"][name]] == []
+
+
+@pytest.mark.parametrize("server", ["nginx", "apache"])
+def test_the_images_preset_is_the_latest_version_in_their_layout(server: str) -> None:
+    image, latest = resolve(server, "official"), resolve(server)
+    assert (image.version, image.tls_library, image.features) == (latest.version, latest.tls_library, latest.features)
+    assert image.layout == TABLE["layouts"]["official"]
+
+
+def test_every_unix_layout_names_the_same_places_and_only_absolute_ones() -> None:
+    layouts = {name: row for name, row in TABLE["layouts"].items() if name != "windows"}
+    assert len({frozenset(row) for row in layouts.values()}) == 1
+    assert all(
+        path.startswith("/") for row in layouts.values() for key, path in row.items() if not key.endswith("_user")
+    )
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_feature_is_there_or_missing_and_never_both(server: str) -> None:
+    versions = IIS_VERSIONS if server == "iis" else (TABLE[server]["oldest"], "latest", *presets())
+    for version in versions:
+        seen = resolve(server, version)
+        assert set(seen.features) | set(seen.missing) == set(TABLE[server]["features"])
+        assert not set(seen.features) & set(seen.missing)
+        assert all(seen.cannot(name) == "" for name in seen.features)
+        assert all(seen.cannot(name) == TABLE[server]["features"][name].get("without", "") for name in seen.missing)
+
+
+def test_a_feature_the_table_does_not_know_is_a_mistake_of_ours() -> None:
+    with pytest.raises(KeyError):
+        resolve("nginx").has("http9")
+
+
+def test_the_tls_library_and_the_layout_can_be_given() -> None:
+    seen = resolve("nginx", "debian12", "openssl-3.5.1", "rhel")
+    assert (seen.version, seen.tls_library) == (resolve("nginx", "debian12").version, "openssl-3.5.1")
+    assert seen.layout == TABLE["layouts"]["rhel"]
+
+
+def test_a_version_later_than_the_table_is_taken_for_a_later_one() -> None:
+    assert resolve("nginx", "1.99.0").features == resolve("nginx").features
+
+
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("version", ["", "new", "v1.26", "1.26.3-alpine", "1..2", "1.2.3.4.5", "openssl", "１.26"])
+def test_a_version_that_is_no_number_is_refused_with_what_there_is(server: str, version: str) -> None:
+    with pytest.raises(UsageError, match="is not known") as caught:
+        resolve(server, version)
+    assert caught.value.place == "--server-version"
+    assert TABLE[server]["latest"] in caught.value.hint or "did you mean" in caught.value.hint
+
+
+def test_a_misspelt_preset_is_answered_with_the_near_one() -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve("nginx", "debain12")
+    assert caught.value.hint == "did you mean 'debian12'?"
+
+
+@pytest.mark.parametrize("version", ["10", "2012", "2023"])
+def test_iis_versions_are_those_of_windows_server(version: str) -> None:
+    with pytest.raises(UsageError, match=f"the iis version '{version}' is not known"):
+        resolve("iis", version)
+
+
+@pytest.mark.parametrize("server", ["nginx", "apache"])
+def test_a_version_older_than_the_table_is_refused(server: str) -> None:
+    oldest = TABLE[server]["oldest"]
+    assert resolve(server, oldest).version == oldest
+    with pytest.raises(UsageError, match=f"is older than {oldest}"):
+        resolve(server, below(server, oldest))
+
+
+@pytest.mark.parametrize(
+    "library", ["openssl", "3.0.19", "libressl-4.0.0", "openssl-3", "openssl-x.y", "openssl 3.0.19"]
+)
+def test_a_tls_library_is_written_with_name_and_number(library: str) -> None:
+    with pytest.raises(UsageError, match="is not known") as caught:
+        resolve("nginx", "latest", library)
+    assert caught.value.place == "--tls-library"
+    assert "openssl-3.0.19" in caught.value.hint
