@@ -1,0 +1,46 @@
+"""Numbers and names of the Apache renderer (`apache.toml`): capacity, buffers, timeouts, modules, meaningful extensions."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from ota_proxy.resources import policy_file
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Limits of the event MPM: `processes` times `threads` is `workers`, the downloads that fit at one time."""
+
+    processes: int
+    threads: int
+    thread_limit: int
+    workers: int
+
+
+@cache
+def _data() -> dict[str, Any]:
+    return tomllib.loads(policy_file("apache.toml").read_text(encoding="utf-8"))
+
+
+def section(name: str) -> dict[str, Any]:
+    """Return one table of the file (`buffers`: bytes, `timeouts`: seconds, `metadata`: extensions); KeyError for another."""
+    return dict(_data()[name])
+
+
+def capacity(devices: int) -> Capacity:
+    """Size the event MPM for so many downloads at once (measured: one thread each)."""
+    row = _data()["capacity"]
+    threads = row["threads_per_child"]
+    wanted = -(-devices * (100 + row["spare_percent"]) // 100)
+    processes = max(row["least_processes"], -(-wanted // threads))
+    return Capacity(processes, threads, row["thread_limit"], processes * threads)
+
+
+def modules(*, tls: bool, http2: bool, behind_proxy: bool, proxied: bool) -> tuple[str, ...]:
+    """Return the modules a site needs, without `mod_` and `_module`, in loading order."""
+    rows = _data()["modules"]
+    chosen = {"tls": tls, "http2": http2, "behind_proxy": behind_proxy, "proxied": proxied}
+    return tuple(rows["always"]) + tuple(name for key, wanted in chosen.items() if wanted for name in rows[key])

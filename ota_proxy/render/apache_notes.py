@@ -1,0 +1,110 @@
+"""What has to be said about a rendering for Apache: what the version cannot enforce, what the parent must have, warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ota_proxy.model import Site
+from ota_proxy.policy.apache import capacity, modules, section
+from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
+from ota_proxy.render.result import Note, NoteKind, Scope
+
+_ORDER: tuple[NoteKind, ...] = ("cannot-enforce", "needs-parent", "warning", "info")
+
+
+def notes(site: Site, caps: Capabilities, scope: Scope) -> tuple[Note, ...]:
+    """Return the notes in the order of the header."""
+    found = [
+        *(Note("cannot-enforce", text) for text in _cannot(site, caps, scope)),
+        *(Note("needs-parent", text) for text in _parent(site, caps, scope)),
+        *(Note("warning", text) for text in _warnings(site)),
+        *(Note("info", text) for text in _info(site, scope)),
+    ]
+    return tuple(sorted(found, key=lambda note: _ORDER.index(note.kind)))
+
+
+def needed_modules(site: Site, scope: Scope) -> tuple[str, ...]:
+    """Return the modules the rendered file uses, without `mod_` and `_module`."""
+    https = any(location.target and location.target.scheme == "https" for location in site.proxied)
+    inside = scope == "snippet"
+    names = modules(
+        tls=(not site.tls.offloaded and not inside) or https,
+        http2=site.http2 and not site.tls.offloaded and not inside,
+        behind_proxy=bool(site.trusted_proxies) and not inside,
+        proxied=bool(site.proxied),
+    )
+    return tuple(name for name in names if not (inside and name in {"rewrite", "reqtimeout", "mpm_event"}))
+
+
+def listens(site: Site) -> tuple[tuple[str, bool], ...]:
+    """Return what Listen takes for this site and whether TLS is spoken there: `443`, `0.0.0.0:443`, `[2001:db8::1]:443`."""
+    ports = [(site.listen.http, False)] if site.listen.http else []
+    if not site.tls.offloaded:
+        ports.append((site.https_port, True))
+    places = [f"[{host}]:" if ":" in host else f"{host}:" for host in site.listen.hosts]
+    if not places:
+        places = [""] if site.listen.ipv6 else ["0.0.0.0:"]  # noqa: S104 - the user asked for all IPv4 addresses
+    return tuple((f"{place}{port}", tls) for port, tls in ports for place in places)
+
+
+def _cannot(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
+    own_tls = not site.tls.offloaded and scope != "snippet"
+    features = ["read_buffer", *(("sni_policy", "mlkem", "tls13") if own_tls else ())]
+    yield from (text for text in map(caps.cannot, features) if text)
+    if scope == "snippet":
+        yield from _snippet(site)
+    if own_tls and site.unknown_hosts == "refuse":
+        yield "Apache cannot refuse an unknown name in the TLS handshake: the handshake is finished with this site's certificate, then 421"
+
+
+def _snippet(site: Site) -> Iterator[str]:
+    yield "a snippet cannot choose protocols, ciphers or certificates: the virtual host around it does"
+    yield "a snippet cannot redirect http to https, serve the ACME challenge or refuse unknown hosts (421)"
+    if site.trusted_proxies:
+        yield "a snippet does not decide whom to trust: trusted_proxies has no effect, set RemoteIPHeader in the virtual host"
+    if site.log.access is not None or site.log.error is not None:
+        yield "a snippet does not choose log files: log has no effect"
+
+
+def _parent(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
+    if scope == "full":
+        return
+    yield "these modules: " + ", ".join(needed_modules(site, scope))
+    if scope == "site":
+        yield "these lines: " + ", ".join(f"Listen {place}" for place, _ in listens(site))
+        if site.unknown_hosts == "refuse":
+            yield "to be read before every other virtual host of these ports, because the first one answers unknown names"
+        if not site.tls.offloaded:
+            size = section("buffers")["session_cache"]
+            yield f'SSLSessionCache "shmcb:ota_proxy({size})", so that TLS 1.2 sessions can be resumed'
+            if caps.has("sni_policy"):
+                yield "SSLVHostSNIPolicy secure, so that no session is resumed under another virtual host's name"
+    limits = capacity(site.expected_devices)
+    yield (
+        f"for {site.expected_devices} downloads at once, event MPM with ServerLimit {limits.processes}, ThreadLimit {limits.thread_limit}, "
+        f"ThreadsPerChild {limits.threads}, MaxRequestWorkers {limits.workers}; a TLS download holds a thread"
+    )
+    yield "ServerTokens Prod, which hides versions, and TypesConfig, which knows the types of pages and pictures"
+
+
+def _warnings(site: Site) -> Iterator[str]:
+    if not site.hsts.enabled:
+        yield "hsts.enabled is false: a first visit over http can be intercepted"
+    elif site.hsts.max_age < HSTS_MINIMUM_AGE and not site.tls.offloaded:
+        yield f"hsts.max_age {site.hsts.max_age} is below the guideline's {HSTS_MINIMUM_AGE} seconds"
+
+
+def _info(site: Site, scope: Scope) -> Iterator[str]:
+    if site.tls.offloaded:
+        yield "TLS ends at the proxy in front: Strict-Transport-Security is its header to send, and it must hand on the Host"
+    elif site.tls.profile == "modern" and scope != "snippet":
+        yield "the profile modern wants an ECDSA leaf; which kind yours is cannot be seen from here"
+    if scope == "snippet":
+        return
+    if site.listen.http is False:
+        yield "listen.http is false: nothing answers or redirects over http, and no ACME challenge is served"
+    if site.unknown_hosts == "ignore":
+        yield "unknown_hosts is ignore: a stranger's name gets the first virtual host of the port, which may be this one"
+    if site.static:
+        yield "in a name such as App.fr.ipa the usual language and encoding extensions mean nothing; your own AddLanguage or AddEncoding would"

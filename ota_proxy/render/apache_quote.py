@@ -1,0 +1,109 @@
+"""Quoting for Apache httpd 2.4, one function for each place a value can stand in; raw text in, `Quoted` tokens out.
+
+Arguments follow ap_getword_conf (observed behaviour, httpd 2.4.71): inside double quotes `\\\\` and `\\"` are the only escapes.
+What a place cannot hold raises UsageError that names the value, its key and Apache.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NoReturn
+
+from ota_proxy.errors import UsageError
+from ota_proxy.model import Upstream
+from ota_proxy.render.quoting import Quoted
+
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
+_WILD = re.compile(r"[*?\[]")
+_SOCKET_ENDS = "|#?<>"
+_SOCKET_BYTES = 107  # sockaddr_un.sun_path holds 108 bytes with its final zero, unix(7)
+_WORD = re.compile(r"[A-Za-z0-9./:*\[\]_~@+,=!&^;-]+(?: [A-Za-z0-9=-]+)?", re.ASCII)
+
+
+def _refuse(value: str, key: str, reason: str, hint: str) -> NoReturn:
+    raise UsageError(f"Apache cannot take the value '{value}': {reason}", place=key, hint=hint)
+
+
+def argument(value: str, key: str) -> Quoted:
+    """Quote one argument. A `${` is refused: Apache replaces `${NAME}` before it looks at quotes, and has no escape for it."""
+    if "${" in value:
+        _refuse(value, key, "'${' starts a variable there and cannot be escaped", "choose a value without '${'")
+    if any(char < " " or char == "\x7f" for char in value):
+        _refuse(value, key, "it has a control character, which would end the line", "choose a value without it")
+    return Quoted('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"')
+
+
+def word(value: str, key: str) -> Quoted:
+    """Quote a value that validation has reduced to names, numbers and networks; anything else is refused."""
+    if not _WORD.fullmatch(value):
+        _refuse(value, key, "it is no plain word", "use letters, digits and punctuation of names and networks")
+    return argument(value, key)
+
+
+def path(value: str, key: str) -> Quoted:
+    """Quote a file path. A Windows path is refused: the rendered files are for Apache on Linux and other Unix systems."""
+    if _WINDOWS.match(value):
+        _refuse(value, key, "it is a Windows path", "write a path from /, or render for IIS")
+    return argument(value, key)
+
+
+def folder(value: str, key: str) -> Quoted:
+    """Quote the target of Alias: the folder with one slash at its end, as the URL prefix has one."""
+    return path(value.rstrip("/") + "/", key)
+
+
+def directory(value: str, key: str) -> Quoted:
+    """Quote the name of a <Directory> section, where `*`, `?` and `[` are wildcards: each becomes a class of its own.
+
+    Only a name with a wildcard is matched as a pattern, and only there a backslash is an escape (apr_fnmatch_test).
+    """
+    if _WILD.search(value):
+        value = "".join(f"[{char}]" if char in "*?[" else char.replace("\\", "\\\\") for char in value)
+    return path(value, key)
+
+
+def location(prefix: str) -> Quoted:
+    """Quote a URL prefix for <Location>, Alias and ProxyPass, where `*`, `?`, `[` and `~` would start a pattern."""
+    if _WILD.search(prefix) or prefix.startswith("~"):
+        _refuse(prefix, "locations.path", "it is a pattern in that place", "use a prefix without *, ? and [")
+    return argument(prefix, "locations.path")
+
+
+def header_value(value: str, key: str) -> Quoted:
+    """Quote the value of a Header directive: `%` and backslash are its own escapes, `expr=` at the start an expression."""
+    if value.startswith("expr="):
+        _refuse(value, key, "'expr=' at its start makes it an expression", "choose a value that starts otherwise")
+    return argument(value.replace("\\", "\\\\").replace("%", "%%"), key)
+
+
+def regex(text: str) -> str:
+    """Escape validated text (a prefix, a name, an extension) for a regular expression; plain `str`, for use inside one.
+
+    Classes instead of backslashes, because mod_rewrite reads its arguments without unescaping them (observed behaviour).
+    """
+    return re.sub(r"([.+*?()|{}$\[])", r"[\1]", text)
+
+
+def hosts(domains: Iterable[str]) -> str:
+    """Return the alternatives of a regular expression for Host or SNI; a wildcard stands for one label (RFC 6125 §6.4.3)."""
+    return "|".join("[^.]+" + regex(name[1:]) if name.startswith("*.") else regex(name) for name in domains)
+
+
+def extensions(names: Iterable[str]) -> str:
+    """Return a regular expression for the end of a file name, such as `[.](?:ipa|plist)$`."""
+    return "[.](?:" + "|".join(regex(name.removeprefix(".")) for name in names) + ")$"
+
+
+def upstream(target: Upstream, prefix: str) -> Quoted:
+    """Quote the URL ProxyPass sends to, ending in the location's prefix; a socket path cannot hold `|`, `#`, `?`, `<`, `>`."""
+    key = "locations.upstream"
+    if target.scheme != "unix":
+        return argument(f"{target}{prefix}", key)
+    bad = next((char for char in target.path if char in _SOCKET_ENDS), "")
+    if bad:
+        _refuse(str(target), key, f"'{bad}' ends a socket's path there", f"choose a path without '{bad}'")
+    if len(target.path.encode()) > _SOCKET_BYTES:
+        _refuse(str(target), key, f"a socket's path has at most {_SOCKET_BYTES} bytes", "choose a shorter path")
+    path(target.path, key)
+    return argument(f"{target}|http://localhost{prefix}", key)

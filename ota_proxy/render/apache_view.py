@@ -1,0 +1,311 @@
+"""Turns a site into what the Apache templates print: nested dictionaries of `Quoted` tokens, integers and booleans."""
+
+from __future__ import annotations
+
+from ota_proxy.errors import UsageError
+from ota_proxy.model import Location, Site
+from ota_proxy.policy import guideline
+from ota_proxy.policy.apache import capacity, section
+from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.policy.media_types import extensions, ota_types
+from ota_proxy.render import apache_quote as quote
+from ota_proxy.render.apache_notes import listens, needed_modules
+from ota_proxy.render.quoting import Quoted
+from ota_proxy.render.result import Scope
+
+View = dict[str, object]
+ACME = "/.well-known/acme-challenge/"
+_BOX = 76
+
+
+def view(site: Site, caps: Capabilities, scope: Scope) -> View:
+    """Return everything the template of `scope` needs; UsageError for a value Apache cannot take."""
+    buffers, times = section("buffers"), section("timeouts")
+    return {
+        "box": _box,
+        "offloaded": site.tls.offloaded,
+        "snippet": scope == "snippet",
+        "proxies": bool(site.proxied),
+        "statics": bool(site.static),
+        "buffers": buffers,
+        "read_buffer": caps.has("read_buffer"),
+        "times": {name: value if isinstance(value, int) else Quoted(value) for name, value in times.items()},
+        "handshake_timeout": caps.has("handshake_timeout"),
+        "maps": _maps(site),
+        "folders": [_folder(site, location) for location in _shortest_first(site.static)],
+        "upstreams": _upstreams(site, caps),
+        "apps": [_app(site, location) for location in _shortest_first(site.proxied)],
+        "kinds": _kinds(site),
+        "hsts": _hsts(site, scope),
+        "headers": [_header(name, value) for name, value in sorted(site.headers.items())],
+        "access": _access(site),
+        "statuses": section("pages")["statuses"],
+        **(_hosts_view(site, caps) if scope != "snippet" else {}),
+        **(_full(site, caps) if scope == "full" else {}),
+    }
+
+
+def _box(title: str) -> Quoted:
+    """Return a boxed title; `title` is a constant of a template."""
+    rule = "# " + "-" * _BOX
+    return Quoted(f"{rule}\n# | {title:<{_BOX - 4}} |\n{rule}")
+
+
+def _shortest_first(locations: tuple[Location, ...]) -> list[Location]:
+    return sorted(locations, key=lambda location: (len(location.path), location.path))
+
+
+def _maps(site: Site) -> list[View]:
+    """Prefixes to folders and applications, longest first, as Alias and ProxyPass take the first that fits."""
+    return [_map(site, location) for location in reversed(_shortest_first(site.locations))]
+
+
+def _map(site: Site, location: Location) -> View:
+    bare = location.path.rstrip("/")
+    return {
+        "prefix": quote.location(location.path),
+        "covered": any(app != location and location.path.startswith(app.path) for app in site.proxied),
+        "root": bare == "",
+        "bare": quote.location(bare) if bare else None,
+        "bare_match": quote.argument(f"^{quote.regex(bare)}$", "locations.path"),
+        "slashed": quote.word(site.base_url + location.path, "locations.path"),
+        "status": site.redirect.status,
+        "folder": quote.folder(location.root, "locations.root") if location.root is not None else None,
+        "document_root": quote.path(location.root, "locations.root") if location.root is not None else None,
+        "url": quote.upstream(location.target, location.path) if location.target else None,
+    }
+
+
+def _folder(site: Site, location: Location) -> View:
+    hidden = f"%{{REQUEST_URI}} =~ m#^{quote.regex(location.path)}(?:.*/)?[.](?!well-known(?:/|$))#"
+    return {
+        "directory": quote.directory(location.root or "", "locations.root"),
+        "prefix": Quoted(location.path),
+        "hidden": quote.argument(hidden, "locations.path"),
+    }
+
+
+def _kinds(site: Site) -> View:
+    types = ota_types(site.media_types)
+    cache = f"public, max-age={site.cache.max_age}, immutable" if site.cache.packages == "immutable" else "no-cache"
+    manifest = quote.extensions(extensions("manifest"))
+    proxied_manifest = f"expr=%{{HANDLER}} == 'proxy-server' && %{{REQUEST_URI}} =~ m#{manifest}#i"
+    metadata = {name: Quoted(" ".join(words)) for name, words in section("metadata").items()}
+    return {
+        "types": [
+            {
+                "match": _match(quote.extensions([extension])),
+                "type": quote.argument(media_type, "media_types"),
+            }
+            for extension, media_type in types.items()
+        ],
+        "all": _match(quote.extensions(types)),
+        "manifest": _match(manifest),
+        "package": _match(quote.extensions(extensions("package"))),
+        "whole": quote.argument(quote.extensions(extensions("manifest") + extensions("package")), "media_types"),
+        "proxied_manifest": quote.argument(proxied_manifest, "media_types"),
+        "package_cache": quote.header_value(cache, "cache"),
+        "metadata": metadata,
+    }
+
+
+def _match(pattern: str) -> Quoted:
+    return quote.argument(f"(?i){pattern}", "media_types")
+
+
+def _upstreams(site: Site, caps: Capabilities) -> list[View]:
+    protocols = "-all +TLSv1.2" + (" +TLSv1.3" if caps.has("tls13") else "")
+    return [
+        {
+            "url": quote.upstream(location.target, location.path),
+            "tls": location.target.scheme == "https",
+            "ca": quote.path(location.upstream_ca or caps.layout["ca_bundle"], "locations.upstream_ca"),
+            "protocols": Quoted(protocols),
+            "depth": section("upstream")["verify_depth"],
+        }
+        for location in _shortest_first(site.proxied)
+        if location.target and _checkable(location)
+    ]
+
+
+def _checkable(location: Location) -> bool:
+    """Refuse an https upstream whose name Apache would not check: it compares the host it connects to with DNS names only."""
+    target = location.target
+    if target is None or target.scheme != "https":
+        return True
+    hint = "write the certificate's name into upstream and give this host its address (DNS or /etc/hosts)"
+    if location.upstream_name not in (None, target.host):
+        raise UsageError(
+            f"Apache checks the certificate of {target} against {target.host}, not against '{location.upstream_name}'",
+            place="locations.upstream_name",
+            hint=hint,
+        )
+    if target.host.replace(".", "").isdigit() or ":" in target.host:
+        raise UsageError(
+            f"Apache cannot check the certificate of {target}: it compares names, not addresses",
+            place="locations.upstream",
+            hint=hint,
+        )
+    return True
+
+
+def _app(site: Site, location: Location) -> View:
+    port = "" if site.public_port == 443 else f":{site.public_port}"
+    return {
+        "prefix": quote.location(location.path),
+        "keep_host": Quoted("Off" if location.target and location.target.scheme == "https" else "On"),
+        "host": quote.word(site.public_host + port, "public_url"),
+        "port": site.public_port,
+    }
+
+
+def _hsts(site: Site, scope: Scope) -> View | None:
+    if site.tls.offloaded or not site.hsts.enabled:
+        return None
+    only = quote.argument("expr=%{HTTPS} == 'on'", "hsts")
+    return {
+        "value": quote.header_value(site.hsts.value, "hsts"),
+        "condition": Quoted(f" {only}" if scope == "snippet" else ""),
+    }
+
+
+def _header(name: str, value: str) -> View:
+    return {"name": Quoted(name), "value": quote.header_value(value, f"headers.{name}")}
+
+
+def _access(site: Site) -> View | None:
+    if not (site.access.allow or site.access.deny):
+        return None
+    return {"allow": _networks(site.access.allow, "access.allow"), "deny": _networks(site.access.deny, "access.deny")}
+
+
+def _networks(networks: tuple[str, ...], key: str) -> Quoted | None:
+    return Quoted(" ".join(quote.word(network, key) for network in networks)) if networks else None
+
+
+def _hosts_view(site: Site, caps: Capabilities) -> View:
+    """Return what virtual hosts need beside the locations."""
+    return {
+        "http": _http(site),
+        "https": _https(site),
+        "aliases": Quoted(" ".join(quote.word(domain, "domains") for domain in site.domains[1:])),
+        "refuse": site.unknown_hosts == "refuse",
+        **_patterns(site),
+        "redirect": {"status": site.redirect.status, "target": quote.argument(f"{site.base_url}%1", "public_url")},
+        "acme": _acme(site),
+        "trusted": _networks(site.trusted_proxies, "trusted_proxies"),
+        "from_front": _from_front(site),
+        "tls": None if site.tls.offloaded else _tls(site, caps),
+        "http2": site.http2,
+        "log": _log(site),
+        "outside": _outside(site),
+    }
+
+
+def _http(site: Site) -> View | None:
+    """Return the plain virtual host; behind a front its name carries the scheme, so that Apache's own redirects say https."""
+    if site.listen.http is False:
+        return None
+    return _virtual_host(
+        site, site.listen.http, site.base_url if site.tls.offloaded else f"{site.domain}:{site.listen.http}"
+    )
+
+
+def _https(site: Site) -> View | None:
+    if site.tls.offloaded:
+        return None
+    return _virtual_host(site, site.https_port, f"{site.domain}:{site.public_port}")
+
+
+def _virtual_host(site: Site, port: int, name: str) -> View:
+    hosts = [f"[{host}]" if ":" in host else host for host in site.listen.hosts] or ["*"]
+    return {"addresses": Quoted(" ".join(f"{host}:{port}" for host in hosts)), "name": quote.word(name, "domains")}
+
+
+def _patterns(site: Site) -> View:
+    ours = quote.hosts(dict.fromkeys((*site.domains, site.public_host)))
+    host, name = f"^(?:{ours})[.]?(?::[0-9]+)?$", f"^(?:{ours})$"
+    return {
+        "host_ours": quote.argument(host, "domains"),
+        "host_foreign": quote.argument("!" + host, "domains"),
+        "name_ours": quote.argument(name, "domains"),
+        "name_foreign": quote.argument(f"!^(?:{ours})?$", "domains"),
+    }
+
+
+def _acme(site: Site) -> View:
+    folder = site.redirect.acme_root.rstrip("/") + ACME.rstrip("/")
+    return {
+        "prefix": quote.location(ACME),
+        "match": quote.argument("^" + quote.regex(ACME), "redirect.acme_root"),
+        "folder": quote.folder(folder, "redirect.acme_root"),
+        "directory": quote.directory(folder, "redirect.acme_root"),
+    }
+
+
+def _from_front(site: Site) -> Quoted:
+    """Return the condition "this is not https by way of a trusted proxy" as an argument of RewriteCond expr."""
+    peers = " || ".join(f"%{{CONN_REMOTE_ADDR}} -ipmatch '{network}'" for network in site.trusted_proxies)
+    return quote.argument(f"!(({peers}) && tolower(%{{HTTP:X-Forwarded-Proto}}) == 'https')", "trusted_proxies")
+
+
+def _outside(site: Site) -> Quoted | None:
+    """Return a pattern for paths of no location; None where a location of the prefix / leaves none."""
+    prefixes = [location.path.strip("/") for location in _shortest_first(site.locations)]
+    if "" in prefixes:
+        return None
+    return quote.argument(f"^(?!/(?:{'|'.join(map(quote.regex, prefixes))})(?:/|$))", "locations.path")
+
+
+def _tls(site: Site, caps: Capabilities) -> View:
+    profile = guideline.profile(site.tls.profile)
+    protocols = [name for name in profile.protocols if name != "TLSv1.3" or caps.has("tls13")]
+    groups = [name for name in profile.groups if name != "X25519MLKEM768" or caps.has("mlkem")]
+    new_suites = caps.has("tls13") and caps.has("cipher_suite_tls13")
+    return {
+        "pairs": [
+            {"cert": quote.path(pair.cert, "certificates.cert"), "key": quote.path(pair.key, "certificates.key")}
+            for pair in site.certificates
+        ],
+        "profile": Quoted(f"{profile.version} {profile.name}"),
+        "protocols": Quoted(" ".join(f"+{name}" for name in protocols)),
+        "ciphers": Quoted(":".join(profile.ciphers)),
+        "suites": Quoted(":".join(profile.suites_tls13)) if new_suites else None,
+        "groups": Quoted(":".join(groups)),
+    }
+
+
+def _log(site: Site) -> View:
+    off = site.log.access is False
+    path = quote.path(site.log.access, "log.access") if site.log.access else None
+    return {
+        "access": Quoted('"/dev/null"') if off else path,
+        "format": quote.argument(section("log")["format"], "log.access"),
+        "error": quote.path(site.log.error, "log.error") if site.log.error else None,
+        "level": Quoted(site.log.level),
+    }
+
+
+def _full(site: Site, caps: Capabilities) -> View:
+    layout, limits = caps.layout, capacity(site.expected_devices)
+    return {
+        "server": {
+            name: quote.path(layout[f"apache_{name}"], f"layout apache_{name}") for name in ("root", "pid", "mime")
+        },
+        "user": quote.word(layout["apache_user"], "layout apache_user"),
+        "runtime": quote.path(layout["apache_pid"].rpartition("/")[0] or "/", "layout apache_pid"),
+        "main_error": quote.path(f"{layout['apache_log']}/error.log", "layout apache_log"),
+        "main_access": quote.path(f"{layout['apache_log']}/access.log", "layout apache_log"),
+        "modules": [_module(name, caps) for name in needed_modules(site, "full")],
+        "modules_where_present": [_module(name, caps) for name in section("modules")["where_present"]],
+        "listens": [{"place": Quoted(place), "tls": tls} for place, tls in listens(site)],
+        "devices": site.expected_devices,
+        "limits": limits,
+        "main_name": quote.word(site.domain, "domains"),
+        "sni_policy": caps.has("sni_policy") and not site.tls.offloaded,
+    }
+
+
+def _module(name: str, caps: Capabilities) -> View:
+    file = f"{caps.layout['apache_modules']}/mod_{name}.so"
+    return {"name": Quoted(f"{name}_module"), "file": quote.path(file, "layout apache_modules")}
