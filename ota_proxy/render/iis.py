@@ -1,0 +1,191 @@
+"""Renders a site for IIS: web.config (delegated sections only), setup.ps1 (applicationHost.config) and undo.ps1, its inverse.
+
+The PowerShell files are ASCII, or UTF-8 with a byte order mark where a path is not: Windows PowerShell 5.1 reads others as ANSI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ota_proxy.errors import UsageError
+from ota_proxy.model import Location, Site
+from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.policy.guideline import profile
+from ota_proxy.policy.media_types import ota_types
+from ota_proxy.render import iis_rules, iis_setup
+from ota_proxy.render.header import header_lines
+from ota_proxy.render.iis_notes import notes
+from ota_proxy.render.iis_quote import ps_string, xml_attribute, xml_comment
+from ota_proxy.render.quoting import Quoted, render_template
+from ota_proxy.render.result import Rendered, RenderedFile, Scope
+
+
+def render(site: Site, caps: Capabilities, scope: Scope, command: str, *, rewrite_module: bool = True) -> Rendered:
+    """Return web.config, and for the scopes site and full setup.ps1 and undo.ps1.
+
+    Without `rewrite_module` nothing needs URL Rewrite: http is a second site with an httpRedirect, all answers are no-store.
+    UsageError for what IIS cannot do at all or a value it cannot hold, naming the key.
+    """
+    _possible(site, caps, rewrite=rewrite_module)
+    native = _native_hsts(site, caps, scope, rewrite=rewrite_module)
+    plan = iis_setup.Plan(site, caps, native_hsts=native, rewrite=rewrite_module)
+    said = tuple(note for note in notes(plan, scope) if note.text)
+    header = header_lines(caps, profile(site.tls.profile), scope, command, said)
+    files = [RenderedFile("web.config", render_template("iis/web.config.j2", _web_config(plan, header)))]
+    checked = _setup(plan, header)  # in every scope: a value that IIS cannot hold is refused in a snippet too
+    if scope != "snippet":
+        files += [_powershell(name, checked) for name in ("setup.ps1", "undo.ps1")]
+    return Rendered("iis", scope, tuple(files), said)
+
+
+def _powershell(name: str, view: dict[str, object]) -> RenderedFile:
+    text = render_template(f"iis/{name}.j2", view)
+    return RenderedFile(name, text if text.isascii() else "\ufeff" + text)
+
+
+def _native_hsts(site: Site, caps: Capabilities, scope: Scope, *, rewrite: bool) -> bool:
+    """Say whether IIS itself sends HSTS: only from applicationHost.config, on port 443, and nothing behind sends its own."""
+    wanted = site.hsts.enabled and not site.tls.offloaded and scope != "snippet"
+    standard = site.https_port == 443 == site.public_port
+    return wanted and caps.has("native_hsts") and standard and not (rewrite and site.proxied)
+
+
+def _possible(site: Site, caps: Capabilities, *, rewrite: bool) -> None:
+    if site.tls.profile == "modern" and not caps.has("tls13") and not site.tls.offloaded:
+        raise _refused(
+            "tls.profile", f"Windows {caps.version} has no TLS 1.3", "choose intermediate, or 2022 and later"
+        )
+    if site.trusted_proxies and (site.access.allow or site.access.deny):
+        raise _refused(
+            "access", "IIS sees the address of the proxy in front, not the device's", "filter at the proxy in front"
+        )
+    if not rewrite and (site.tls.offloaded or site.proxied):
+        key = "tls.offloaded" if site.tls.offloaded else "locations.upstream"
+        raise _refused(key, "this needs URL Rewrite", "install URL Rewrite 2.1")
+    for location in site.proxied:
+        _possible_upstream(location)
+    _distinct("locations.path", [location.path for location in site.locations])
+    _distinct("headers", list(site.headers))
+    for location in site.locations:
+        if ":" in location.path or any(step.endswith(".") for step in location.path.split("/")):
+            raise _refused(
+                "locations.path", f"a folder of IIS cannot be named '{location.path}'", "choose another prefix"
+            )
+
+
+def _possible_upstream(location: Location) -> None:
+    target = location.target
+    if target is None:
+        return
+    if target.scheme == "unix":
+        raise _refused(
+            "locations.upstream", f"IIS cannot reach the Unix socket {target}", "give it a port on 127.0.0.1"
+        )
+    if location.upstream_name and location.upstream_name != target.host:
+        raise _refused(
+            "locations.upstream_name",
+            f"IIS verifies the name {target.host} that it connects to, not {location.upstream_name}",
+            "write the certificate's name into the upstream",
+        )
+
+
+def _distinct(key: str, values: Sequence[str]) -> None:
+    seen: dict[str, str] = {}
+    for value in values:
+        if value.lower() in seen:
+            raise _refused(key, f"'{seen[value.lower()]}' and '{value}' are the same to IIS", "keep one of them")
+        seen[value.lower()] = value
+
+
+def _refused(key: str, why: str, hint: str) -> UsageError:
+    return UsageError(f"IIS cannot do this: {why}", place=key, hint=hint)
+
+
+def _setup(plan: iis_setup.Plan, header: Sequence[str]) -> dict[str, object]:
+    return {
+        "header": _lines(header),
+        "name": ps_string(plan.name),
+        "root": ps_string(plan.root),
+        "tls": bool(plan.site.certificates),
+        "native_hsts": plan.native_hsts,
+        "rewrite": plan.rewrite,
+        "modules": list(iis_setup.modules(plan)),
+        "folders": list(iis_setup.folders(plan)),
+        "steps": [
+            {"title": Quoted(step.title), "why": _lines(step.why), "calls": list(step.calls)}
+            for step in iis_setup.steps(plan)
+        ],
+        "schannel": list(iis_setup.schannel(plan)) if plan.site.certificates else [],
+    }
+
+
+def _web_config(plan: iis_setup.Plan, header: Sequence[str]) -> dict[str, object]:
+    site = plan.site
+    top = next((location for location in site.locations if location.path == "/"), None)
+    hsts = site.hsts.enabled and not site.tls.offloaded and not plan.native_hsts
+    return {
+        "header": [xml_comment(line) for line in header],
+        "proxied": top is not None and top.root is None,
+        "types": _pairs(ota_types(site.media_types)),
+        "headers": _pairs(site.headers),
+        "hide_server": plan.caps.has("remove_server_header"),
+        "rewrite": plan.rewrite,
+        "locations": [
+            _block(location) for location in site.locations if location.path != "/" and _differs(site, location)
+        ],
+        "inbound": [_inbound(rule) for rule in iis_rules.inbound(site)] if plan.rewrite else [],
+        "outbound": [_outbound(rule) for rule in iis_rules.outbound(site, hsts=hsts)] if plan.rewrite else [],
+    }
+
+
+def _differs(site: Site, location: Location) -> bool:
+    """Say whether a location is not of the kind of the one around it; outside every location the rules of files hold."""
+    around = [other for other in site.locations if other.path != location.path and location.path.startswith(other.path)]
+    outer = max(around, key=lambda other: len(other.path), default=None)
+    return (location.root is None) != (outer is not None and outer.root is None)
+
+
+def _block(location: Location) -> dict[str, object]:
+    return {"path": xml_attribute(location.path.strip("/")), "proxied": location.root is None}
+
+
+def _lines(texts: Sequence[str]) -> list[Quoted]:
+    return [Quoted(("# " + text).rstrip()) for text in texts]
+
+
+def _pairs(table: dict[str, str]) -> list[tuple[Quoted, Quoted]]:
+    return [(xml_attribute(key), xml_attribute(value)) for key, value in table.items()]
+
+
+def _attributes(table: dict[str, str]) -> Quoted:
+    return Quoted(" ".join(f"{key}={xml_attribute(value)}" for key, value in table.items()))
+
+
+def _conditions(conditions: Sequence[iis_rules.Condition]) -> list[Quoted]:
+    return [
+        _attributes({"input": test.input, "pattern": test.pattern} | ({"negate": "true"} if test.negate else {}))
+        for test in conditions
+    ]
+
+
+def _inbound(rule: iis_rules.Rule) -> dict[str, Any]:
+    return {
+        "name": xml_attribute(rule.name),
+        "why": [xml_comment(line) for line in rule.why],
+        "match": _attributes({"url": rule.match} | ({"negate": "true"} if rule.negate else {})),
+        "any_of": rule.any_of,
+        "conditions": _conditions(rule.conditions),
+        "variables": [_attributes({"name": name, "value": value}) for name, value in rule.variables],
+        "action": _attributes(rule.action),
+    }
+
+
+def _outbound(rule: iis_rules.HeaderRule) -> dict[str, Any]:
+    return {
+        "name": xml_attribute(rule.name),
+        "why": [xml_comment(line) for line in rule.why],
+        "when": _conditions(rule.when),
+        "match": _attributes({"serverVariable": rule.variable, "pattern": rule.pattern}),
+        "action": _attributes({"type": "Rewrite", "value": rule.value}),
+    }

@@ -1,0 +1,141 @@
+"""What has to be said about a site on IIS: what it cannot enforce, what it needs around it, what to know. One sentence each."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from ota_proxy.model import Site
+from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
+from ota_proxy.render.iis_quote import windows_path
+from ota_proxy.render.iis_setup import Plan
+from ota_proxy.render.result import Note, NoteKind, Scope
+
+
+def notes(plan: Plan, scope: Scope) -> tuple[Note, ...]:
+    """Return all notes in the order of the header."""
+    parts: tuple[tuple[NoteKind, Iterator[str]], ...] = (
+        ("cannot-enforce", _cannot(plan, scope)),
+        ("needs-parent", _needs(plan, scope)),
+        ("warning", _warnings(plan)),
+        ("info", _info(plan, scope)),
+    )
+    return tuple(Note(kind, text) for kind, texts in parts for text in texts)
+
+
+def _cannot(plan: Plan, scope: Scope) -> Iterator[str]:
+    site = plan.site
+    yield "a method other than GET and HEAD is refused with 404.6 instead of 405"
+    if plan.rewrite and site.redirect.status == 308:
+        yield "URL Rewrite knows no 308: http is redirected with 301, after which a client may change the method to GET"
+    if site.unknown_hosts == "refuse" and not plan.rewrite:
+        yield "without URL Rewrite only the bindings decide which Host is served; a binding without a name catches all"
+    if not plan.rewrite:
+        yield "without URL Rewrite a manifest cannot be told from a package: everything is sent with no-store"
+        yield "without URL Rewrite a dot file whose extension has a media type is served"
+    if scope == "snippet" and not plan.rewrite and not site.tls.offloaded:
+        yield "a web.config without URL Rewrite cannot redirect from http to https"
+    yield from _cannot_tls(plan)
+    yield from _cannot_hsts(plan, scope)
+    yield from _cannot_network(plan)
+    if site.log.error or site.log.access:
+        yield "log.access and log.error name files: IIS has a log folder for each site and no error log of its own"
+    yield plan.caps.cannot("remove_server_header")
+
+
+def _cannot_tls(plan: Plan) -> Iterator[str]:
+    site = plan.site
+    if site.tls.offloaded:
+        return
+    yield "the name in the TLS handshake is not compared with Host: a connection made for another site may ask for this one"
+    yield "cipher suites and versions belong to Windows, not to a site: setup.ps1 -Schannel sets them for the whole machine"
+    yield "the order of key exchange groups is left to Windows"
+    yield plan.caps.cannot("tls13")
+    yield plan.caps.cannot("binding_tls_flags")
+    if site.tls.profile == "modern":
+        yield "TLS 1.2 can be refused for the whole machine only: setup.ps1 -Schannel does it, for every service on it"
+    if len(site.certificates) > 1:
+        yield "a binding has one certificate: give setup.ps1 the one you want, the other cannot be used beside it"
+    if not site.http2 and not plan.caps.has("binding_tls_flags"):
+        yield "HTTP/2 cannot be switched off for one site on this Windows (registry, HTTP\\Parameters, EnableHttp2Tls)"
+
+
+def _cannot_hsts(plan: Plan, scope: Scope) -> Iterator[str]:
+    site = plan.site
+    if not site.hsts.enabled or site.tls.offloaded:
+        return
+    if plan.rewrite and scope != "snippet":
+        yield plan.caps.cannot("native_hsts")
+    if not plan.native_hsts and not plan.rewrite:
+        yield "Strict-Transport-Security is not sent: here it needs URL Rewrite (or Windows 2019 and port 443)"
+
+
+def _cannot_network(plan: Plan) -> Iterator[str]:
+    site = plan.site
+    if site.trusted_proxies:
+        yield "IIS cannot replace the peer's address: logs and access show the proxy in front, not the device"
+    if not site.listen.ipv6 and not site.listen.hosts:
+        yield "a binding for all addresses listens on IPv6 too: name the IPv4 addresses in listen.addresses"
+    if site.access.allow or site.access.deny:
+        yield "a refused network gets 403 for http too instead of the redirect; a denied one for ACME challenges as well"
+
+
+def _needs(plan: Plan, scope: Scope) -> Iterator[str]:
+    site = plan.site
+    if plan.rewrite:
+        yield "URL Rewrite 2.1 (2.0 does not know useOriginalURLEncoding and would answer 500.19)"
+    if site.proxied:
+        yield "Application Request Routing 3, its proxy enabled for the server" + (
+            "; preserveHostHeader on, reverseRewriteHostInResponseHeaders off" * (scope == "snippet")
+        )
+    for location in site.proxied:
+        if location.upstream_ca:
+            yield f"{location.upstream_ca} in the machine's trusted roots, or the https upstream of {location.path} is 502.3"
+    if scope == "snippet":
+        yield "a site with bindings by name and a certificate, whose root folder this web.config lies in"
+        if site.proxied:
+            yield "HTTP_X_FORWARDED_PROTO, _HOST and _PORT among rewrite/allowedServerVariables of the site"
+        if site.access.allow or site.access.deny:
+            yield "access by network in ipSecurity of applicationHost.config; scope site writes it"
+        return
+    yield "setup.ps1, run as administrator beside web.config; IISAdministration 1.1 (Windows 2016: Install-Module IISAdministration)"
+    if site.certificates:
+        yield "a certificate in LocalMachine\\My (-CertificateThumbprint), or a PFX file (-PfxPath, -PfxPassword)"
+
+
+def _warnings(plan: Plan) -> Iterator[str]:
+    hsts = plan.site.hsts
+    if not hsts.enabled:
+        yield "Strict-Transport-Security is switched off: a first visit over http can be intercepted"
+    elif hsts.max_age < HSTS_MINIMUM_AGE:
+        yield f"hsts.max_age {hsts.max_age} is below the guideline's {HSTS_MINIMUM_AGE} seconds"
+    if plan.site.proxied:
+        yield "proxy settings count for every site of this server that proxies: see what else uses them before setup.ps1"
+
+
+def _info(plan: Plan, scope: Scope) -> Iterator[str]:
+    site = plan.site
+    yield "checked without Windows: this follows the documentation of IIS, no IIS has run it for this rendering"
+    if plan.site.tls.offloaded:
+        yield "Strict-Transport-Security belongs to the proxy in front, where TLS ends"
+        yield "the proxy in front must pass on the device's Host: the bindings are by name"
+    if site.proxied:
+        yield "X-Forwarded-For ends with address:port of the peer; what a client sent in it stands before that"
+    if site.tls.profile == "modern":
+        yield "the modern profile wants an ECDSA certificate"
+    for text in dict.fromkeys(_posix_roots(site)):
+        yield f"{text} is {windows_path(text, 'locations.root')} on Windows"
+    if scope != "snippet":
+        for certificate in site.certificates[:1]:
+            yield (
+                "a PFX from the PEM files: openssl pkcs12 -export "
+                f"-in {shlex.quote(certificate.cert)} -inkey {shlex.quote(certificate.key)} -out site.pfx"
+            )
+        yield "folders with content need read permission for IIS AppPool\\" + plan.name
+    yield f"expected_devices ({site.expected_devices}) sets nothing: IIS has no limit of connections for a site by default"
+    if scope == "full":
+        yield "scope full is scope site: IIS has one configuration for the whole machine"
+
+
+def _posix_roots(site: Site) -> list[str]:
+    return [location.root for location in site.static if location.root and location.root.startswith("/")]
