@@ -20,6 +20,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("ota_docker", "the default of --ota-docker: auto, require or skip", default="auto")
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """With `require`, end the session at once where no container can be started."""
+    if docker_choice(session.config) == "require" and not hasattr(session.config, "workerinput"):
+        reason = docker_obstacle()
+        if reason:
+            raise pytest.UsageError(f"--ota-docker=require: {reason}")
+
+
 def docker_choice(config: pytest.Config) -> str:
     """Return `auto`, `require` or `skip`: the option, else the ini file. UsageError for another word in the ini file."""
     choice = str(config.getoption("--ota-docker") or config.getini("ota_docker"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from ota_proxy.errors import EXIT_FINDINGS, OtaError
 from ota_proxy.model import Site
@@ -21,6 +21,7 @@ EngineName = Literal["docker", "local", "embedded"]
 class TestFile:
     """A file to put on the server before it starts: absolute `path`, content, octal mode."""
 
+    __test__: ClassVar[bool] = False  # pytest must not take it for a test class
     path: str
     data: bytes = field(repr=False)
     mode: int = 0o644

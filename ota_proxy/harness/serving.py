@@ -10,8 +10,8 @@ from ota_proxy.harness.lifeline import Job
 from ota_proxy.model import Site
 
 SIDE_FOLDER = "/etc/ota-proxy"
-_DAEMON = re.compile(r"^\s*daemon\s+o(?:n|ff)\s*;", re.MULTILINE)
-_LISTEN = re.compile(r"^\s*listen\s+(?:\"?unix:([^\s\";]+)|(?:\S*:)?(\d+)\b)", re.MULTILINE)
+_DAEMON = re.compile(r"(?:^|[;{}])\s*daemon\s+o(?:n|ff)\s*;", re.MULTILINE)
+_LISTEN = re.compile(r"(?:^|[;{}])\s*listen\s+(?:\"?unix:([^\s\";]+)|(?:\S*:)?(\d+)\b)", re.MULTILINE)
 
 
 def job(scenario: Scenario) -> Job:

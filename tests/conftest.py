@@ -1,0 +1,17 @@
+"""Leaves container tests out where Docker may not or cannot be used; `--ota-docker=require` makes that a failure at the start."""
+
+from __future__ import annotations
+
+import pytest
+
+from ota_proxy.pytest_plugin import docker_choice, docker_obstacle
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    marked = [item for item in items if item.get_closest_marker("container")]
+    if not marked or docker_choice(config) == "require":
+        return
+    reason = "--ota-docker=skip" if docker_choice(config) == "skip" else docker_obstacle()
+    if reason:
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason=reason))
