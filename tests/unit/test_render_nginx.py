@@ -1,0 +1,339 @@
+"""What `render nginx` writes and says, beside the golden files; what nginx makes of it is proved in tests/local."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import crossplane
+import pytest
+
+from ota_proxy.errors import UsageError
+from ota_proxy.model import Site
+from ota_proxy.policy import media_types
+from ota_proxy.policy.capabilities import presets, resolve
+from ota_proxy.policy.guideline import profile
+from ota_proxy.render.nginx import render
+from ota_proxy.render.nginx_notes import limits, name_bucket
+from ota_proxy.render.nginx_quote import identifier, quote
+from ota_proxy.render.result import Scope
+from tests.golden import assert_golden
+from tests.nginx_variants import EVERYTHING, OFFLOADED, PAIR, PROXIED, STATIC, VARIANTS, Raw, rendered
+
+
+def text(raw: Raw, version: str = "latest", scope: Scope = "site") -> str:
+    return render(Site.model_validate(raw), resolve("nginx", version), scope, "ota-proxy render nginx").files[0].text
+
+
+def said(raw: Raw, version: str = "latest", scope: Scope = "site") -> list[tuple[str, str]]:
+    result = render(Site.model_validate(raw), resolve("nginx", version), scope, "ota-proxy render nginx")
+    return [(note.kind, note.text) for note in result.notes]
+
+
+def tree(config: str) -> list[dict[str, Any]]:
+    with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8") as file:
+        file.write(config)
+        file.flush()
+        payload = crossplane.parse(file.name, single=True, check_ctx=False, check_args=False)
+    assert payload["status"] == "ok", payload["errors"]
+    parsed: list[dict[str, Any]] = payload["config"][0]["parsed"]
+    return parsed
+
+
+def every(block: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for directive in block:
+        yield directive
+        yield from every(directive.get("block", []))
+
+
+def args(block: list[dict[str, Any]], name: str) -> list[list[str]]:
+    return [directive["args"] for directive in every(block) if directive["directive"] == name]
+
+
+def servers(config: str) -> list[list[dict[str, Any]]]:
+    return [
+        directive["block"]
+        for directive in every(tree(config))
+        if directive["directive"] == "server" and "block" in directive
+    ]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_file_is_byte_for_byte_its_golden_file(name: str) -> None:
+    result = rendered(name)
+    assert [file.name for file in result.files] == ["nginx.conf" if VARIANTS[name][2] == "full" else "ota-proxy.conf"]
+    assert_golden(f"nginx/{name}.conf", result.files[0].text)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_file_is_plain_text_without_trailing_blanks_or_empty_line_pairs(name: str) -> None:
+    config = rendered(name).files[0].text
+    assert config.isascii()
+    assert config.endswith("\n")
+    assert not [line for line in config.splitlines() if line != line.rstrip()]
+    assert "\n\n\n" not in config
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_note_stands_in_the_header(name: str) -> None:
+    result = rendered(name)
+    header = " ".join(line.strip("# ") for line in result.files[0].text.split("\n\n")[0].splitlines())
+    assert result.notes
+    for note in result.notes:
+        assert note.text in header
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_number_beside_a_directive_is_explained_above_it(name: str) -> None:
+    explained: set[str] = set()
+    for line in rendered(name).files[0].text.splitlines():
+        bare = line.strip()
+        if bare.startswith("# ("):
+            explained.add(bare[2 : bare.index(")") + 1])
+        elif ("; # (" in bare) or ("{ # (" in bare):
+            assert bare.rsplit("# ", 1)[1] in explained, line
+
+
+@pytest.mark.parametrize("version", presets())
+def test_the_version_decides_between_http2_on_and_a_word_on_the_listen_line(version: str) -> None:
+    caps, config = resolve("nginx", version), text(STATIC, version)
+    assert ("http2 on;" in config) == caps.has("http2_directive")
+    assert ("ssl http2" in config) != caps.has("http2_directive")
+
+
+@pytest.mark.parametrize("version", presets())
+def test_a_stranger_gets_no_handshake_or_a_note_says_so(version: str) -> None:
+    caps, config = resolve("nginx", version), text(STATIC, version)
+    assert ("ssl_reject_handshake on;" in config) == caps.has("reject_handshake")
+    assert (("cannot-enforce", caps.cannot("reject_handshake")) in said(STATIC, version)) != caps.has(
+        "reject_handshake"
+    )
+    strangers = [
+        block for block in servers(config) if any("default_server" in listen for listen in args(block, "listen"))
+    ]
+    assert [args(block, "return") for block in strangers] == [[["421"]], [["444"]]]
+
+
+@pytest.mark.parametrize("version", presets())
+def test_the_default_server_of_the_port_has_the_same_tls_policy_as_the_site(version: str) -> None:
+    blocks = [block for block in servers(text(STATIC, version)) if args(block, "ssl_protocols")]
+    assert len(blocks) == 2
+    for name in ("ssl_protocols", "ssl_ciphers", "ssl_ecdh_curve", "ssl_session_cache", "ssl_session_tickets"):
+        assert args(blocks[0], name) == args(blocks[1], name) != []
+
+
+@pytest.mark.parametrize("version", presets())
+def test_groups_and_protocols_are_the_guidelines_as_far_as_the_library_speaks_them(version: str) -> None:
+    caps, guideline = resolve("nginx", version), profile("intermediate")
+    groups = [group for group in guideline.groups if caps.has("mlkem") or group != "X25519MLKEM768"]
+    for block in (b for b in servers(text(STATIC, version)) if args(b, "ssl_protocols")):
+        assert args(block, "ssl_ecdh_curve") == [[":".join(groups)]]
+        assert args(block, "ssl_protocols") == [list(guideline.protocols)]
+        assert args(block, "ssl_ciphers") == [[":".join(guideline.ciphers)]]
+
+
+def test_modern_speaks_only_tls_13_and_asks_for_an_ecdsa_leaf() -> None:
+    raw = {**STATIC, "tls": {"profile": "modern"}}
+    assert {tuple(line) for line in args(tree(text(raw)), "ssl_protocols")} == {("TLSv1.3",)}
+    assert args(tree(text(raw)), "ssl_ciphers") == []
+    assert any(kind == "info" and "ECDSA" in note for kind, note in said(raw))
+
+
+def test_modern_is_refused_where_the_library_has_no_tls_13() -> None:
+    caps = resolve("nginx", "1.18.0", "openssl-1.1.0")
+    with pytest.raises(UsageError, match=r"tls\.profile: the profile modern is TLS 1\.3 only"):
+        render(Site.model_validate({**STATIC, "tls": {"profile": "modern"}}), caps, "site", "x")
+
+
+def test_two_certificates_stand_side_by_side() -> None:
+    lines = args(tree(text(EVERYTHING)), "ssl_certificate")
+    assert lines == [["/etc/ssl/ota.pem"], ["/etc/ssl/ota-rsa.pem"]]
+
+
+def test_unknown_hosts_may_be_left_to_another_file_and_that_is_said() -> None:
+    raw = {**STATIC, "unknown_hosts": "ignore"}
+    assert "default_server" not in "".join(" ".join(line) for line in args(tree(text(raw)), "listen"))
+    kinds = {kind for kind, note in said(raw, "debian12") if "default server" in note}
+    assert kinds == {"cannot-enforce", "warning"}
+
+
+def test_the_redirect_goes_to_the_public_address_with_its_port_and_leaves_the_challenge_alone() -> None:
+    redirect = next(b for b in servers(text(EVERYTHING)) if args(b, "listen") == [["127.0.0.1:8080"]])
+    assert args(redirect, "return") == [["301", "https://ota.example.com:8443$request_uri"]]
+    assert args(redirect, "root") == [["/var/www/challenges"]]
+    assert args(redirect, "server_name") == [["ota.example.com", "builds.example.org", "*.team.example.com"]]
+
+
+def test_plain_http_never_carries_strict_transport_security() -> None:
+    for block in servers(text(EVERYTHING)):
+        if not args(block, "ssl_protocols"):
+            assert args(block, "add_header") == []
+
+
+@pytest.mark.parametrize("version", ["debian12", "latest"])
+def test_hsts_off_sends_nothing_and_warns(version: str) -> None:
+    raw = {**PROXIED, "hsts": {"enabled": False}}
+    assert not [line for line in args(tree(text(raw, version)), "add_header") if line[0].startswith("Strict")]
+    assert any(kind == "warning" and "hsts is off" in note for kind, note in said(raw, version))
+
+
+def test_a_short_hsts_age_is_sent_and_warned_about() -> None:
+    raw = {**STATIC, "hsts": {"max_age": 300}}
+    assert 'on "max-age=300";' in text(raw)
+    assert any(kind == "warning" and "300 is below" in note for kind, note in said(raw))
+
+
+def test_no_regular_expression_stands_at_server_level() -> None:
+    for name in VARIANTS:
+        for block in servers(rendered(name).files[0].text):
+            for directive in block:
+                if directive["directive"] == "location":
+                    assert directive["args"][0] not in ("~", "~*")
+
+
+@pytest.mark.parametrize("cache", ["revalidate", "immutable"])
+def test_every_extension_has_its_type_and_cache_rule_inside_each_folder(cache: str) -> None:
+    raw = {**EVERYTHING, "cache": {"packages": cache}}
+    folders = [d for d in every(tree(text(raw))) if d["directive"] == "location" and args(d["block"], "alias")]
+    assert len(folders) == 2
+    for folder in folders:
+        inner = [d for d in folder["block"] if d["directive"] == "location" and args(d["block"], "types")]
+        found = {}
+        for location in inner:
+            names = location["args"][1].removeprefix("\\.").removesuffix("$").removeprefix("(?:").removesuffix(")")
+            for name in names.split("|"):
+                rule = next(line[1] for line in args(location["block"], "set") if line[0] == "$ota_proxy_cache")
+                found["." + name] = (args(location["block"], "default_type")[0][0], rule)
+        own = Site.model_validate(raw).media_types
+        assert {key: value[0] for key, value in found.items()} == media_types.ota_types(own)
+        assert found[".plist"][1] == "no-store"
+        assert ("immutable" in found[".ipa"][1]) == (cache == "immutable")
+        assert found[".mobileconfig"][1] == "no-cache"
+
+
+def test_types_are_only_emptied_inside_the_locations_of_one_kind() -> None:
+    for directive in every(tree(text(EVERYTHING))):
+        if "types" in [inner["directive"] for inner in directive.get("block", [])]:
+            assert directive["args"][0] == "~*"
+
+
+def test_locations_that_inherit_headers_have_none_of_their_own() -> None:
+    for directive in every(tree(text(EVERYTHING, "debian12"))):
+        if directive["directive"] in ("location", "if") and directive.get("args", [""])[0] in (
+            "~",
+            "~*",
+            "$request_method",
+        ):
+            assert "add_header" not in [d["directive"] for d in directive["block"]] or args(
+                directive["block"], "proxy_pass"
+            )
+
+
+def test_a_proxied_prefix_streams_without_temporary_files_and_tells_the_public_address() -> None:
+    app = next(
+        d for d in every(tree(text(EVERYTHING))) if d["directive"] == "location" and d["args"] == ["^~", "/app/"]
+    )
+    assert args(app["block"], "proxy_max_temp_file_size") == [["0"]]
+    headers = dict(args(app["block"], "proxy_set_header"))
+    assert headers["Host"] == headers["X-Forwarded-Host"] == "$host:8443"
+    assert headers["X-Forwarded-Port"] == "8443"
+    assert headers["X-Forwarded-Proto"] == "https"
+    assert args(app["block"], "if") == []
+
+
+def test_an_https_upstream_is_verified_by_name_against_its_ca_or_the_systems() -> None:
+    assert args(tree(text(EVERYTHING)), "proxy_ssl_trusted_certificate") == [["/etc/ssl/app-ca.pem"]]
+    assert args(tree(text(EVERYTHING)), "proxy_ssl_name") == [["app.example.net"]]
+    plain = {**STATIC, "locations": [{"path": "/", "upstream": "https://app.example.net"}]}
+    for version in ("debian12", "rhel9"):
+        bundle = resolve("nginx", version).layout["ca_bundle"]
+        assert args(tree(text(plain, version)), "proxy_ssl_trusted_certificate") == [[bundle]]
+
+
+def test_an_https_upstream_that_is_an_address_needs_a_name() -> None:
+    with pytest.raises(UsageError, match="set upstream_name"):
+        text({**STATIC, "locations": [{"path": "/", "upstream": "https://10.0.0.1"}]})
+
+
+def test_behind_a_tls_front_only_its_own_word_counts_and_hsts_is_the_fronts() -> None:
+    config = text(OFFLOADED)
+    assert "ssl" not in " ".join(" ".join(line) for line in args(tree(config), "listen"))
+    assert args(tree(config), "geo") == [["$realip_remote_addr", "$ota_proxy_front_ota_example_com"]]
+    assert not [line for line in args(tree(config), "add_header") if line[0].startswith("Strict")]
+    assert any(kind == "info" and "Strict-Transport-Security" in note for kind, note in said(OFFLOADED))
+
+
+@pytest.mark.parametrize("version", ["debian12", "latest"])
+def test_a_snippet_holds_nothing_but_locations_and_variables(version: str) -> None:
+    top = [d for d in tree(text(EVERYTHING, version, "snippet")) if d["directive"] != "#"]
+    assert {d["directive"] for d in top} == {"set", "if", "location"}
+    assert len([note for kind, note in said(EVERYTHING, version, "snippet") if kind == "cannot-enforce"]) >= 5
+
+
+def test_a_path_only_site_shows_nothing_elsewhere() -> None:
+    elsewhere = [d for d in every(tree(text(OFFLOADED))) if d["directive"] == "location" and d["args"] == ["/"]]
+    assert [args(d["block"], "return") for d in elsewhere] == [[["404"]]]
+
+
+def test_the_main_context_has_room_for_the_expected_phones_and_site_scope_says_so() -> None:
+    numbers = limits(Site.model_validate(EVERYTHING))
+    assert numbers.connections >= 2 * 20_000
+    assert numbers.files >= 2 * numbers.connections
+    config = text(EVERYTHING, "debian12", "full")
+    assert args(tree(config), "worker_rlimit_nofile") == [[str(numbers.files)]]
+    assert args(tree(config), "worker_connections") == [[str(numbers.connections)]]
+    assert any(
+        kind == "needs-parent" and f"worker_rlimit_nofile {numbers.files}" in note for kind, note in said(EVERYTHING)
+    )
+
+
+def test_a_long_domain_asks_for_a_larger_hash_bucket() -> None:
+    raw = {**STATIC, "domains": ["a" * 60 + ".example.com"]}
+    assert name_bucket(Site.model_validate(STATIC)) == 0
+    assert "server_names_hash_bucket_size 128;" in text(raw, scope="full")
+    assert any(kind == "needs-parent" and "server_names_hash_bucket_size 128" in note for kind, note in said(raw))
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"locations": [{"path": "/", "root": "/srv/$host"}]}, r"locations / root"),
+        ({"certificates": [{**PAIR, "key": "/etc/$key"}]}, r"certificates\[0\]\.key"),
+        ({"headers": {"X-Price": "5 $"}}, r"headers\.X-Price"),
+        ({"redirect": {"acme_root": "/var/${x}"}}, r"redirect\.acme_root"),
+        ({"log": {"access": "/var/log/$host.log"}}, r"log\.access"),
+        ({"locations": [{"path": "/", "upstream": "unix:/run/$x.sock"}]}, r"locations / upstream"),
+    ],
+)
+def test_a_dollar_sign_is_refused_with_key_value_and_server(change: Raw, key: str) -> None:
+    with pytest.raises(UsageError, match=rf"{key}: nginx cannot take '.*\$.*': .*starts a variable"):
+        text({**STATIC, **change})
+
+
+def test_a_windows_path_is_refused_for_nginx() -> None:
+    with pytest.raises(UsageError, match="Windows path"):
+        text({**STATIC, "locations": [{"path": "/", "root": "C:\\ota"}]})
+
+
+def test_a_socket_path_longer_than_the_system_takes_is_refused() -> None:
+    with pytest.raises(UsageError, match="at most 107 bytes"):
+        text({**STATIC, "locations": [{"path": "/", "upstream": "unix:/run/" + "x" * 110}]})
+
+
+def test_an_argument_larger_than_nginx_reads_is_refused() -> None:
+    with pytest.raises(UsageError, match="at most 4000 bytes"):
+        quote("é" * 2001, "headers.X")
+
+
+def test_a_name_for_zones_and_maps_is_short_and_never_shared_by_two_domains() -> None:
+    domains = ["a-b.example.com", "a.b.example.com", "a--b.example.com", "x" * 60 + ".com", "x" * 61 + ".com"]
+    names = {identifier(domain, port) for domain in domains for port in (443, 8443)}
+    assert len(names) == 2 * len(domains)
+    assert max(map(len, names)) <= 24
+
+
+def test_a_long_command_stays_in_lines_that_nginx_can_read() -> None:
+    site = Site.model_validate(STATIC)
+    config = render(site, resolve("nginx"), "site", "ota-proxy render nginx " + "x" * 9000).files[0].text
+    assert max(map(len, config.splitlines())) < 1100
