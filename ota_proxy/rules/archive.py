@@ -157,4 +157,5 @@ def package_truncated(facts: Facts) -> Iterator[Finding]:
 def _short(response: Response) -> str:
     if response.truncated or (response.complete and response.received == (response.length or response.received)):
         return ""
-    return f"{response.received} of {response.length if response.length is not None else 'an unknown number of'} bytes came"
+    why = f" ({response.broken.message})" if response.broken else ""
+    return f"{response.received} of {response.length if response.length is not None else 'an unknown number of'} bytes came{why}"

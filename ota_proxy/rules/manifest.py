@@ -16,6 +16,8 @@ from ota_proxy.rules.predicates import (
     manifest_state,
     readable_manifest,
     refused_agents,
+    unconnected,
+    walk,
 )
 from ota_proxy.rules.registry import checks
 
@@ -31,6 +33,9 @@ def _failed_as(facts: Facts, *states: ManifestState) -> Iterator[Visit]:
     """Yield the manifest's visit when its one cause is among `states`; another cause makes the rule not applicable."""
     manifest = manifest_of(facts)
     found = manifest_state(manifest)
+    unheard = unconnected(walk(facts), manifest.visit.last)
+    if unheard:
+        raise NoVerdict(f"the manifest was not delivered: {unheard}")
     if found in _NEVER_SEEN:
         raise NoVerdict(f"the manifest was not delivered: {_NEVER_SEEN[found]}")
     if found in states:

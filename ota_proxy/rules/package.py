@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ota_proxy.device.facts import ImageFacts, PackageFacts, Response, Visit
+from ota_proxy.device.facts import ImageFacts, InstallFacts, PackageFacts, Response, Visit
 from ota_proxy.rules.evidence import answer, bytes_shown, file_name, proof, request_line
 from ota_proxy.rules.manifest import wrong_type
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
+from ota_proxy.rules.plist import internal
 from ota_proxy.rules.predicates import (
     delivered,
     is_encoded,
@@ -16,31 +17,27 @@ from ota_proxy.rules.predicates import (
     leaves_https,
     package_state,
     packages_of,
+    unconnected,
     walk,
 )
 from ota_proxy.rules.registry import checks
 
 _NEVER_SEEN = {"loop": "the redirects never end", "left-https": "a redirect leaves https"}
-_CONNECTION = ("dns", "refused", "unreachable", "tls")
-"""Errors before any request was sent: the transport rules report them."""
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"RIFF")
 
 
 def _answered(facts: Facts) -> tuple[PackageFacts, ...]:
     """The packages somebody answered for; NoVerdict where the connection itself fails."""
-    packages = packages_of(facts)
-    good = tuple(package for package in packages if not _unseen(package))
+    packages, install = packages_of(facts), walk(facts)
+    unseen = [internal(facts, package.url) or _unseen(package, install) for package in packages]
+    good = tuple(package for package, why in zip(packages, unseen, strict=True) if not why)
     if not good:
-        raise NoVerdict(f"the package could not be asked for: {_unseen(packages[0])}")
+        raise NoVerdict(f"the package could not be asked for: {unseen[0]}")
     return good
 
 
-def _unseen(package: PackageFacts) -> str:
-    state = package_state(package)
-    if state in _NEVER_SEEN:
-        return _NEVER_SEEN[state]
-    error = package.get.error
-    return error.message if error and error.kind in _CONNECTION else ""
+def _unseen(package: PackageFacts, install: InstallFacts) -> str:
+    return _NEVER_SEEN.get(package_state(package), "") or unconnected(install, package.get.last)
 
 
 @checks("OTA401")

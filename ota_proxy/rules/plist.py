@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ota_proxy.device.facts import Asset, ManifestFacts, origin
+from ota_proxy.device.facts import Asset, InstallFacts, ManifestFacts, origin
 from ota_proxy.rules.evidence import bytes_shown, proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.predicates import (
@@ -231,7 +231,7 @@ def asset_url_not_https(facts: Facts) -> Iterator[Finding]:
     manifest, assets = _with_url(facts)
     for asset in assets:
         scheme, host = _parts(asset.url)
-        if scheme != "https" and (scheme or host) and not _internal(facts, asset):
+        if scheme != "https" and (scheme or host) and not internal(facts, asset.url):
             shown = scheme or "no scheme"
             message = f"The {asset.kind} URL has {shown} instead of https; Apple forbids it, some systems are reported to take it"
             yield _about(asset, manifest, message)
@@ -242,26 +242,26 @@ def asset_url_internal(facts: Facts) -> Iterator[Finding]:
     """An address that only your network (or the server itself) knows: a proxy does not pass scheme, host and port on."""
     manifest, assets = _with_url(facts)
     for asset in assets:
-        why = _internal(facts, asset)
+        why = internal(facts, asset.url)
         if why:
             yield _about(asset, manifest, f"The {asset.kind} URL {asset.url} is internal: {why}")
 
 
-def _internal(facts: Facts, asset: Asset) -> str:
-    """Say why an asset's address is internal; empty where it is not, or where private networks were asked for."""
-    install, (_, host, port) = facts.install, origin(asset.url)
+def internal(facts: Facts, url: str) -> str:
+    """Say why an asset's URL is internal; empty where it is not, or where private networks were asked for."""
+    install, (_, host, port) = facts.install, origin(url)
     if install is None or not host or install.manifest is None:
         return ""
     if (host, port) in _upstreams(facts):
         return f"it names the application behind the proxy ({host}:{port})"
     own = origin(install.manifest.url)[1]
     if host == own:
-        return _lost_port(facts, asset, port)
+        return _lost_port(install, url, port)
     if is_private_name(host):
         return f"a phone elsewhere does not know the name {host}"
     if is_address(host) and is_private_address(host) and not install.private_allowed:
         return f"{host} is a private address"
-    return "" if install.private_allowed else _resolved(facts, asset)
+    return "" if install.private_allowed else _resolved(install, url)
 
 
 def _upstreams(facts: Facts) -> set[tuple[str, int]]:
@@ -270,22 +270,19 @@ def _upstreams(facts: Facts) -> set[tuple[str, int]]:
     return {(target.host, target.port) for target in targets if target and target.host} - {own}
 
 
-def _lost_port(facts: Facts, asset: Asset, port: int) -> str:
+def _lost_port(install: InstallFacts, url: str, port: int) -> str:
     """The public host with another port than the manifest's, where nothing answers: the port got lost on the way."""
-    install = facts.install
-    public = origin(install.manifest.url)[2] if install and install.manifest else port
-    dead = [
-        package for package in (install.packages if install else ()) if package.url == asset.url and package.get.error
-    ]
-    if port != public and dead and asset.url.lower().startswith("https:"):
+    public = origin(install.manifest.url)[2] if install.manifest else port
+    dead = [package for package in install.packages if package.url == url and package.get.error]
+    if port != public and dead and url.lower().startswith("https:"):
         return f"the manifest is at port {public}, and nothing answers at port {port}"
     return ""
 
 
-def _resolved(facts: Facts, asset: Asset) -> str:
-    for package in facts.install.packages if facts.install else ():
+def _resolved(install: InstallFacts, url: str) -> str:
+    for package in install.packages:
         address = package.head.first.address
-        if package.url == asset.url and address and is_private_address(address):
+        if package.url == url and address and is_private_address(address):
             return f"its name leads to the private address {address}"
     return ""
 

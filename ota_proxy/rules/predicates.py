@@ -31,6 +31,9 @@ _LOGIN_WORD = re.compile(
 )
 _HTML = re.compile(rb"^\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 
+CONNECTION = ("dns", "refused", "unreachable", "tls")
+"""Errors before any request was sent: the transport rules report them."""
+
 ManifestState = Literal[
     "ok",
     "http-link",
@@ -173,7 +176,13 @@ def refused_agents(manifest: ManifestFacts) -> tuple[Visit, ...]:
     if browser is None or not (browser.ok and looks_like_plist(browser.response)):
         return ()
     asked = [visit for visit in (manifest.visit, manifest.mdm) if visit is not None]
-    return tuple(visit for visit in asked if visit.response is not None and not looks_like_plist(visit.response))
+    return tuple(visit for visit in asked if _turned_away(visit))
+
+
+def _turned_away(visit: Visit) -> bool:
+    """Answered with something else; redirects that never end or leave https have rules of their own."""
+    lost = visit.stopped in {"loop", "too-many", "left-https"}
+    return not lost and visit.response is not None and not looks_like_plist(visit.response)
 
 
 def manifest_state(manifest: ManifestFacts) -> ManifestState:
@@ -185,7 +194,7 @@ def manifest_state(manifest: ManifestFacts) -> ManifestState:
         ("unsafe", bool(manifest.unsafe) or (visit.error is not None and visit.error.kind == "too-large")),
         ("ok", manifest.data is not None),
         ("http-link", visit.error is not None and manifest.url.lower().startswith("http:")),
-        ("tls", visit.error is not None and visit.error.kind in {"tls", "dns", "unreachable"}),
+        ("tls", visit.error is not None and visit.error.kind in CONNECTION),
         ("no-answer", visit.response is None),
         ("blocked", visit in refused_agents(manifest)),
         ("login", is_login(visit)),
@@ -227,6 +236,16 @@ def end_bytes(package: PackageFacts) -> bytes:
     if get is not None and get.status == 200 and get.received == len(get.body) and not get.truncated:
         return get.body
     return b""
+
+
+def unconnected(install: InstallFacts, exchange: Exchange) -> str:
+    """Say why a request never reached a web server, which the transport rules report; empty where it did."""
+    error = exchange.error
+    if error is None:
+        return ""
+    known = [tls for tls in (install.tls, *install.others) if tls and (tls.host, tls.port) == origin(exchange.url)[1:]]
+    dead = any(not tls.reachable or not (tls.versions or tls.chain) for tls in known)
+    return error.message if dead or error.kind in CONNECTION else ""
 
 
 def is_encoded(response: Response | None) -> bool:

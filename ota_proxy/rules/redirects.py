@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
-from ota_proxy.device.facts import Exchange, InstallFacts, PlainHttpFacts, TlsFacts, Visit, origin
+from ota_proxy.device.facts import Asset, Exchange, InstallFacts, PlainHttpFacts, TlsFacts, Visit, origin
 from ota_proxy.policy.ats import accepted_suites
 from ota_proxy.rules.evidence import hops, proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
+from ota_proxy.rules.plist import internal
 from ota_proxy.rules.predicates import leaves_https, location_of, visits, walk
 from ota_proxy.rules.registry import checks
 
@@ -139,11 +140,17 @@ def tls_unreachable(facts: Facts) -> Iterator[Finding]:
     for tls in hosts:
         if not tls.reachable and tls.error is not None and tls.error.kind in _OURS:
             raise NoVerdict(f"{tls.host} cannot be reached from here: {tls.error.message}")
-    rest = [*_silent(install, {(tls.host, tls.port) for tls in hosts}), *_unexplained(install)]
+    inside = {origin(asset.url)[1:] for asset in _assets(install) if internal(facts, asset.url)}  # those are OTA313's
+    known = {(tls.host, tls.port) for tls in hosts}
+    rest = [*_silent(install, known | inside), *_unexplained(install)]
     if not hosts and not rest:
         raise NotApplicable("no https address was part of the walk")
-    yield from (found for tls in hosts for found in _unspoken(tls))
+    yield from (found for tls in hosts if (tls.host, tls.port) not in inside for found in _unspoken(tls))
     yield from rest
+
+
+def _assets(install: InstallFacts) -> tuple[Asset, ...]:
+    return install.manifest.assets if install.manifest else ()
 
 
 def _unspoken(tls: TlsFacts) -> Iterator[Finding]:
@@ -168,11 +175,11 @@ def _silent(install: InstallFacts, known: set[tuple[str, int]]) -> Iterator[Find
 def _unexplained(install: InstallFacts) -> Iterator[Finding]:
     """A handshake that fails although certificate, versions and suites look right: no other rule would name it."""
     tls, visit = install.tls, install.manifest.visit if install.manifest else None
-    if tls is None or visit is None or visit.error is None or visit.error.kind != "tls":
+    if tls is None or visit is None or visit.error is None or visit.error.kind not in {"tls", "refused"}:
         return
     leaf = tls.chain[0] if tls.chain else None
     in_time = leaf is not None and leaf.not_before <= install.now <= leaf.not_after
     modern = any(accepted_suites(version) & set(suites) for version, suites in tls.suites.items())
     if tls.trust == "trusted" and tls.name_matches and in_time and modern:
         where = f"{tls.host}:{tls.port}"
-        yield Finding(where, f"The device's TLS handshake with {where} fails", proof(visit.last))
+        yield Finding(where, f"The device cannot connect to {where}, although its TLS looks right", proof(visit.last))

@@ -87,10 +87,24 @@ def h2_hop_by_hop_header(facts: Facts) -> Iterator[Finding]:
     over_h2 = [hop for hop in answers(walk(facts)) if hop.response and hop.response.http_version == "2"]
     if not over_h2:
         raise NotApplicable("nothing was answered over HTTP/2")
-    for name in _HOP_BY_HOP:
-        hop = next((hop for hop in over_h2 if hop.response and hop.response.header(name) is not None), None)
-        if hop is not None:
-            yield Finding(hop.url, f"The header {name.title()} is sent over HTTP/2, which forbids it", proof(hop, name))
+    seen: set[str] = set()
+    for hop in over_h2:
+        for name in _forbidden(hop):
+            if name not in seen:
+                seen.add(name)
+                message = f"The header {name.title()} is sent over HTTP/2, which forbids it"
+                yield Finding(
+                    hop.url, message, "\n".join([proof(hop, name), *(hop.response.illegal if hop.response else ())])
+                )
+
+
+def _forbidden(hop: Exchange) -> list[str]:
+    """The names of an answer's forbidden fields, also of those that our own HTTP/2 set aside."""
+    response = hop.response
+    if response is None:
+        return []
+    aside = [line.partition(":")[0].strip().lower() for line in response.illegal]
+    return list(dict.fromkeys([*(name for name in _HOP_BY_HOP if response.header(name) is not None), *aside]))
 
 
 @checks("OTA223")

@@ -1,0 +1,451 @@
+"""One thing broken in a healthy walk, and exactly the rules that must report it: manifest, package, pictures."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ota_proxy.device.facts import Asset, ImageFacts, InstallFacts, NetError, Response, Visit
+from ota_proxy.model import Site
+from tests.facts import (
+    BASE,
+    HOST,
+    ICON_URL,
+    IPA,
+    MANIFEST_URL,
+    PACKAGE_URL,
+    PNG,
+    answered,
+    archive,
+    failing,
+    healthy,
+    manifest,
+    manifest_data,
+    outcomes,
+    package,
+    part,
+    redirected,
+    reported,
+    respond,
+    statuses,
+    visit,
+    with_data,
+    with_manifest,
+    with_manifest_answer,
+    with_package,
+)
+
+HTML = b"<!doctype html><html><title>App</title><div id=root></div></html>"
+LOGIN = b"<!doctype html><form><input name=user><input type='password'></form>"
+SITE = Site.model_validate(
+    {
+        "domains": [HOST],
+        "locations": [{"path": "/", "upstream": "http://backend.example.com:8080"}],
+        "certificates": [{"cert": "/etc/ssl/ota.pem", "key": "/etc/ssl/ota.key"}],
+    }
+)
+
+
+def html(body: bytes, status: int = 200) -> InstallFacts:
+    return with_manifest_answer(status, body, content_type="text/html")
+
+
+def login_redirect() -> InstallFacts:
+    base = html(HTML)
+    assert base.manifest is not None
+    seen = redirected(base.manifest.visit, f"{BASE}/accounts/login?next=/ota/app.plist")
+    return replace(base, manifest=replace(base.manifest, visit=seen, browser=seen, mdm=None))
+
+
+def only_installer(status: int, body: bytes = b"", **headers: str) -> InstallFacts:
+    seen = answered(manifest().visit, status, body, **headers)
+    return healthy(manifest=replace(manifest(), visit=seen, data=None, assets=(), items=()), packages=(), images=())
+
+
+def type_(value: str) -> InstallFacts:
+    return with_manifest(visit=answered(manifest().visit, content_type=value))
+
+
+def cached(**headers: str) -> InstallFacts:
+    return with_manifest(visit=answered(manifest().visit, None, None, **headers))
+
+
+DELIVERY = {
+    "404": (with_manifest_answer(404, b"", content_type=""), {"OTA301"}),
+    "404 with a web page": (html(HTML, 404), {"OTA301"}),
+    "500": (with_manifest_answer(500, b""), {"OTA301"}),
+    "429 to everybody is a rate limit, not a filter": (with_manifest_answer(429, b"", retry_after="60"), {"OTA301"}),
+    "404 with a property list installs": (with_manifest(visit=answered(manifest().visit, 404)), set()),
+    "no answer from a server that speaks TLS": (
+        with_manifest(
+            visit=failing(MANIFEST_URL, "timeout"), browser=failing(MANIFEST_URL, "timeout"), mdm=None, data=None
+        ),
+        {"OTA301"},
+    ),
+    "the page of a single-page application is 302, and not 314 or 307": (html(HTML), {"OTA302"}),
+    "a page with a password field is 303, not 302": (html(LOGIN), {"OTA303"}),
+    "401": (with_manifest_answer(401, b"", www_authenticate="Basic"), {"OTA303"}),
+    "a redirect to a login is 303, and not 302 or 305": (login_redirect(), {"OTA303"}),
+    "403 to the installer alone is 304, not 301": (only_installer(403, HTML, cf_mitigated="challenge"), {"OTA304"}),
+    "a challenge page with 200 to the installer alone is 304, not 302": (only_installer(200, HTML), {"OTA304"}),
+    "403 to the MDM agent alone": (with_manifest(mdm=answered(manifest().visit, 403, b"")), {"OTA304"}),
+    "403 to everybody is 301": (with_manifest_answer(403, b""), {"OTA301"}),
+    "a redirect on the manifest": (
+        with_manifest(visit=redirected(manifest().visit, f"{BASE}/files/app-1.2.plist")),
+        {"OTA305"},
+    ),
+    "a redirect to another host is 306, not also 305": (
+        with_manifest(visit=redirected(manifest().visit, "https://cdn.example.org/app-1.2.plist")),
+        {"OTA306"},
+    ),
+    "not a property list": (with_manifest_answer(200, b"<plist><dict><key>a & b</key>"), {"OTA307"}),
+    "an empty answer": (with_manifest_answer(200, b""), {"OTA307"}),
+    "entities are 318, not 307": (
+        healthy(
+            manifest=replace(manifest(), unsafe="entity declarations", data=None, assets=()), packages=(), images=()
+        ),
+        {"OTA318"},
+    ),
+    "text/plain": (type_("text/plain"), {"OTA314"}),
+    "no type": (type_(""), {"OTA314"}),
+    "application/xml with a charset is right": (type_("application/xml; charset=utf-8"), set()),
+    "no Cache-Control lets caches guess": (cached(cache_control=""), {"OTA315"}),
+    "an hour in caches": (cached(cache_control="public, max-age=3600"), {"OTA315"}),
+    "no-cache is right": (cached(cache_control="no-cache"), set()),
+    "max-age=0 with must-revalidate is right": (cached(cache_control="max-age=0, must-revalidate"), set()),
+    "an Age says that a cache answered": (cached(age="12"), {"OTA315"}),
+}
+
+
+def data(item: dict[str, Any] | None = None, *, assets: list[Any] | None = None, drop: str = "") -> InstallFacts:
+    content = manifest_data()
+    first = content["items"][0] | (item or {})
+    if assets is not None:
+        first["assets"] = assets
+    first.pop(drop, None)
+    return with_data({"items": [first]})
+
+
+SOFTWARE = {"kind": "software-package", "url": PACKAGE_URL}
+
+
+def metadata(**changes: Any) -> InstallFacts:  # noqa: ANN401 - values of a property list
+    return with_data(manifest_data(**changes))
+
+
+CONTENT = {
+    "no items": (with_manifest(data={"version": 1}, items=(), assets=()), {"OTA308"}),
+    "items misspelt": (with_manifest(data={"item": []}, items=(), assets=()), {"OTA309"}),
+    "items empty is 310": (with_data({"items": []}), {"OTA310"}),
+    "items is no array": (with_manifest(data={"items": "x"}), {"OTA309"}),
+    "no metadata": (data(drop="metadata"), {"OTA308"}),
+    "no assets": (data(drop="assets"), {"OTA308"}),
+    "no title": (metadata(title=None), {"OTA308"}),
+    "no bundle-identifier": (metadata(bundle_identifier=None), {"OTA308"}),
+    "bundle-identifier misspelt is 309 and not also 308": (
+        metadata(bundle_identifier=None, bundle_idenfitier="com.example.demo"),
+        {"OTA309"},
+    ),
+    "bundle-id for bundle-identifier": (metadata(bundle_identifier=None, bundle_id="com.example.demo"), {"OTA309"}),
+    "no bundle-version is fine": (metadata(bundle_version=None), set()),
+    "no kind is fine": (metadata(kind=None), set()),
+    "an unknown key is nobody's business": (metadata(bundle_short_version="1"), set()),
+    "a kind that is not software": (metadata(kind="app"), {"OTA309"}),
+    "a blank title": (metadata(title="  "), {"OTA309"}),
+    "a title of one character": (metadata(title="X"), {"OTA309"}),
+    "an empty bundle-identifier": (metadata(bundle_identifier=""), {"OTA309"}),
+    "a build for another platform": (metadata(platform_identifier="com.apple.platform.macosx"), {"OTA309"}),
+    "`kid` for `kind` is 309, not 308 or 310": (
+        data(assets=[{"kid": "software-package", "url": PACKAGE_URL}]),
+        {"OTA309"},
+    ),
+    "a misspelt kind is 309, not 310": (data(assets=[{"kind": "software-pakcage", "url": PACKAGE_URL}]), {"OTA309"}),
+    "no software-package": (data(assets=[{"kind": "display-image", "url": ICON_URL}]), {"OTA310"}),
+    "no asset at all": (data(assets=[]), {"OTA310"}),
+    "a package without url is 308, not 310": (data(assets=[{"kind": "software-package"}]), {"OTA308"}),
+    "a relative url": (data(assets=[{**SOFTWARE, "url": "app.ipa"}]), {"OTA311"}),
+    "an http url": (data(assets=[{**SOFTWARE, "url": f"http://{HOST}/app.ipa"}]), {"OTA312"}),
+    "a url of another scheme": (data(assets=[{**SOFTWARE, "url": "file:///srv/app.ipa"}]), {"OTA312"}),
+    "a private address": (data(assets=[{**SOFTWARE, "url": "https://10.0.0.7/app.ipa"}]), {"OTA313"}),
+    "a private address over http is 313, not 312": (
+        data(assets=[{**SOFTWARE, "url": "http://10.0.0.7/a.ipa"}]),
+        {"OTA313"},
+    ),
+    "a name without a dot": (data(assets=[{**SOFTWARE, "url": "https://backend/app.ipa"}]), {"OTA313"}),
+    "a private network on purpose is not internal": (
+        replace(data(assets=[{**SOFTWARE, "url": "https://10.0.0.7/app.ipa"}]), private_allowed=True),
+        set(),
+    ),
+    "the same host at another port where nothing answers": (
+        replace(
+            data(assets=[{**SOFTWARE, "url": f"https://{HOST}:8443/a.ipa"}]),
+            packages=(
+                replace(
+                    package(url=f"https://{HOST}:8443/a.ipa"),
+                    head=failing(f"https://{HOST}:8443/a.ipa", "timeout"),
+                    get=failing(f"https://{HOST}:8443/a.ipa", "timeout"),
+                ),
+            ),
+        ),
+        {"OTA313"},
+    ),
+    "several hashes without chunk size": (data(assets=[{**SOFTWARE, "sha256s": ["a", "b"]}]), {"OTA316"}),
+    "several hashes with chunk size": (
+        data(assets=[{**SOFTWARE, "sha256s": ["a", "b"], "sha256-size": 10485760}]),
+        set(),
+    ),
+    "one hash needs no chunk size": (data(assets=[{**SOFTWARE, "sha256s": ["a"]}]), set()),
+}
+
+
+def step(name: str, status: int | None = None, body: bytes | None = None, **headers: str) -> InstallFacts:
+    return with_package(**{name: answered(getattr(package(), name), status, body, **headers)})
+
+
+def steps(*names: str, status: int | None = None, body: bytes | None = None, **headers: str) -> InstallFacts:
+    return with_package(**{name: answered(getattr(package(), name), status, body, **headers) for name in names})
+
+
+def ranged(response: Response, name: str = "ranged") -> InstallFacts:
+    old: Visit = getattr(package(), name)
+    return with_package(**{name: replace(old, hops=(replace(old.last, response=response),))})
+
+
+EVERY = ("head", "get", "ranged", "tail", "resumed", "conditional", "second", "compressed", "compressed_head", "h1")
+WHOLE = respond(200, {"Content-Type": "application/octet-stream", "Content-Length": str(len(IPA))}, IPA)
+ENCODED = {"content_encoding": "gzip", "content_length": "", "accept_ranges": "", "etag": "W/x"}
+
+DOWNLOAD = {
+    "404": (steps(*EVERY, status=404, body=b""), {"OTA401"}),
+    "503": (steps(*EVERY, status=503, body=b""), {"OTA401"}),
+    "403": (steps(*EVERY, status=403, body=b""), {"OTA402"}),
+    "401": (steps(*EVERY, status=401, body=b""), {"OTA402"}),
+    "a login page is 402, not 405 or 411": (
+        steps(*EVERY, status=200, body=LOGIN, content_type="text/html"),
+        {"OTA402"},
+    ),
+    "HEAD 405": (step("head", 405), {"OTA403"}),
+    "HEAD 403 of an address signed for GET": (step("head", 403), {"OTA403"}),
+    "an address that works once, burnt by HEAD": (steps(*EVERY[1:], status=410, body=b""), {"OTA404"}),
+    "an address that works once, burnt by GET": (
+        steps("ranged", "tail", "second", "resumed", status=403, body=b""),
+        {"OTA404"},
+    ),
+    "a rate limit is no single use": (steps("second", status=429, body=b""), set()),
+    "a web page instead of the archive is 405, not 411": (
+        steps(*EVERY, status=200, body=HTML, content_type="text/html"),
+        {"OTA405"},
+    ),
+    "an empty file": (steps("get", "second", "h1", "compressed", body=b""), {"OTA405"}),
+    "a range answered with everything": (ranged(WHOLE), {"OTA406"}),
+    "a tail answered with everything": (ranged(WHOLE, "tail"), {"OTA406"}),
+    "416 on a valid offset": (step("ranged", 416, b""), {"OTA407"}),
+    "500 to ranges only": (steps("ranged", "tail", "resumed", status=500, body=b""), {"OTA407"}),
+    "206 without Content-Range": (step("ranged", content_range=""), {"OTA407"}),
+    "another range than asked for": (ranged(part(0, 19)), {"OTA407"}),
+    "another size in Content-Range": (step("ranged", content_range="bytes 20-39/99999"), {"OTA407"}),
+    "other bytes than the whole file has": (step("ranged", None, bytes(20)), {"OTA407"}),
+    "fewer bytes than its Content-Range": (step("ranged", None, IPA[20:30]), {"OTA407"}),
+    "If-Range with the server's own validator brings everything": (ranged(WHOLE, "resumed"), {"OTA407"}),
+    "no length": (steps("get", "head", "second", content_length=""), {"OTA408"}),
+    "gzip on request is 409 only": (step("compressed", None, None, **ENCODED), {"OTA409"}),
+    "gzip on every answer is 409, and not 405, 406, 408 or 410": (
+        with_package(
+            **{
+                name: answered(getattr(package(), name), 200, b"\x1f\x8bgzip", **ENCODED)
+                for name in EVERY
+                if name != "head"
+            }
+        ),
+        {"OTA409"},
+    ),
+    "gzip on request where ranges are broken anyway": (
+        with_package(
+            ranged=replace(package().ranged, hops=(replace(package().ranged.last, response=WHOLE),)),
+            compressed=answered(package().compressed, None, None, **ENCODED),
+        ),
+        {"OTA406", "OTA409"},
+    ),
+    "HEAD has another length": (step("head", content_length="5"), {"OTA410"}),
+    "HEAD has another type": (step("head", content_type="text/html"), {"OTA410"}),
+    "HEAD has another validator": (step("head", etag='"other"'), {"OTA410"}),
+    "text/plain": (steps("head", "get", content_type="text/plain"), {"OTA411"}),
+    "no type": (steps("head", "get", content_type=""), {"OTA411"}),
+    "application/x-itunes-ipa is right": (steps("head", "get", content_type="application/x-itunes-ipa"), set()),
+    "validators that change are 414, not 410": (steps("get", etag='"1"'), {"OTA414"}),
+    "validators that change and break a resume are 414 and 407": (
+        with_package(
+            get=answered(package().get, etag='"1"'),
+            resumed=replace(package().ranged, hops=(replace(package().ranged.last, response=WHOLE),)),
+        ),
+        {"OTA407", "OTA414"},
+    ),
+    "a short read": (
+        with_package(
+            get=replace(
+                package().get,
+                hops=(
+                    replace(
+                        package().get.last,
+                        response=replace(
+                            respond(
+                                200,
+                                {
+                                    "Content-Type": "application/octet-stream",
+                                    "Content-Length": str(len(IPA)),
+                                    "ETag": '"5f-1"',
+                                },
+                                IPA[:-30],
+                            ),
+                            complete=False,
+                            broken=NetError("reset", "the connection broke"),
+                        ),
+                    ),
+                ),
+            )
+        ),
+        {"OTA413"},
+    ),
+    "an icon that is not there": (
+        healthy(images=(ImageFacts("display-image", ICON_URL, visit(ICON_URL, respond(404))),)),
+        {"OTA415"},
+    ),
+    "an icon that is a web page": (
+        healthy(
+            images=(
+                ImageFacts(
+                    "display-image", ICON_URL, visit(ICON_URL, respond(200, {"Content-Type": "image/png"}, HTML))
+                ),
+            )
+        ),
+        {"OTA415"},
+    ),
+}
+
+
+def built(data: bytes) -> InstallFacts:
+    return healthy(packages=(package(data),))
+
+
+def flagged(bits: int, compression: int = zipfile.ZIP_STORED) -> bytes:
+    """A package whose first local header has these general-purpose bits."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as target:
+        target.writestr(zipfile.ZipInfo("Payload/a"), b"content" * 9)
+    whole = bytearray(buffer.getvalue())
+    struct.pack_into("<H", whole, 6, bits)
+    return bytes(whole)
+
+
+class _Pipe(io.RawIOBase):
+    """A stream that cannot seek: zipfile writes sizes behind the data then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.data = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, chunk: Any) -> int:  # noqa: ANN401 - any buffer
+        self.data += bytes(chunk)
+        return len(chunk)
+
+
+def streamed() -> bytes:
+    pipe = _Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr("Payload/Demo.app/a", b"content " * 500)
+        target.writestr("Payload/Demo.app/b", b"other " * 500)
+    return bytes(pipe.data)
+
+
+def disks() -> bytes:
+    whole = bytearray(IPA)
+    struct.pack_into("<H", whole, whole.rfind(b"PK\x05\x06") + 4, 1)
+    return bytes(whole)
+
+
+ARCHIVES = {
+    "many entries": (built(archive(40)), set()),
+    "deflated entries with their sizes behind the data": (built(streamed()), set()),
+    "a stored entry with its size behind the data": (built(flagged(8)), {"OTA412"}),
+    "an encrypted entry": (built(flagged(1)), {"OTA412"}),
+    "junk before the first header is 412, not 405": (built(b"junk before" + IPA), {"OTA412"}),
+    "a size that leads nowhere": (built(IPA[:18] + struct.pack("<I", 7) + IPA[22:]), {"OTA412"}),
+    "one part of a multi-disk archive": (built(disks()), {"OTA412"}),
+    "no end record": (built(IPA[:-22]), {"OTA413"}),
+    "no archive at all is 405": (built(b"something else" * 20), {"OTA405"}),
+}
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param(*case, id=f"{group}: {name}")
+        for group, cases in (
+            ("manifest", DELIVERY),
+            ("content", CONTENT),
+            ("package", DOWNLOAD),
+            ("archive", ARCHIVES),
+        )
+        for name, case in cases.items()
+    ],
+)
+def test_exactly_the_expected_rules_report(facts: InstallFacts, expected: set[str]) -> None:
+    assert reported(facts) == expected
+
+
+def test_the_upstream_s_name_in_a_manifest_is_internal_where_the_site_is_known() -> None:
+    facts = data(assets=[{**SOFTWARE, "url": "http://backend.example.com:8080/app.ipa"}])
+    assert reported(facts, site=SITE) == {"OTA313"}
+    assert reported(facts) == {"OTA312"}
+
+
+def test_a_package_that_cannot_be_reached_passes_no_rule() -> None:
+    dead = {name: failing(PACKAGE_URL, "refused") for name in EVERY}
+    found = statuses(with_package(**dead, size=None, reference=b""))
+    assert {status for id_, status in found.items() if id_.startswith("OTA4") and id_ != "OTA415"} == {"no-verdict"}
+
+
+def test_a_manifest_that_cannot_be_read_leaves_the_package_without_a_verdict() -> None:
+    found = statuses(with_manifest_answer(404, b""))
+    assert found["OTA301"] == "failed"
+    assert found["OTA309"] == found["OTA315"] == found["OTA401"] == found["OTA409"] == "no-verdict"
+
+
+def test_a_large_package_is_judged_only_as_far_as_it_was_read() -> None:
+    seen = package()
+    assert seen.get.response is not None
+    response = replace(seen.get.response, body=IPA[:100], received=100, truncated=True)
+    found = statuses(with_package(get=replace(seen.get, hops=(replace(seen.get.last, response=response),))))
+    assert found["OTA412"] == found["OTA413"] == "no-verdict"
+    assert found["OTA405"] == "passed"
+
+
+def test_a_picture_s_address_is_a_warning_where_the_package_s_is_an_error() -> None:
+    facts = data(assets=[SOFTWARE, {"kind": "display-image", "url": "icon.png"}])
+    (found,) = [outcome for outcome in outcomes(facts) if outcome.status == "failed"]
+    assert (found.rule.id, found.severity) == ("OTA311", "warning")
+
+
+def test_a_login_for_the_password_says_what_is_disputed() -> None:
+    (found,) = [o for o in outcomes(with_manifest_answer(401, b"", www_authenticate="Basic")) if o.status == "failed"]
+    assert "others report that this fails" in found.message
+    assert "www-authenticate: Basic" in found.evidence
+
+
+def test_hashes_are_read_from_the_asset_s_facts() -> None:
+    base = manifest()
+    asset = Asset("software-package", PACKAGE_URL, ("a", "b"), "md5", 0)
+    assert reported(healthy(manifest=replace(base, assets=(asset,)))) == {"OTA316"}
+
+
+def test_pictures_are_known_by_their_first_bytes() -> None:
+    shown = visit(ICON_URL, respond(200, {"Content-Type": "application/octet-stream"}, PNG))
+    assert reported(healthy(images=(ImageFacts("display-image", ICON_URL, shown),))) == set()
