@@ -49,4 +49,6 @@ class HostFacts:
     listening: tuple[Socket, ...] | None = None
     worker_user: str | None = None
     keys: tuple[KeyFile, ...] | None = None
+    start_failure: str | None = None
+    """What the server said when it died at its start although its own test had passed; None where it started."""
     unread: Mapping[str, str] = field(default_factory=dict)
