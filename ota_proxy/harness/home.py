@@ -8,6 +8,7 @@ import pwd
 import shutil
 import socket
 import tempfile
+import weakref
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,13 +23,12 @@ LONGEST_SOCKET = 100
 
 
 class Home:
-    """A fresh temporary folder; `remove` ends it, and so does the end of this object unless it was told to `stay`."""
+    """A fresh temporary folder. It goes with this object, or with the process, unless it was told to `stay`."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="ota-proxy-", ignore_cleanup_errors=True)
-        self.path = Path(self._folder.name).resolve()
+        self.path = Path(tempfile.mkdtemp(prefix="ota-proxy-")).resolve()
+        self._end = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
         self.path.chmod(0o755)
-        self._stays = False
         if os.geteuid() == 0:
             _reachable(self.path)
 
@@ -54,9 +54,17 @@ class Home:
 
     def clear(self) -> None:
         """Make the folders of a new run; what an earlier one left is removed."""
+        self.empty()
         for name in ("etc", "log", "run", TEMP, "side"):
-            shutil.rmtree(self.path / name, ignore_errors=True)
             (self.path / name).mkdir(mode=0o755)
+
+    def empty(self) -> None:
+        """Remove everything inside."""
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def write(self, files: Iterable[TestFile]) -> None:
         """Write files; NoVerdictError for a path outside this folder: we write nowhere else."""
@@ -84,13 +92,7 @@ class Home:
 
     def stay(self) -> None:
         """Leave the folder on disk, for `--keep`."""
-        self._stays = True
-        self._folder._finalizer.detach()  # type: ignore[attr-defined]  # noqa: SLF001 - delete=False exists from 3.12 only
-
-    def remove(self) -> None:
-        """Remove the folder unless it stays."""
-        if not self._stays:
-            self._folder.cleanup()
+        self._end.detach()
 
 
 def worker() -> tuple[str, str] | None:
@@ -120,6 +122,7 @@ class Ports:
 
     def __init__(self) -> None:
         self._held: list[socket.socket] = []
+        weakref.finalize(self, _close, self._held)
 
     def take(self) -> int:
         """Return a port that is free on 127.0.0.1."""
@@ -132,5 +135,9 @@ class Ports:
 
     def release(self) -> None:
         """Let go of all of them."""
-        while self._held:
-            self._held.pop().close()
+        _close(self._held)
+
+
+def _close(held: list[socket.socket]) -> None:
+    while held:
+        held.pop().close()

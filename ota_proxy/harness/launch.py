@@ -132,6 +132,11 @@ class ServerProcess:
         """Say whether every process still runs."""
         return all(process.poll() is None for process in self._processes.values())
 
+    def to_end(self) -> str:
+        """Return the commands that end it by hand."""
+        pids = " ".join(str(process.pid) for process in self._processes.values())
+        return f"kill {pids}\nrm -r {self._home}"
+
     def end(self) -> None:
         """End the server first, then what is beside it."""
         for process in reversed(self._processes.values()):

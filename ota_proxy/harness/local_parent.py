@@ -63,7 +63,7 @@ def apache_parent(home: Path, caps: Capabilities, binary: Binary, site: Site) ->
     return (
         f'ServerRoot "{layout["apache_root"]}"\nServerName localhost\nPidFile "{layout["apache_pid"]}"\n'
         f'DefaultRuntimeDir "{home}/run"\nErrorLog "{layout["apache_log"]}/error.log"\nLogLevel warn\n'
-        f'{loads}Mutex "file:{home}/run" default\n{user}{ports}TypesConfig "{layout["apache_mime"]}"\n'
+        f'{loads}Mutex "file:{home}/run" default\nSSLSessionCache "shmcb:{home}/run/ssl(512000)"\n{user}{ports}TypesConfig "{layout["apache_mime"]}"\n'
         f'CustomLog "{layout["apache_log"]}/access.log" "%h %l %u %t \\"%r\\" %>s %O"\n'
         "<Directory />\n    AllowOverride None\n    Require all denied\n</Directory>\n"
         f'IncludeOptional "{layout["apache_site"]}"\n'

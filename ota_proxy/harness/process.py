@@ -6,6 +6,7 @@ Nothing outlives us: each server hangs on a pipe of ours (supervisor.py), also w
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -24,7 +25,7 @@ from ota_proxy.policy.capabilities import Capabilities
 
 
 class ProcessEngine:
-    """An engine whose servers are processes of this machine. One scenario at a time; `close` removes its folder."""
+    """An engine whose servers are processes of this machine. One scenario at a time; its folder goes with it."""
 
     replaced = "Ports, listening addresses, folders, user and the configuration around the site are replaced."
 
@@ -34,11 +35,6 @@ class ProcessEngine:
         self._home = Home()
         self._ports = Ports()
         self._relocation = Relocation(self._home, self._ports)
-
-    def close(self) -> None:
-        """Release the ports and remove the folder."""
-        self._ports.release()
-        self._home.remove()
 
     def capabilities(self, server: str) -> Capabilities:
         """Return what the server found here can do, with a layout inside this run's folder."""
@@ -56,18 +52,22 @@ class ProcessEngine:
         """Start applications, front and server; end them at the end of the context unless `keep`."""
         binary = self._find(scenario.server)
         self._home.clear()
+        if sys.platform != "linux":  # elsewhere a bound port is taken, even when nobody listens on it
+            self._ports.release()
         self._write(scenario, binary)
         running = ServerProcess(self._home.path, self._endpoint(scenario))
         try:
             for command in self._commands(scenario, binary):
                 start(command, running, self._home.path, keep=keep)
+            if keep:
+                running.endpoint = replace(running.endpoint, by_hand=f"{running.endpoint.by_hand}\n{running.to_end()}")
             yield running
         finally:
             if keep:
                 self._home.stay()
             else:
                 running.end()
-                self.close()
+                self._home.empty()
 
     def _write(self, scenario: Scenario, binary: Binary) -> None:
         home, caps = self._home, scenario.caps
@@ -80,7 +80,7 @@ class ProcessEngine:
                 else local_parent.apache_parent(home.path, caps, binary, scenario.site)
             )
         home.write(local_parent.mime_files(caps))
-        home.write(TestFile(path, text.encode()) for path, text in texts.items())
+        home.write(TestFile(path, text.encode("utf-8", "surrogateescape")) for path, text in texts.items())
         home.write(scenario.files)
         home.write(replace(file, path=self._own(file.path)) for file in scenario.upstream_files)
         sides = {"upstream": scenario.upstream, "front": self._front(scenario)}

@@ -66,6 +66,7 @@ def _given_up(what: str, reason: str, logs: Callable[[], str]) -> NoVerdictError
 def _context(ca_pem: bytes) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=ca_pem.decode("ascii"))
+    context.hostname_checks_common_name = False  # devices ignore the common name (Apple 103769)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
