@@ -101,9 +101,9 @@ def modules(plan: Plan) -> tuple[Quoted, ...]:
 def folders(plan: Plan) -> tuple[Quoted, ...]:
     """Return the commands that make the folders of our own; folders with content are only looked at."""
     own = [plan.folder(name) for name in (plan.second_site,) if name]
-    own += [] if plan.root.lower() in {_root(location).lower() for location in plan.site.static} else [plan.root]
+    own += [] if any(location.path == "/" for location in plan.site.static) else [plan.root]
     own += [_acme_root(plan.site)] if serves_acme(plan.site) else []
-    looked_at = dict.fromkeys(_root(location) for location in plan.site.static)
+    looked_at = {location.root: _root(location) for location in plan.site.static}.values()
     return (
         *(ps_call("Add-OtaFolder", Path=path) for path in own),
         *(ps_call("Test-OtaFolder", Path=path) for path in looked_at),
