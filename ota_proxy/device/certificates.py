@@ -163,6 +163,8 @@ class Verdict:
 
     trust: Trust
     detail: str
+    anchor: x509.Certificate | None = None
+    """The trusted root, where the chain ends at one."""
 
 
 def judge(chain: Sequence[x509.Certificate], roots: Roots, now: datetime) -> Verdict:
@@ -242,9 +244,9 @@ def _trusted(path: Sequence[x509.Certificate], chain: Sequence[x509.Certificate]
     places = [chain.index(certificate) for certificate in path]
     if places != sorted(places):
         order = ", ".join(_name(certificate) for certificate in path)
-        return Verdict("wrong-order", f"all certificates are there, but not in the order {order}")
+        return Verdict("wrong-order", f"all certificates are there, but not in the order {order}", anchor)
     extra = "; the root is sent too, which is not needed" if anchor in chain[1:] else ""
-    return Verdict("trusted", f"the chain ends at the root {_name(anchor)}{extra}")
+    return Verdict("trusted", f"the chain ends at the root {_name(anchor)}{extra}", anchor)
 
 
 def _name(certificate: x509.Certificate) -> str:

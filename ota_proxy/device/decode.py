@@ -19,6 +19,8 @@ class Decoded:
 
     data: bytes
     error: str = ""
+    bomb: bool = False
+    """The body unpacks to more than the limit."""
 
 
 def decode(response: Response, limit: int = LIMIT) -> Decoded:
@@ -44,7 +46,9 @@ def _undo(name: str, data: bytes, limit: int) -> Decoded:
         plain = _inflate(data, -zlib.MAX_WBITS, limit)  # some servers leave out the zlib wrapper
     if plain is None:
         return Decoded(b"", f"the body is not what its Content-Encoding {name!r} says")
-    return Decoded(plain[:limit], f"the body unpacks to more than {limit} bytes" if len(plain) > limit else "")
+    if len(plain) > limit:
+        return Decoded(plain[:limit], f"the body of {len(data)} bytes unpacks to more than {limit} bytes", bomb=True)
+    return Decoded(plain)
 
 
 def _inflate(data: bytes, window: int, limit: int) -> bytes | None:

@@ -72,8 +72,13 @@ def _place(url: str) -> _Place:
     return _Place(parts.scheme, name, usual if port is None else port, authority, _target(parts))
 
 
+def wire_path(path: str) -> str:
+    """Return a URL's path as it goes out."""
+    return quote(path, safe=_TARGET_SAFE) or "/"
+
+
 def _target(parts: SplitResult) -> str:
-    path = quote(parts.path, safe=_TARGET_SAFE) or "/"
+    path = wire_path(parts.path)
     return f"{path}?{quote(parts.query, safe=_TARGET_SAFE)}" if parts.query else path
 
 

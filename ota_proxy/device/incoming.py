@@ -29,7 +29,7 @@ class Ask:
 
 @dataclass(slots=True)
 class Incoming:
-    """An answer in the making. Keeps `keep` bytes of body and stops after `read`; `head` is None until the header is complete."""
+    """An answer in the making. Keeps `keep` bytes of body and stops when more than `read` came; `head` is None until the header is complete."""
 
     keep: int
     read: int
@@ -59,7 +59,7 @@ class Incoming:
             self.watch(self.head, self.received, piece)
         self.body += piece[: max(0, self.keep - len(self.body))]
         self.received += len(piece)
-        self.truncated = self.received >= self.read
+        self.truncated = self.received > self.read
 
     @property
     def done(self) -> bool:

@@ -222,11 +222,19 @@ def _facts(run: _Probe, now: datetime) -> TlsFacts:
         chain=chain,
         trust=verdict.trust,
         trust_detail=_detail(verdict.detail, certs, seen.chain),
+        private_root=_private(verdict.anchor),
         name_matches=certificates.name_matches(chain[0], run.host) if chain else None,
         stapled=twelve.stapled if twelve else None,
         stranger=_stranger(seen),
         partial=run.left <= 0,
     )
+
+
+def _private(anchor: x509.Certificate | None) -> bool | None:
+    """Say whether a root is one that only we were given; None without a root."""
+    if anchor is None:
+        return None
+    return anchor not in contexts.roots(None).get(certificates.subject(anchor), ())
 
 
 def _why(seen: _Seen) -> NetError:

@@ -1,0 +1,122 @@
+"""One walk's requests: numbers them, follows their redirects, and does not ask again at an origin that cannot be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypedDict, Unpack
+
+from ota_proxy.device import agents
+from ota_proxy.device.agents import Agent
+from ota_proxy.device.facts import Exchange, Header, NetError, Visit, origin
+from ota_proxy.device.http import KEEP, Request, fetch
+from ota_proxy.device.incoming import Watch
+from ota_proxy.device.network import Network, Resolve
+from ota_proxy.device.redirects import follow
+
+Progress = Callable[[str, str], None]
+"""Called with the step and a sentence about it."""
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class WalkOptions:
+    """How to walk. Sizes in bytes; `scale` multiplies every time-out; `now` (UTC) is what certificates are chosen by."""
+
+    ca_pem: str | None = None
+    resolve: Resolve = field(default_factory=dict)
+    """(host, port) of a URL → (address, port) to connect to; names that are not in it are the system's to resolve."""
+    scale: float = 1.0
+    allow_private: bool = False
+    probe_tls: bool = True
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    page_limit: int = 2 * MIB
+    manifest_limit: int = 2 * MIB
+    package_limit: int = 64 * MIB
+    """Packages up to this size are read in full once; of larger ones only as much as the range to compare needs."""
+    packages: int = 10
+    images: int = 10
+
+
+class Bounds(TypedDict, total=False):
+    """How long a request may take (seconds) and how much of the body is kept and read (bytes)."""
+
+    total: float
+    keep: int
+    read: int
+
+
+class Wanted(Bounds, total=False):
+    """What a request has beside its step, URL and agent: fields of `Request`, `extra` headers, `compressed` answers welcome."""
+
+    method: str
+    h2: bool
+    authority: str
+    watch: Watch
+    extra: tuple[Header, ...]
+    compressed: bool
+
+
+class Session:
+    """The device for the time of one walk. It keeps nothing that a device would not keep: no cookies, no cache."""
+
+    def __init__(self, options: WalkOptions, progress: Progress | None = None) -> None:
+        self.options = options
+        self.network = Network(options.resolve, options.ca_pem, options.scale)
+        self.tell: Progress = progress or (lambda _step, _text: None)
+        self._count = 0
+        self._dead: dict[tuple[str, str, int], NetError] = {}
+
+    async def visit(self, step: str, url: str, agent: Agent, **wanted: Unpack[Wanted]) -> Visit:
+        """Ask for a URL and follow its redirects."""
+        return await follow(self.request(step, url, agent, **wanted), self.send)
+
+    @staticmethod
+    def request(step: str, url: str, agent: Agent, **wanted: Unpack[Wanted]) -> Request:
+        """Return the request that this part of the device makes."""
+        headers = (*agents.headers(agent, compressed=wanted.get("compressed", False)), *wanted.get("extra", ()))
+        return Request(
+            url,
+            step,
+            agent,
+            headers,
+            method=wanted.get("method", "GET"),
+            h2=wanted.get("h2", True),
+            authority=wanted.get("authority", ""),
+            total=wanted.get("total", agents.seconds("page")),
+            keep=wanted.get("keep", KEEP),
+            read=wanted.get("read", KEEP),
+            watch=wanted.get("watch"),
+        )
+
+    async def send(self, request: Request) -> Exchange:
+        """Make one request, or answer for an origin that was found dead before."""
+        self._count += 1
+        place = origin(request.url)
+        known = self._dead.get(place)
+        if known is not None:
+            return Exchange(
+                self._count, request.step, request.agent, request.method, request.url, request.headers, error=known
+            )
+        self.tell(request.step, f"{request.method} {request.url}")
+        exchange = await fetch(request, self.network, self._count)
+        fault = _fatal(exchange)
+        if fault is not None:
+            self._dead[place] = fault
+        return exchange
+
+    def refuse(self, step: str, url: str, agent: Agent, message: str) -> Visit:
+        """Record a request that a device does not make at all."""
+        self._count += 1
+        error = NetError("protocol", message)
+        return Visit(step, (Exchange(self._count, step, agent, "GET", url, agents.headers(agent), error=error),))
+
+
+def _fatal(exchange: Exchange) -> NetError | None:
+    """Return why it is no use to ask this origin again: no connection (no address), or a GET that outlasted its time."""
+    if exchange.error is not None and not exchange.address:
+        return exchange.error
+    found = exchange.error or (exchange.response.broken if exchange.response else None)
+    return found if found and found.kind == "timeout" and exchange.method == "GET" else None

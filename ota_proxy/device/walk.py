@@ -1,0 +1,260 @@
+"""Replays an install in the daemon's order (observed behaviour) and returns what was seen as `InstallFacts`; never judges.
+
+It starts at a landing page, an itms-services link, a manifest or a package. A step that fails does not stop later ones that still make sense.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+from urllib.parse import urlsplit
+
+from ota_proxy.content.link import read_link
+from ota_proxy.content.manifest import parse_manifest
+from ota_proxy.content.page import read_page
+from ota_proxy.device import agents, tls
+from ota_proxy.device.decode import Decoded, decode
+from ota_proxy.device.facts import (
+    Asset,
+    InstallFacts,
+    LinkFacts,
+    ManifestFacts,
+    PageFacts,
+    PlainHttpFacts,
+    TlsFacts,
+    Visit,
+    origin,
+)
+from ota_proxy.device.http import wire_path
+from ota_proxy.device.network import NetFault, ascii_host
+from ota_proxy.device.package import visit_image, visit_package
+from ota_proxy.device.redirects import destination, follow
+from ota_proxy.device.session import Bounds, Progress, Session, WalkOptions
+from ota_proxy.errors import UsageError
+
+__all__ = ["WalkOptions", "walk", "walk_sync"]
+
+SCHEME = "itms-services:"
+MISSING = "ota-proxy-no-such-file.plist"
+PROBE = "ota-proxy=probe%2Fx"
+"""The query of the plain probe: a redirect has to bring it along byte for byte."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+Start = Literal["page", "link", "manifest", "package"]
+
+
+def walk_sync(url_or_link: str, options: WalkOptions, progress: Progress | None = None) -> InstallFacts:
+    """Do what `walk` does, in an event loop of its own."""
+    return asyncio.run(walk(url_or_link, options, progress))
+
+
+async def walk(url_or_link: str, options: WalkOptions, progress: Progress | None = None) -> InstallFacts:
+    """Walk from a landing page's, manifest's or package's URL, or an itms-services link, to the last byte of the package.
+
+    `progress` hears of every step before it is made. Raises UsageError for a start that is none, or a CA file without certificate.
+    """
+    session = Session(options, progress)
+    steps = await _begin(session, url_or_link.strip())
+    host, port = _host(steps.manifest_url or steps.package_url or url_or_link)
+    facts = InstallFacts(
+        target=url_or_link,
+        start=steps.start,
+        now=options.now,
+        host=host,
+        port=port,
+        page=steps.page,
+        link=steps.link,
+        private_allowed=options.allow_private or any(name == host for name, _ in options.resolve),
+        plain=await _plain(session, steps.manifest_url or steps.package_url or url_or_link),
+        tls=await _tls(session, host, port),
+    )
+    if steps.manifest_url:
+        facts = await _manifest_part(session, facts, steps)
+    return await _package_part(session, facts, steps.package_url)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    """Where the walk started and what it leads to."""
+
+    start: Start
+    page: PageFacts | None = None
+    link: LinkFacts | None = None
+    manifest_url: str = ""
+    package_url: str = ""
+
+
+async def _begin(session: Session, target: str) -> _Begin:
+    if target.lower().startswith(SCHEME):
+        link = read_link(target, "given")
+        return _Begin("link", link=link, manifest_url=link.manifest_url)
+    path = _checked(target)
+    if path.endswith(".plist"):
+        return _Begin("manifest", manifest_url=target)
+    if path.endswith(".ipa"):
+        return _Begin("package", package_url=target)
+    limit = session.options.page_limit
+    visit = await session.visit("page", target, "browser", keep=limit, read=limit)
+    return _by_content(visit, target)
+
+
+def _checked(target: str) -> str:
+    """Return the path of a URL in lower case; UsageError for what is none."""
+    scheme, host, _ = origin(target)
+    if scheme in ("http", "https") and host:
+        return urlsplit(target).path.lower()
+    hint = (
+        f"did you mean https://{target}?" if "://" not in target else "start at an https URL or an itms-services link"
+    )
+    raise UsageError(f"'{target}' is no URL that a device can open", hint=hint)
+
+
+def _by_content(visit: Visit, target: str) -> _Begin:
+    """Look at what came: a property list and an archive speak for themselves, everything else is a page."""
+    body = _plain_body(visit).data
+    if body.startswith(b"bplist00") or b"<plist" in body[:2048]:
+        return _Begin("manifest", manifest_url=target)
+    if body.startswith(b"PK\x03\x04"):
+        return _Begin("package", package_url=target)
+    page = _page(visit, body)
+    link = next((link for link in page.links if link.manifest_url), page.links[0] if page.links else None)
+    package = page.package_links[0] if page.package_links and link is None else ""
+    return _Begin("page", page, link, link.manifest_url if link else "", package)
+
+
+def _page(visit: Visit, body: bytes) -> PageFacts:
+    found = read_page(body, visit.last.url)
+    links = found.links
+    target = destination(visit.last) if visit.stopped == "other-scheme" else None
+    if target and target.lower().startswith(SCHEME):
+        raw = visit.response.header("location") if visit.response else None
+        links = (read_link(raw or target, "redirect"), *links)
+    return PageFacts(visit, links, found.package_links, scripts=found.scripts)
+
+
+def _plain_body(visit: Visit) -> Decoded:
+    return decode(visit.response) if visit.response else Decoded(b"")
+
+
+def _host(url: str) -> tuple[str, int]:
+    """Return the host as DNS has it and the port; empty and 443 where the URL has none."""
+    _, host, port = origin(url)
+    try:
+        return ascii_host(host), port or 443
+    except NetFault:
+        return host, port or 443
+
+
+# -- connect ----------------------------------------------------------------------------------------------------------
+
+
+async def _plain(session: Session, url: str) -> PlainHttpFacts | None:
+    """Ask the plain port for the same path; not where `resolve` names the host but not its plain port: that would be another server."""
+    host, _ = _host(url)
+    known = session.options.resolve
+    if not host or (any(name == host for name, _ in known) and (host, 80) not in known):
+        return None
+    shown = f"[{host}]" if ":" in host else host
+    plain = f"http://{shown}{wire_path(urlsplit(url).path)}?{PROBE}"
+    request = session.request("plain http", plain, "browser", total=agents.seconds("probe"))
+    visit = await follow(request, session.send, to_https=False)
+    return PlainHttpFacts(visit, open=bool(visit.first.address))
+
+
+async def _tls(session: Session, host: str, port: int) -> TlsFacts | None:
+    if not host or not session.options.probe_tls:
+        return None
+    session.tell("tls", f"versions, suites and certificates of {host}:{port}")
+    return await tls.probe(host, port, session.network, session.options.now)
+
+
+# -- manifest ---------------------------------------------------------------------------------------------------------
+
+
+async def _manifest_part(session: Session, facts: InstallFacts, steps: _Begin) -> InstallFacts:
+    url = steps.manifest_url
+    manifest = await _manifest(session, url)
+    if urlsplit(url).scheme != "https":
+        return replace(facts, manifest=manifest)
+    folder = url.partition("?")[0].rpartition("/")[0] + "/"
+    return replace(
+        facts,
+        manifest=manifest,
+        missing=await session.visit("missing file", folder + MISSING, "manifest"),
+        folder=await session.visit("folder", folder, "browser"),
+    )
+
+
+async def _manifest(session: Session, url: str) -> ManifestFacts:
+    if urlsplit(url).scheme != "https":
+        words = "the installer asks for no manifest over http"
+        return ManifestFacts(url, session.refuse("manifest", url, "manifest", words))
+    limit = session.options.manifest_limit
+    size: Bounds = {"keep": limit, "read": limit, "total": agents.seconds("manifest")}
+    visit = await session.visit("manifest", url, "manifest", **size)
+    return replace(
+        _parsed(url, visit),
+        mdm=await session.visit("manifest under management", url, "mdm", **size),
+        browser=await session.visit("manifest in a browser", url, "browser", **size),
+        h1=await session.visit("manifest over HTTP/1.1", url, "manifest", h2=False, **size),
+        compressed=await session.visit("manifest compressed", url, "manifest", compressed=True, **size),
+        stranger=await session.visit("stranger's name", url, "manifest", authority=tls.STRANGER, **size),
+    )
+
+
+def _parsed(url: str, visit: Visit) -> ManifestFacts:
+    body = _plain_body(visit)
+    if visit.response is None or body.error:
+        unsafe = body.error if body.bomb else ""
+        return ManifestFacts(url, visit, parse_error="" if unsafe else body.error, unsafe=unsafe)
+    found = parse_manifest(body.data)
+    return ManifestFacts(
+        url,
+        visit,
+        data=found.data,
+        parse_error=found.error,
+        unsafe=found.unsafe,
+        items=found.items,
+        metadata=found.metadata,
+        assets=found.assets,
+    )
+
+
+# -- package ----------------------------------------------------------------------------------------------------------
+
+
+async def _package_part(session: Session, facts: InstallFacts, package_url: str) -> InstallFacts:
+    assets = facts.manifest.assets if facts.manifest else ()
+    packages = list(dict.fromkeys([package_url] if package_url else _wanted(assets, "software-package")))
+    pictures = [asset for asset in assets if asset.kind.endswith("-image") and _askable(asset.url)]
+    return replace(
+        facts,
+        images=await _each(lambda asset: visit_image(session, asset), pictures[: session.options.images]),
+        packages=await _each(lambda url: visit_package(session, url), packages[: session.options.packages]),
+        others=await _others(session, facts, [*packages, *(asset.url for asset in pictures)]),
+    )
+
+
+def _wanted(assets: tuple[Asset, ...], kind: str) -> list[str]:
+    """Return the URLs of one kind that a device can ask for: absolute and https."""
+    return [asset.url for asset in assets if asset.kind == kind and _askable(asset.url)]
+
+
+def _askable(url: str) -> bool:
+    scheme, host, _ = origin(url)
+    return scheme == "https" and bool(host)
+
+
+async def _each(make: Callable[[T], Awaitable[R]], items: list[T]) -> tuple[R, ...]:
+    return tuple([await make(item) for item in items])
+
+
+async def _others(session: Session, facts: InstallFacts, urls: list[str]) -> tuple[TlsFacts, ...]:
+    """Look at the TLS of further hosts that the page and the assets live on."""
+    page = [facts.page.visit.last.url] if facts.page and origin(facts.page.visit.last.url)[0] == "https" else []
+    places = dict.fromkeys(_host(url) for url in [*page, *urls])
+    found = [await _tls(session, *place) for place in places if place != (facts.host, facts.port)]
+    return tuple(probed for probed in found if probed is not None)
