@@ -11,7 +11,7 @@ import socket
 import tarfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -25,6 +25,8 @@ TIMEOUT = 60
 """Seconds that one call may be silent; an answer takes milliseconds, a large `put` some seconds."""
 PULL_DEADLINE = 300
 """Seconds for a whole image from a registry."""
+_OLDEST = "1.41"
+"""Docker 20.10's API; only the question for the daemon's own version is asked with it."""
 HOSTNAME = "server.ota-proxy.test"
 """Fully qualified, as a server's name is: Apache complains about another (AH00558)."""
 
@@ -73,7 +75,11 @@ class Daemon:
 
     def __init__(self) -> None:
         with _translated("reach Docker"):
-            self._api = _Api(base_url=_address(), version="auto", timeout=TIMEOUT)
+            address = _address()
+            _knock(address)
+            with closing(_Api(base_url=address, version=_OLDEST, timeout=TIMEOUT)) as first:
+                spoken = first.version(api_version=False)["ApiVersion"]
+            self._api = _Api(base_url=address, version=spoken, timeout=TIMEOUT)
 
     def __enter__(self) -> Self:
         return self
@@ -201,6 +207,13 @@ def _address() -> str:
             hint="unset DOCKER_HOST (and DOCKER_CONTEXT) to use the daemon here, or take --engine embedded",
         )
     return address
+
+
+def _knock(address: str) -> None:
+    """Connect once and hang up: the SDK leaks its socket when nobody answers, and wraps the system's reason in four others."""
+    with socket.socket(socket.AF_UNIX) as door:
+        door.settimeout(TIMEOUT)
+        door.connect("/" + address.partition("://")[2].lstrip("/"))
 
 
 def _split_tag(ref: str) -> tuple[str, str]:
