@@ -89,7 +89,7 @@ def _wait_listening(command: Command, process: subprocess.Popen[bytes], running:
 
 
 def _not_up(command: Command, process: subprocess.Popen[bytes], running: ServerProcess) -> None:
-    output = running.logs().strip()
+    output = running.output(command.name).strip()
     ended = process.poll() is not None
     if not ended or command.name != "server":
         what = "ended" if ended else f"does not listen after {START_DEADLINE:.0f} seconds"
@@ -114,9 +114,10 @@ def _answers(place: int | str) -> bool:
 class ServerProcess:
     """A started server with the parts beside it."""
 
-    def __init__(self, home: Path, endpoint: Endpoint) -> None:
+    def __init__(self, home: Path, endpoint: Endpoint, error_log: str | None) -> None:
         self.endpoint = endpoint
         self._home = home
+        self._error_logs = {home / "log" / "error.log", Path(error_log or home)}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def add(self, name: str, process: subprocess.Popen[bytes]) -> None:
@@ -124,9 +125,14 @@ class ServerProcess:
         self._processes[name] = process
 
     def logs(self) -> str:
-        """Return error log and output of the server and its side parts, the last 200 kB of each."""
-        paths = [path for path in sorted((self._home / "log").iterdir()) if not path.name.startswith("access")]
-        return "".join(path.read_bytes()[-_LOG_LIMIT:].decode("utf-8", "replace") for path in paths)
+        """Return the server's output and its error log (the site's own too), the last 200 kB of each."""
+        paths = sorted((self._home / "log").glob("*"))
+        own = [path for path in paths if path.name == "server.out" or path in self._error_logs]
+        return "".join(map(_tail, own))
+
+    def output(self, name: str) -> str:
+        """Return what `server`, `upstream` or `front` wrote so far."""
+        return self.logs() if name == "server" else _tail(self._home / "log" / f"{name}.out")
 
     def alive(self) -> bool:
         """Say whether every process still runs."""
@@ -150,3 +156,7 @@ class ServerProcess:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _tail(path: Path) -> str:
+    return path.read_bytes()[-_LOG_LIMIT:].decode("utf-8", "replace") if path.is_file() else ""

@@ -55,7 +55,7 @@ class ProcessEngine:
         if sys.platform != "linux":  # elsewhere a bound port is taken, even when nobody listens on it
             self._ports.release()
         self._write(scenario, binary)
-        running = ServerProcess(self._home.path, self._endpoint(scenario))
+        running = ServerProcess(self._home.path, self._endpoint(scenario), scenario.site.log.error)
         try:
             for command in self._commands(scenario, binary):
                 start(command, running, self._home.path, keep=keep)
