@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 FOLDER = Path(__file__).resolve().parents[1] / "compose"
-VARIABLE = re.compile(r"\$\{([A-Z_]+):-([^}]*)\}")
+VARIABLE = re.compile(r"\$\$|\$\{([A-Z_]+):-([^}]*)\}")
 
 
 def text_of(server: str) -> str:
@@ -26,7 +26,7 @@ def document(server: str, environ: Mapping[str, str] | None = None) -> dict[str,
 def _filled(value: Any, environ: Mapping[str, str]) -> Any:  # noqa: ANN401 - whatever YAML holds
     """Fill in the variables of every text, after the YAML has been read: so does `docker compose`."""
     if isinstance(value, str):
-        return VARIABLE.sub(lambda found: environ.get(found[1]) or found[2], value)
+        return VARIABLE.sub(lambda found: (environ.get(found[1]) or found[2]) if found[1] else "$", value)
     if isinstance(value, list):
         return [_filled(one, environ) for one in value]
     if isinstance(value, dict):

@@ -172,7 +172,7 @@ def test_the_rendered_site_is_served_with_everything_the_file_takes_away(
 
 
 @pytest.mark.parametrize("server", COMMANDS)
-def test_the_master_may_still_signal_its_workers(tmp_path: Path, server: str, image: str) -> None:
+def test_a_reload_replaces_the_workers(tmp_path: Path, server: str, image: str) -> None:
     command = {"nginx": ["nginx", "-s", "reload"], "apache": [*COMMANDS["apache"][:3], "-k", "graceful"]}[server]
     children = "cat /proc/1/task/1/children"
     with started(tmp_path, server, image) as here:
