@@ -6,14 +6,14 @@ nginx needs nothing: every package includes `conf.d/`. Scope `full` and a user's
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ota_proxy.harness.engine import Scenario
 from ota_proxy.model import Site
+from ota_proxy.policy.apache import section
 from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.resources import policy_file
+from ota_proxy.render.apache_notes import listens, needed_modules
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +37,19 @@ def supply(scenario: Scenario, read: Callable[[str], str]) -> Parent:
     return Parent() if ports in scenario.config else _ports(scenario.site, ports, read(ports))
 
 
-def listens(site: Site) -> list[str]:
-    """Return the Listen lines a site needs (Apache manual, mod_mpm_common: an address, a port, and https on ports beside 443)."""
-    hosts = [f"[{host}]:" if ":" in host else f"{host}:" for host in site.listen.hosts]
-    hosts = hosts or ([""] if site.listen.ipv6 else ["0.0.0.0:"])
-    ports = [f"{site.listen.http}"] if site.listen.http else []
-    if not site.tls.offloaded:
-        ports.append(f"{site.https_port}" + " https" * (site.https_port != 443))  # 443 is https by default
-    return [f"Listen {host}{port}" for port in ports for host in hosts]
+def listen_lines(site: Site) -> list[str]:
+    """Return the Listen lines of the rendered header; TLS on another port than 443 needs its protocol named (mod_mpm_common)."""
+    return [
+        f"Listen {place}{' https' if tls and not place.endswith(':443') and place != '443' else ''}"
+        for place, tls in listens(site)
+    ]
 
 
 _LISTEN = re.compile(r"^\s*Listen\s.*$", re.MULTILINE | re.IGNORECASE)
 
 
 def _ports(site: Site, path: str, stock: str) -> Parent:
-    wanted = listens(site)
+    wanted = listen_lines(site)
     if _listening(stock) == set(wanted):
         return Parent()
     return Parent({path: "\n".join([*wanted, ""])}, f"{path} has what the file's header asks for: {', '.join(wanted)}.")
@@ -59,14 +57,16 @@ def _ports(site: Site, path: str, stock: str) -> Parent:
 
 def _edited(site: Site, caps: Capabilities, stock: str) -> Parent:
     path, file = caps.layout["apache_conf"], caps.layout["apache_site"]
-    modules = tomllib.loads(policy_file("images.toml").read_text(encoding="utf-8"))["apache"]["modules"]
-    commented = re.compile(rf"^#\s*(LoadModule\s+(?:{'|'.join(modules)})_module\s.*)$", re.MULTILINE)
+    modules = "|".join(needed_modules(site, "site"))
+    commented = re.compile(rf"^#[ \t]*(LoadModule\s+(?:{modules})_module\s.*)$", re.MULTILINE)
+    added = listen_lines(site)
+    if not site.tls.offloaded and not re.search(r"^\s*SSLSessionCache\s", stock, re.MULTILINE):
+        added.append(f'SSLSessionCache "shmcb:ota_proxy({section("buffers")["session_cache"]})"')
+    if not re.search(rf"^\s*Include(?:Optional)?\s+\S*{re.escape(_folder(file))}/\*\.conf", stock, re.MULTILINE):
+        added.append(f"Include {file}")
     loaded = commented.findall(stock)
-    wanted = listens(site)
-    included = re.search(rf"^\s*Include(?:Optional)?\s+\S*{re.escape(_folder(file))}/\*\.conf", stock, re.MULTILINE)
-    tail = [*wanted, *([] if included else [f"Include {file}"]), ""]
-    text = _LISTEN.sub("", commented.sub(r"\1", stock)).rstrip("\n") + "\n" + "\n".join(tail)
-    said = f"{path} has what the file's header asks for: {len(loaded)} modules switched on, {', '.join(tail[:-1])}."
+    text = _LISTEN.sub("", commented.sub(r"\1", stock)).rstrip("\n") + "\n" + "\n".join([*added, ""])
+    said = f"{path} has what the file's header asks for: {len(loaded)} modules switched on, {', '.join(added)}."
     return Parent({path: text}, said)
 
 

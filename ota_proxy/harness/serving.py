@@ -11,7 +11,10 @@ from ota_proxy.model import Site
 
 SIDE_FOLDER = "/etc/ota-proxy"
 _DAEMON = re.compile(r"(?:^|[;{}])\s*daemon\s+o(?:n|ff)\s*;", re.MULTILINE)
-_LISTEN = re.compile(r"(?:^|[;{}])\s*listen\s+(?:\"?unix:([^\s\";]+)|(?:\S*:)?(\d+)\b)", re.MULTILINE)
+_LISTEN = re.compile(
+    r"(?:^|[;{}])\s*listen\s+(?:\"unix:(?P<quoted>[^\"]+)\"|unix:(?P<plain>[^\s;]+)|\"?(?:[^\s;]*:)?(?P<port>\d+)\b)",
+    re.MULTILINE,
+)
 
 
 def job(scenario: Scenario) -> Job:
@@ -38,9 +41,10 @@ def site_ports(site: Site) -> list[int]:
 
 def listening(text: str) -> tuple[list[int], list[str]]:
     """Return the TCP ports and unix sockets of an nginx configuration, each once."""
-    found = _LISTEN.findall(text)
-    ports = dict.fromkeys(int(port) for _, port in found if port)
-    return list(ports), list(dict.fromkeys(path for path, _ in found if path))
+    found = list(_LISTEN.finditer(text))
+    ports = dict.fromkeys(int(match["port"]) for match in found if match["port"])
+    sockets = dict.fromkeys(match["quoted"] or match["plain"] for match in found if not match["port"])
+    return list(ports), list(sockets)
 
 
 def error_log(scenario: Scenario) -> str:
