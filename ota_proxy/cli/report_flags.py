@@ -38,5 +38,5 @@ def deliver(targets: Sequence[TargetReport], options: Options, output: Path | No
     if output:
         write_bytes(output, rendered.encode())
     else:
-        sys.stdout.write(rendered)
+        sys.stdout.write(rendered.rstrip("\n") + "\n")
     return exit_code(report, options.fail_on)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from ota_proxy.content.ipa import AppInfo, read_info
 from ota_proxy.device.facts import InstallFacts
-from ota_proxy.device.walk import WalkOptions, walk_sync
+from ota_proxy.device.session import WalkOptions
+from ota_proxy.device.walk import walk_sync
 from ota_proxy.errors import NoVerdictError, UsageError
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.engine import Engine, Running, ServerRefusedError, TestFile
@@ -42,6 +43,8 @@ class Trial:
     content: Content = field(default_factory=Content)
     config: OwnConfig | None = None
     keep: bool = False
+    edit: Callable[[str], str] | None = None
+    """What a fault test breaks in the rendered text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,8 @@ def _rendered(trial: Trial, site: Site, caps: Capabilities) -> Mapping[str, str]
     if trial.config:
         return trial.config.texts(caps)
     rendered = renderer(trial.server)(site, caps, trial.scope, trial.command)
-    return {config_path(caps, "full" if trial.scope == "full" else "site"): rendered.files[0].text}
+    text = rendered.files[0].text
+    return {config_path(caps, "full" if trial.scope == "full" else "site"): trial.edit(text) if trial.edit else text}
 
 
 def _texts(trial: Trial, engine: Engine, caps: Capabilities) -> Mapping[str, str]:
@@ -124,7 +128,7 @@ def _judge(trial: Trial, started: Started, progress: Progress) -> tuple[Facts, t
     host = _host(trial, started, progress)
     walks = [_walk(url, started, progress, first=not index) for index, url in enumerate(_starts(started.prepared))]
     facts = [
-        Facts(install=walk, host=None if index else host, site=trial.site, server=trial.server)
+        Facts(install=walk, host=None if index else host, site=started.prepared.scenario.site, server=trial.server)
         for index, walk in enumerate(walks)
     ]
     return facts[0], merge([evaluate(one, trial.site.base_url, "v") for one in facts])
