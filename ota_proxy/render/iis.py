@@ -66,7 +66,6 @@ def _possible(site: Site, caps: Capabilities, *, rewrite: bool) -> None:
     for location in site.proxied:
         _possible_upstream(location)
     _distinct("locations.path", [location.path for location in site.locations])
-    _distinct("headers", list(site.headers))
     for location in site.locations:
         if ":" in location.path or any(step.endswith(".") for step in location.path.split("/")):
             raise _refused(

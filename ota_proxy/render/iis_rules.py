@@ -68,8 +68,13 @@ def inbound(site: Site) -> tuple[Rule, ...]:
     guards += [_host(site)] if site.unknown_hosts == "refuse" else []
     guards += [_redirect(site)]
     guards += [_challenges()] if serves_acme(site) else []
-    nested = sorted(site.locations, key=lambda location: (-len(location.path), location.path))
+    nested = sorted(_places(site), key=lambda location: (-len(location.path), location.path))
     return (*guards, *(rule for location in nested for rule in _location(site, location)))
+
+
+def _places(site: Site) -> tuple[Location, ...]:
+    """Return the locations that rules must tell apart: where there are only files, one set of rules is right for all of them."""
+    return site.locations if site.proxied else (Location(path="/", root="/"),)
 
 
 def serves_acme(site: Site) -> bool:
@@ -176,7 +181,7 @@ def _proxy(site: Site, location: Location, prefix: str) -> Rule:
 
 def outbound(site: Site, *, hsts: bool) -> tuple[HeaderRule, ...]:
     """Return the header rules; `hsts` says whether Strict-Transport-Security is theirs (else it is native, or nobody's)."""
-    rules = [rule for location in site.locations for rule in _caching(site, location)]
+    rules = [rule for location in _places(site) for rule in _caching(site, location)]
     if hsts:
         rules.append(
             HeaderRule(
@@ -221,6 +226,6 @@ def _named(kind: str) -> str:
 
 
 def _inside(site: Site, location: Location) -> tuple[Condition, ...]:
-    inner = [other.path for other in site.locations if other != location and other.path.startswith(location.path)]
+    inner = [other.path for other in _places(site) if other != location and other.path.startswith(location.path)]
     own = () if location.path == "/" else (Condition(RAW, "^" + regex(location.path)),)
     return (*own, *(Condition(RAW, "^" + regex(path), negate=True) for path in sorted(inner)))

@@ -1,0 +1,407 @@
+#Requires -Version 5.1
+#Requires -RunAsAdministrator
+# Made by ota-proxy 0.1.0; edit the site and render again instead of editing this file.
+# For iis 2019 with schannel, scope site,
+# TLS guideline 6.0 intermediate.
+# Command: ota-proxy render iis
+#
+# What this version cannot enforce:
+#   - a method other than GET and HEAD is refused with 404.6 instead of 405
+#   - without URL Rewrite only the bindings decide which Host is served; a binding without a name
+#     catches all
+#   - without URL Rewrite a manifest cannot be told from a package: everything is sent with no-store
+#   - without URL Rewrite a dot file whose extension has a media type is served
+#   - the name in the TLS handshake is not compared with Host: a connection made for another site may
+#     ask for this one
+#   - cipher suites and versions belong to Windows, not to a site: setup.ps1 -Schannel sets them for
+#     the whole machine
+#   - the order of key exchange groups is left to Windows
+#   - Schannel of this Windows has no TLS 1.3
+#   - old TLS versions cannot be refused for one binding: it takes the machine-wide Schannel step
+#
+# What this file needs from the configuration around it:
+#   - setup.ps1, run as administrator beside web.config; IISAdministration 1.1 (Windows 2016:
+#     Install-Module IISAdministration)
+#   - a certificate in LocalMachine\My (-CertificateThumbprint), or a PFX file (-PfxPath,
+#     -PfxPassword)
+#
+# Good to know:
+#   - checked without Windows: this follows the documentation of IIS, no IIS has run it for this
+#     rendering
+#   - /srv/ota is %SystemDrive%\srv\ota on Windows
+#   - a PFX from the PEM files: openssl pkcs12 -export -in /etc/ssl/ota.pem -inkey /etc/ssl/ota.key
+#     -out site.pfx
+#   - folders with content need read permission for IIS AppPool\ota.example.com
+#   - expected_devices (1000) sets nothing: IIS has no limit of connections for a site by default
+#
+# Sets up the site in applicationHost.config, in one commit. Every step looks first and writes only what differs:
+# a second run changes nothing. What was there before is kept for undo.ps1. -WhatIf shows the plan.
+
+[CmdletBinding(SupportsShouldProcess = $true)]
+param(
+    # Thumbprint of a certificate with its key in LocalMachine\My.
+    [string]$CertificateThumbprint = '',
+    # PFX file to import there instead, and its password.
+    [string]$PfxPath = '',
+    [securestring]$PfxPassword = $null,
+    # Also set TLS versions and cipher suites, which counts for every service on this machine.
+    [switch]$Schannel
+)
+
+Set-StrictMode -Version 3.0
+$ErrorActionPreference = 'Stop'
+
+$OtaSite = 'ota.example.com'
+$OtaStateFile = Join-Path (Join-Path $env:ProgramData 'ota-proxy') ($OtaSite + '.json')
+$OtaSites = 'system.applicationHost/sites'
+$OtaRecords = New-Object System.Collections.ArrayList
+
+# Records: what was changed, and what was there before. undo.ps1 reads them from the last one to the first.
+
+function ConvertTo-OtaTable($Value) {
+    if ($Value -is [hashtable]) { return $Value }
+    $table = @{}
+    foreach ($property in $Value.PSObject.Properties) {
+        $inner = $property.Value
+        if ($inner -is [System.Management.Automation.PSCustomObject]) { $inner = ConvertTo-OtaTable $inner }
+        $table[$property.Name] = $inner
+    }
+    return $table
+}
+
+function Read-OtaRecords {
+    if (-not (Test-Path -LiteralPath $OtaStateFile)) { return }
+    $state = Get-Content -LiteralPath $OtaStateFile -Raw -Encoding UTF8 | ConvertFrom-Json
+    foreach ($record in $state.Records) { [void]$OtaRecords.Add((ConvertTo-OtaTable $record)) }
+}
+
+function Save-OtaRecords {
+    if ($OtaRecords.Count -eq 0) {
+        if (Test-Path -LiteralPath $OtaStateFile) { Remove-Item -LiteralPath $OtaStateFile -Confirm:$false }
+        return
+    }
+    $null = New-Item -ItemType Directory -Force -Path (Split-Path -Parent $OtaStateFile)
+    @{ Site = $OtaSite; Records = $OtaRecords } | ConvertTo-Json -Depth 9 |
+        Set-Content -LiteralPath $OtaStateFile -Encoding UTF8 -Confirm:$false
+}
+
+# An element of the configuration: a section, for the whole server or one location, then steps into it.
+# A step is a named child or the entry of a collection with a key.
+
+function Get-OtaSection([string]$Section, [string]$Location) {
+    if ($Location) { return Get-IISConfigSection -SectionPath $Section -Location $Location }
+    return Get-IISConfigSection -SectionPath $Section
+}
+
+function Find-OtaElement([string]$Section, [string]$Location, [object[]]$Steps) {
+    $element = Get-OtaSection -Section $Section -Location $Location
+    foreach ($entry in $Steps) {
+        if ($null -eq $element) { return $null }
+        $step = ConvertTo-OtaTable $entry
+        if ($step.ContainsKey('Child')) {
+            $element = Get-IISConfigElement -ConfigElement $element -ChildElementName $step['Child']
+        } else {
+            $where = @{ ConfigElement = $element }
+            if ($step['In']) { $where['CollectionName'] = $step['In'] }
+            $collection = Get-IISConfigCollection @where
+            $element = Get-IISConfigCollectionElement -ConfigCollection $collection -ConfigAttribute (ConvertTo-OtaTable $step['Key'])
+        }
+    }
+    return $element
+}
+
+function New-OtaTlsBinding([string]$Site, [string]$Information, [int]$SslFlags, [string]$Thumbprint) {
+    $flags = [Enum]::ToObject([Microsoft.Web.Administration.SslFlags], $SslFlags)
+    New-IISSiteBinding -Name $Site -BindingInformation $Information -Protocol https -CertificateThumbPrint $Thumbprint -CertStoreLocation 'Cert:\LocalMachine\My' -SslFlag $flags
+}
+
+# Each of these writes only what differs, and keeps a record.
+
+function Assert-OtaModule([string]$Name, [string]$Remedy) {
+    $modules = Get-IISConfigSection -SectionPath 'system.webServer/globalModules' | Get-IISConfigCollection
+    $module = Get-IISConfigCollectionElement -ConfigCollection $modules -ConfigAttribute @{ 'name' = $Name }
+    if ($null -eq $module) { throw "IIS has no $Name here, which this site needs: $Remedy, then run setup.ps1 again." }
+}
+
+function Set-OtaAttribute {
+    [CmdletBinding(SupportsShouldProcess = $true)]
+    param([string]$What, [string]$Section, [string]$Location, [object[]]$Steps = @(), [string]$Name, $Value)
+    $element = Find-OtaElement -Section $Section -Location $Location -Steps $Steps
+    $old = $null
+    if ($null -ne $element) { $old = Get-IISConfigAttributeValue -ConfigElement $element -AttributeName $Name }
+    if (($null -ne $element) -and ([string]$old -eq [string]$Value)) { return }
+    if (-not $PSCmdlet.ShouldProcess($What, "set $Name to '$Value'")) { return }
+    $own = -not $element.GetAttribute($Name).IsInheritedFromDefaultValue
+    Set-IISConfigAttributeValue -ConfigElement $element -AttributeName $Name -AttributeValue $Value
+    [void]$OtaRecords.Add(@{
+        Kind = 'attribute'; What = $What; Section = $Section; Location = $Location; Steps = $Steps
+        Name = $Name; Own = $own; Old = $old; New = $Value
+    })
+}
+
+function Add-OtaElement {
+    [CmdletBinding(SupportsShouldProcess = $true)]
+    param(
+        [string]$What, [string]$Section, [string]$Location, [object[]]$Steps = @(), [string]$In = '',
+        [hashtable]$Key, [hashtable]$With = @{}, [hashtable]$New = @{}
+    )
+    $place = $Steps + @(@{ 'In' = $In; 'Key' = $Key })
+    if ($null -ne (Find-OtaElement -Section $Section -Location $Location -Steps $place)) {
+        foreach ($name in $With.Keys) {
+            Set-OtaAttribute -What $What -Section $Section -Location $Location -Steps $place -Name $name -Value $With[$name]
+        }
+        return
+    }
+    if (-not $PSCmdlet.ShouldProcess($What, 'add')) { return }
+    $where = @{ ConfigElement = (Find-OtaElement -Section $Section -Location $Location -Steps $Steps) }
+    if ($In) { $where['CollectionName'] = $In }
+    $collection = Get-IISConfigCollection @where
+    $null = New-IISConfigCollectionElement -ConfigCollection $collection -ConfigAttribute ($Key + $With + $New)
+    [void]$OtaRecords.Add(@{
+        Kind = 'element'; What = $What; Section = $Section; Location = $Location; Steps = $Steps; In = $In; Key = $Key
+    })
+}
+
+function Get-OtaSiteId {
+    $highest = 0
+    foreach ($site in (Get-IISConfigSection -SectionPath $OtaSites | Get-IISConfigCollection | Get-IISConfigCollectionElement)) {
+        $id = Get-IISConfigAttributeValue -ConfigElement $site -AttributeName 'id'
+        if ($id -gt $highest) { $highest = $id }
+    }
+    return $highest + 1
+}
+
+function Add-OtaTlsBinding {
+    [CmdletBinding(SupportsShouldProcess = $true)]
+    param([string]$Site, [string]$Information, [int]$SslFlags)
+    $key = @{ 'protocol' = 'https'; 'bindingInformation' = $Information }
+    $place = @(@{ 'In' = ''; 'Key' = @{ 'name' = $Site } }, @{ 'In' = 'bindings'; 'Key' = $key })
+    $found = Find-OtaElement -Section $OtaSites -Location '' -Steps $place
+    $old = ''
+    if ($null -ne $found) {
+        $old = [string](Get-IISConfigAttributeValue -ConfigElement $found -AttributeName 'certificateHash')
+        if (($OtaThumbprint -eq '') -or ($old -eq $OtaThumbprint)) { return }
+    } elseif (($OtaThumbprint -eq '') -and -not $WhatIfPreference) {
+        throw "The binding $Information needs a certificate: give -CertificateThumbprint or -PfxPath."
+    }
+    if (-not $PSCmdlet.ShouldProcess("binding $Information", "use the certificate $OtaThumbprint")) { return }
+    if ($null -ne $found) {
+        Remove-IISSiteBinding -Name $Site -BindingInformation $Information -Protocol https -Confirm:$false
+    }
+    New-OtaTlsBinding -Site $Site -Information $Information -SslFlags $SslFlags -Thumbprint $OtaThumbprint
+    [void]$OtaRecords.Add(@{
+        Kind = 'binding'; What = "binding $Information"; Site = $Site; Information = $Information; SslFlags = $SslFlags
+        Old = $old; New = $OtaThumbprint
+    })
+}
+
+function Import-OtaCertificate {
+    [CmdletBinding(SupportsShouldProcess = $true)]
+    param()
+    if ($CertificateThumbprint) {
+        $wanted = ($CertificateThumbprint -replace '[^0-9A-Fa-f]', '').ToUpperInvariant()
+        if (-not (Test-Path -LiteralPath "Cert:\LocalMachine\My\$wanted")) {
+            throw "LocalMachine\My has no certificate ${wanted}: import it there, or give -PfxPath."
+        }
+        return $wanted
+    }
+    if (-not $PfxPath) { return '' }
+    $secret = @{}
+    if ($null -ne $PfxPassword) { $secret['Password'] = $PfxPassword }
+    $wanted = (Get-PfxData -FilePath $PfxPath @secret).EndEntityCertificates[0].Thumbprint
+    if (Test-Path -LiteralPath "Cert:\LocalMachine\My\$wanted") { return $wanted }
+    if ($PSCmdlet.ShouldProcess($PfxPath, 'import into LocalMachine\My')) {
+        $null = Import-PfxCertificate -FilePath $PfxPath -CertStoreLocation 'Cert:\LocalMachine\My' -Confirm:$false @secret
+        [void]$OtaRecords.Add(@{ Kind = 'certificate'; What = "certificate $wanted"; New = $wanted })
+    }
+    return $wanted
+}
+
+function Add-OtaFolder {
+    [CmdletBinding(SupportsShouldProcess = $true)]
+    param([string]$Path)
+    $full = [Environment]::ExpandEnvironmentVariables($Path)
+    if (Test-Path -LiteralPath $full -PathType Container) { return }
+    if (-not $PSCmdlet.ShouldProcess($full, 'make the folder')) { return }
+    $null = [System.IO.Directory]::CreateDirectory($full)
+    [void]$OtaRecords.Add(@{ Kind = 'folder'; What = "folder $full"; New = $full })
+}
+
+function Test-OtaFolder([string]$Path) {
+    $full = [Environment]::ExpandEnvironmentVariables($Path)
+    if (-not (Test-Path -LiteralPath $full -PathType Container)) {
+        Write-Warning "The folder $full does not exist yet: make it and put the files there."
+    }
+}
+
+function Copy-OtaWebConfig {
+    [CmdletBinding(SupportsShouldProcess = $true)]
+    param([string]$Folder)
+    $source = Join-Path $PSScriptRoot 'web.config'
+    $target = Join-Path ([Environment]::ExpandEnvironmentVariables($Folder)) 'web.config'
+    if (-not (Test-Path -LiteralPath $source)) { throw "There is no web.config beside setup.ps1: keep the rendered files together." }
+    $new = [System.IO.File]::ReadAllText($source)
+    $old = $null
+    if (Test-Path -LiteralPath $target) { $old = [System.IO.File]::ReadAllText($target) }
+    if ($old -eq $new) { return }
+    if (($null -ne $old) -and -not $old.Contains('Made by ota-proxy')) {
+        throw "$target was not made by ota-proxy: move it away, then run setup.ps1 again."
+    }
+    if (-not $PSCmdlet.ShouldProcess($target, 'write')) { return }
+    $null = [System.IO.Directory]::CreateDirectory((Split-Path -Parent $target))
+    [System.IO.File]::WriteAllText($target, $new)
+    [void]$OtaRecords.Add(@{ Kind = 'file'; What = $target; New = $new; Old = $old })
+}
+
+function Set-OtaProtocol {
+    [CmdletBinding(SupportsShouldProcess = $true)]
+    param([string]$Name, [bool]$Enabled)
+    $path = "HKLM:\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\$Name\Server"
+    Set-OtaRegistryValue -Path $path -Name 'Enabled' -Value ([int]$Enabled)
+    Set-OtaRegistryValue -Path $path -Name 'DisabledByDefault' -Value ([int](-not $Enabled))
+}
+
+function Set-OtaRegistryValue {
+    [CmdletBinding(SupportsShouldProcess = $true)]
+    param([string]$Path, [string]$Name, [int]$Value)
+    $old = $null
+    if (Test-Path -LiteralPath $Path) { $old = (Get-Item -LiteralPath $Path).GetValue($Name) }
+    if (($null -ne $old) -and ($old -eq $Value)) { return }
+    if (-not $PSCmdlet.ShouldProcess($Path, "set $Name to $Value")) { return }
+    $created = -not (Test-Path -LiteralPath $Path)
+    if ($created) { $null = New-Item -Path $Path -Force -Confirm:$false }
+    $null = New-ItemProperty -LiteralPath $Path -Name $Name -Value $Value -PropertyType DWord -Force -Confirm:$false
+    [void]$OtaRecords.Add(@{
+        Kind = 'registry'; What = "$Path $Name"; Path = $Path; Name = $Name; Old = $old; New = $Value; Created = $created
+    })
+}
+
+function Set-OtaCipherSuites {
+    [CmdletBinding(SupportsShouldProcess = $true)]
+    param([string[]]$Wanted)
+    $before = @(Get-TlsCipherSuite | ForEach-Object { $_.Name })
+    $extra = @($before | Where-Object { $Wanted -notcontains $_ })
+    $missing = @($Wanted | Where-Object { $before -notcontains $_ })
+    foreach ($suite in $missing) {
+        if (-not $PSCmdlet.ShouldProcess($suite, 'enable the cipher suite')) { continue }
+        try {
+            Enable-TlsCipherSuite -Name $suite -Confirm:$false
+        } catch {
+            Write-Verbose "This Windows does not know the cipher suite ${suite}: left out."
+        }
+    }
+    $now = @(Get-TlsCipherSuite | ForEach-Object { $_.Name })
+    $added = @($missing | Where-Object { $now -contains $_ })
+    if (@($now | Where-Object { $Wanted -contains $_ }).Count -eq 0) {
+        if (-not $WhatIfPreference) { throw 'This Windows knows none of the cipher suites: nothing was disabled.' }
+    }
+    $removed = @()
+    foreach ($suite in $extra) {
+        if (-not $PSCmdlet.ShouldProcess($suite, 'disable the cipher suite')) { continue }
+        Disable-TlsCipherSuite -Name $suite -Confirm:$false
+        $removed += $suite
+    }
+    if ($added.Count + $removed.Count -gt 0) {
+        [void]$OtaRecords.Add(@{ Kind = 'ciphers'; What = 'cipher suites'; Old = $before; Added = $added; Removed = $removed })
+    }
+}
+
+# ----------------------------------------------------------------------
+# | Checks                                                             |
+# ----------------------------------------------------------------------
+
+if (-not (Get-Module -ListAvailable -Name IISAdministration)) {
+    throw 'IISAdministration is missing: run Install-WindowsFeature Web-Server, Web-Scripting-Tools, then setup.ps1 again.'
+}
+Import-Module IISAdministration
+if (-not (Get-Command -Name New-IISSiteBinding -ErrorAction SilentlyContinue)) {
+    throw 'IISAdministration is older than 1.1: run Install-Module IISAdministration, open a new window, then run setup.ps1 again.'
+}
+Assert-OtaModule -Name 'StaticFileModule' -Remedy 'run Install-WindowsFeature Web-Static-Content'
+Assert-OtaModule -Name 'RequestFilteringModule' -Remedy 'run Install-WindowsFeature Web-Filtering'
+Assert-OtaModule -Name 'HttpRedirectionModule' -Remedy 'run Install-WindowsFeature Web-Http-Redirect'
+
+Read-OtaRecords
+
+# ----------------------------------------------------------------------
+# | Certificate, folders and web.config                                |
+# ----------------------------------------------------------------------
+
+$OtaThumbprint = Import-OtaCertificate
+Add-OtaFolder -Path '%SystemDrive%\inetpub\ota-proxy\ota.example.com http'
+Add-OtaFolder -Path '%SystemDrive%\var\www\acme\.well-known\acme-challenge'
+Test-OtaFolder -Path '%SystemDrive%\srv\ota'
+Copy-OtaWebConfig -Folder '%SystemDrive%\srv\ota'
+if (-not $WhatIfPreference) { Save-OtaRecords }
+
+# ----------------------------------------------------------------------
+# | applicationHost.config, in one commit                              |
+# ----------------------------------------------------------------------
+
+$kept = $OtaRecords.Count
+$delayed = $true
+Start-IISCommitDelay
+try {
+
+    # Application pool and site
+    # A pool of its own without managed code: nothing of this site runs .NET.
+    # The second site only redirects from http: without URL Rewrite one site cannot tell http from https.
+    Add-OtaElement -What 'application pool ota.example.com' -Section 'system.applicationHost/applicationPools' -Key @{ 'name' = 'ota.example.com' } -With @{ 'managedRuntimeVersion' = '' }
+    Add-OtaElement -What 'site ota.example.com' -Section 'system.applicationHost/sites' -Key @{ 'name' = 'ota.example.com' } -New @{ 'id' = (Get-OtaSiteId) }
+    Add-OtaElement -What 'root application of ota.example.com' -Section 'system.applicationHost/sites' -Key @{ 'path' = '/' } -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com' } }) -With @{ 'applicationPool' = 'ota.example.com' }
+    Add-OtaElement -What 'folder of /' -Section 'system.applicationHost/sites' -Key @{ 'path' = '/' } -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com' } }, @{ 'In' = ''; 'Key' = @{ 'path' = '/' } }) -With @{ 'physicalPath' = '%SystemDrive%\srv\ota' }
+    Add-OtaElement -What 'site ota.example.com http' -Section 'system.applicationHost/sites' -Key @{ 'name' = 'ota.example.com http' } -New @{ 'id' = (Get-OtaSiteId) }
+    Add-OtaElement -What 'root application of ota.example.com http' -Section 'system.applicationHost/sites' -Key @{ 'path' = '/' } -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com http' } }) -With @{ 'applicationPool' = 'ota.example.com' }
+    Add-OtaElement -What 'folder of /' -Section 'system.applicationHost/sites' -Key @{ 'path' = '/' } -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com http' } }, @{ 'In' = ''; 'Key' = @{ 'path' = '/' } }) -With @{ 'physicalPath' = '%SystemDrive%\inetpub\ota-proxy\ota.example.com http' }
+
+    # Bindings
+    # By name only: what nobody bound is answered by Windows, not by this site.
+    # SslFlags: 1 asks for the name in the handshake (SNI).
+    Add-OtaElement -What 'binding *:80:ota.example.com' -Section 'system.applicationHost/sites' -Key @{ 'protocol' = 'http'; 'bindingInformation' = '*:80:ota.example.com' } -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com http' } }) -In 'bindings'
+    Add-OtaTlsBinding -Site 'ota.example.com' -Information '*:443:ota.example.com' -SslFlags 1
+
+    # ACME challenges over http
+    # Their names have no extension, which IIS maps as '.'.
+    Add-OtaElement -What 'folder of /.well-known/acme-challenge' -Section 'system.applicationHost/sites' -Key @{ 'path' = '/.well-known/acme-challenge' } -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com http' } }, @{ 'In' = ''; 'Key' = @{ 'path' = '/' } }) -With @{ 'physicalPath' = '%SystemDrive%\var\www\acme\.well-known\acme-challenge' }
+    Add-OtaElement -What 'media type of ACME challenges' -Section 'system.webServer/staticContent' -Key @{ 'fileExtension' = '.' } -Location 'ota.example.com http/.well-known/acme-challenge' -With @{ 'mimeType' = 'text/plain' }
+    Set-OtaAttribute -What 'ACME challenges are not redirected' -Section 'system.webServer/httpRedirect' -Name 'enabled' -Value $false -Location 'ota.example.com http/.well-known/acme-challenge'
+
+    # Strict-Transport-Security
+    # IIS itself sends it, on https answers only. Its own redirect stays off: it ignores ports and ACME.
+    Set-OtaAttribute -What 'Strict-Transport-Security' -Section 'system.applicationHost/sites' -Name 'max-age' -Value 63072000 -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com' } }, @{ 'Child' = 'hsts' })
+    Set-OtaAttribute -What 'Strict-Transport-Security' -Section 'system.applicationHost/sites' -Name 'includeSubDomains' -Value $false -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com' } }, @{ 'Child' = 'hsts' })
+    Set-OtaAttribute -What 'Strict-Transport-Security' -Section 'system.applicationHost/sites' -Name 'preload' -Value $false -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com' } }, @{ 'Child' = 'hsts' })
+    Set-OtaAttribute -What 'Strict-Transport-Security' -Section 'system.applicationHost/sites' -Name 'redirectHttpToHttps' -Value $false -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com' } }, @{ 'Child' = 'hsts' })
+    Set-OtaAttribute -What 'Strict-Transport-Security' -Section 'system.applicationHost/sites' -Name 'enabled' -Value $true -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com' } }, @{ 'Child' = 'hsts' })
+
+    # Redirect to https
+    # $S is the path and $Q the query with its question mark.
+    Set-OtaAttribute -What 'redirect to https' -Section 'system.webServer/httpRedirect' -Name 'destination' -Value 'https://ota.example.com$S$Q' -Location 'ota.example.com http'
+    Set-OtaAttribute -What 'redirect to https' -Section 'system.webServer/httpRedirect' -Name 'exactDestination' -Value $true -Location 'ota.example.com http'
+    Set-OtaAttribute -What 'redirect to https' -Section 'system.webServer/httpRedirect' -Name 'httpResponseStatus' -Value 'PermRedirect' -Location 'ota.example.com http'
+    Set-OtaAttribute -What 'redirect to https' -Section 'system.webServer/httpRedirect' -Name 'enabled' -Value $true -Location 'ota.example.com http'
+
+    if ($OtaRecords.Count -gt $kept) { Save-OtaRecords }
+    $delayed = $false
+    Stop-IISCommitDelay -Commit ($OtaRecords.Count -gt $kept)
+} catch {
+    if ($delayed) { Stop-IISCommitDelay -Commit $false }
+    $OtaRecords.RemoveRange($kept, $OtaRecords.Count - $kept)
+    Save-OtaRecords
+    throw
+}
+
+# ----------------------------------------------------------------------
+# | TLS of the whole machine, only with -Schannel                      |
+# ----------------------------------------------------------------------
+
+# Counts for every service; versions take effect after a restart of Windows.
+if ($Schannel) {
+    Set-OtaProtocol -Name 'SSL 2.0' -Enabled $false
+    Set-OtaProtocol -Name 'SSL 3.0' -Enabled $false
+    Set-OtaProtocol -Name 'TLS 1.0' -Enabled $false
+    Set-OtaProtocol -Name 'TLS 1.1' -Enabled $false
+    Set-OtaProtocol -Name 'TLS 1.2' -Enabled $true
+    Set-OtaCipherSuites -Wanted @('TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256', 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256', 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256', 'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384', 'TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384', 'TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256', 'TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256')
+    if (-not $WhatIfPreference) { Save-OtaRecords }
+}
