@@ -46,8 +46,16 @@ async def _step(connection: h11.Connection, stream: Stream, incoming: Incoming) 
 async def _feed(connection: h11.Connection, stream: Stream, incoming: Incoming) -> None:
     data = await stream.receive()
     if not data and incoming.head is None:
-        raise NetFault("reset", "the server closed the connection before its answer was complete")
+        raise _cut_off(connection.trailing_data[0])
     connection.receive_data(data)
+
+
+def _cut_off(seen: bytes) -> NetFault:
+    """Word a connection that ended before the answer's header did."""
+    if not b"HTTP/".startswith(seen[:5]):
+        return NetFault("protocol", f"the server does not speak HTTP: it says {seen[:60]!r}")
+    how = "in the middle of its answer's header" if seen else "without an answer"
+    return NetFault("reset", f"the server closed the connection {how}")
 
 
 def _count_interim(incoming: Incoming) -> None:
