@@ -93,6 +93,14 @@ def _warnings(site: Site) -> Iterator[str]:
         yield "hsts.enabled is false: a first visit over http can be intercepted"
     elif site.hsts.max_age < HSTS_MINIMUM_AGE and not site.tls.offloaded:
         yield f"hsts.max_age {site.hsts.max_age} is below the guideline's {HSTS_MINIMUM_AGE} seconds"
+    for location in site.proxied:
+        target = location.target
+        if target and target.scheme == "https" and _is_address(target.host):
+            yield f"{target} is an address: Apache compares it with names in the certificate only, never with its IP entries"
+
+
+def _is_address(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
 
 
 def _info(site: Site, scope: Scope) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""Quoting for Apache httpd 2.4, one function for each place a value can stand in; raw text in, `Quoted` tokens out.
+r"""Quoting for Apache httpd 2.4, one function for each place a value can stand in; raw text in, `Quoted` tokens out.
 
 Arguments follow ap_getword_conf (observed behaviour, httpd 2.4.71): inside double quotes `\\\\` and `\\"` are the only escapes.
-What a place cannot hold raises UsageError that names the value, its key and Apache.
+Arguments follow ap_getword_conf (observed behaviour, httpd 2.4.71): in double quotes a backslash escapes itself and the quote.
 """
 
 from __future__ import annotations
