@@ -59,12 +59,16 @@ def answer(exchange: Exchange) -> str:
 
 
 def proof(exchange: Exchange, *headers: str) -> str:
-    """Return request line, status line and the named headers as they came; `(no Name)` for one that is not there."""
+    """Return request line, status line and the named headers as they came.
+
+    `(no name)` stands for one that is not there; a name with `?` at its end is left out then.
+    """
     lines = [request_line(exchange), answer(exchange)]
     if exchange.response is not None:
-        for name in headers:
+        for wanted in headers:
+            name = wanted.removesuffix("?")
             values = exchange.response.headers_all(name)
-            lines += [f"{name}: {value[:_LONGEST]}" for value in values] or [f"(no {name})"]
+            lines += [f"{name}: {value[:_LONGEST]}" for value in values] or [f"(no {name})"] * (name == wanted)
     return "\n".join(lines)
 
 

@@ -53,7 +53,7 @@ def manifest_not_found(facts: Facts) -> Iterator[Finding]:
             message = "The server takes the connection and gives no answer for the manifest"
         elif is_rate_limit(visit):
             message += ": the server limits how often it may be asked"
-        yield Finding(visit.last.url, message, _way(visit, "content-type", "cf-mitigated", "retry-after"))
+        yield Finding(visit.last.url, message, _way(visit, "content-type?", "cf-mitigated?", "retry-after?"))
 
 
 @checks("OTA302")
@@ -70,7 +70,7 @@ def manifest_login(facts: Facts) -> Iterator[Finding]:
         message = "The manifest asks for a login, and the installer brings no cookies"
         if visit.status == 401:
             message += "; some systems ask for the password, others report that this fails"
-        yield Finding(visit.last.url, message, _way(visit, "www-authenticate", "location"))
+        yield Finding(visit.last.url, message, _way(visit, "www-authenticate?", "location?"))
 
 
 @checks("OTA304")
@@ -84,7 +84,7 @@ def manifest_blocked(facts: Facts) -> Iterator[Finding]:
     for visit in refused_agents(manifest)[:1]:
         agent = _agent(visit.last)
         message = f"The installer ({agent}) is answered {visit.status} where a browser gets the manifest"
-        yield Finding(visit.last.url, message, _way(visit, "server", "cf-mitigated", "content-type"))
+        yield Finding(visit.last.url, message, _way(visit, "server?", "cf-mitigated?", "content-type?"))
 
 
 def _agent(hop: Exchange) -> str:
@@ -154,7 +154,7 @@ def manifest_cacheable(facts: Facts) -> Iterator[Finding]:
         raise NoVerdict("the manifest gave no answer")
     why = _kept(response)
     if why:
-        yield Finding(visit.last.url, why, proof(visit.last, "cache-control", "age", "expires"))
+        yield Finding(visit.last.url, why, proof(visit.last, "cache-control", "age?", "expires?"))
 
 
 def _kept(response: Response) -> str:

@@ -50,7 +50,7 @@ def package_not_found(facts: Facts) -> Iterator[Finding]:
             message = f"The package {name} is answered with {visit.status}"
             if is_rate_limit(visit):
                 message += ": the server limits how often it may be asked"
-            yield Finding(visit.last.url, message, proof(visit.last, "content-type", "retry-after"))
+            yield Finding(visit.last.url, message, proof(visit.last, "content-type?", "retry-after?"))
         elif state == "no-answer":
             message = f"The server takes the connection and gives no answer for the package {name}"
             yield Finding(visit.last.url, message, proof(visit.last))
@@ -64,7 +64,7 @@ def package_unauthorized(facts: Facts) -> Iterator[Finding]:
         if package_state(package) == "login":
             how = f"answers {visit.status}" if visit.status >= 400 else "leads to a login page"
             message = f"The package {file_name(package.url)} {how}, and the device brings no cookies and no password"
-            yield Finding(visit.last.url, message, proof(visit.last, "www-authenticate", "content-type"))
+            yield Finding(visit.last.url, message, proof(visit.last, "www-authenticate?", "content-type?"))
 
 
 @checks("OTA403")
@@ -80,7 +80,7 @@ def package_head_refused(facts: Facts) -> Iterator[Finding]:
 
 
 def _both(package: PackageFacts) -> str:
-    return f"{proof(package.head.last, 'allow')}\n{proof(package.get.last)}"
+    return f"{proof(package.head.last, 'allow?')}\n{proof(package.get.last)}"
 
 
 @checks("OTA404")

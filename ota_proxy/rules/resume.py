@@ -29,7 +29,7 @@ def package_no_range(facts: Facts) -> Iterator[Finding]:
                 f"A range of {file_name(package.url)} is answered with the whole file (200): downloads cannot resume"
             )
             yield Finding(
-                visit.last.url, message, proof(visit.last, "accept-ranges", "content-length", "content-encoding")
+                visit.last.url, message, proof(visit.last, "accept-ranges", "content-length", "content-encoding?")
             )
     _seen(facts, "ranged")
 
@@ -55,7 +55,7 @@ def package_range_broken(facts: Facts) -> Iterator[Finding]:
     """A range that comes wrong, or a resume that the server's own validator does not bring."""
     for package in delivered(facts):
         for visit, why in _broken(package):
-            evidence = proof(visit.last, "content-range", "content-length", "content-type", "etag", "last-modified")
+            evidence = proof(visit.last, "content-range", "content-length?", "content-type?", "etag?", "last-modified?")
             yield Finding(visit.last.url, f"A range of {file_name(package.url)} {why}", evidence)
             break
     _seen(facts, "ranged")
@@ -138,7 +138,7 @@ def package_no_length(facts: Facts) -> Iterator[Finding]:
         if response is None or is_encoded(response) or response.header("content-length") is not None:
             continue
         message = f"The package {file_name(package.url)} comes without Content-Length"
-        yield Finding(package.get.last.url, message, proof(package.get.last, "content-length", "transfer-encoding"))
+        yield Finding(package.get.last.url, message, proof(package.get.last, "content-length", "transfer-encoding?"))
 
 
 @checks("OTA409")
@@ -151,7 +151,7 @@ def package_encoded(facts: Facts) -> Iterator[Finding]:
             value = visit.response.header("content-encoding") if visit.response else ""
             message = f"The package {file_name(package.url)} is sent with Content-Encoding: {value}"
             yield Finding(
-                visit.last.url, message, proof(visit.last, "content-encoding", "content-length", "accept-ranges")
+                visit.last.url, message, proof(visit.last, "content-encoding", "content-length", "accept-ranges?")
             )
 
 

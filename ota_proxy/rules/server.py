@@ -110,6 +110,10 @@ def config_invalid(facts: Facts) -> Iterator[Finding]:
 @checks("OTA616")
 def config_kills_on_reload(facts: Facts) -> Iterator[Finding]:
     """The configuration passes the test, and nothing listens where the site says: the server died at its start (Apache does)."""
+    host = facts.host
+    if host is not None and host.start_failure is not None:
+        yield _died(host)
+        return
     host = _host(facts, "listening")
     if host.config_test is not None and not host.config_test.passed:
         raise NotApplicable("the configuration does not pass its test, which is reported")
@@ -118,6 +122,13 @@ def config_kills_on_reload(facts: Facts) -> Iterator[Finding]:
         if port not in ports:
             message = f"The configuration passes its test, and nothing listens on port {port}"
             yield Finding(host.spec, message, f"listening: {', '.join(map(str, sorted(ports))) or 'nothing'}")
+
+
+def _died(host: HostFacts) -> Finding:
+    test = host.config_test
+    file, line = (test.file, test.line) if test else ("", 0)
+    message = f"{host.server or 'The server'} passes its own configuration test and dies at its start"
+    return Finding(file or host.spec, message, host.start_failure or "", file=file, line=line)
 
 
 def _expected(facts: Facts) -> tuple[int, ...]:

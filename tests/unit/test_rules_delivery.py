@@ -361,6 +361,15 @@ def test_the_host_shows_its_own_faults(host: HostFacts, expected: set[str]) -> N
     assert reported(None, host=host, site=SITE) == expected
 
 
+def test_a_server_that_dies_at_its_start_is_quoted() -> None:
+    test = ConfigTest("apachectl -t", passed=True, output="Syntax OK")
+    host = HostFacts("docker://x", "apache", config_test=test, start_failure="AH00016: Configuration Failed")
+    (found,) = [o for o in outcomes(None, host=host, site=SITE, server="apache") if o.status == "failed"]
+    assert found.rule.id == "OTA616"
+    assert found.evidence == "AH00016: Configuration Failed"
+    assert "only when Apache starts" in found.remedy
+
+
 def test_a_refused_configuration_names_file_and_line() -> None:
     test = ConfigTest("nginx -t", passed=False, output='unknown directive "foo"', file="/etc/nginx/x.conf", line=7)
     (found,) = [

@@ -1,0 +1,67 @@
+"""The report for programs: one JSON document, schema `ota-proxy/report/1` (published as `schema.json` beside this file)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ota_proxy import __version__
+from ota_proxy.report.model import Report, TargetReport, summary
+from ota_proxy.rules.evidence import safe
+from ota_proxy.rules.model import Outcome
+
+SCHEMA = "ota-proxy/report/1"
+
+
+def render(report: Report) -> str:
+    """Return the report as indented JSON with a newline at the end; secrets in URLs are shortened."""
+    return json.dumps(document(report), indent=2, ensure_ascii=False) + "\n"
+
+
+def document(report: Report) -> dict[str, Any]:
+    """Return the report as plain values."""
+    return {
+        "schema": SCHEMA,
+        "tool": {"name": "ota-proxy", "version": __version__},
+        "targets": [_target(target) for target in report.targets],
+        "outcomes": [_outcome(outcome) for target in report.targets for outcome in target.outcomes],
+        "summary": _summary(report),
+    }
+
+
+def _target(target: TargetReport) -> dict[str, Any]:
+    return {
+        "target": safe(target.target),
+        "server": target.server or None,
+        "version": target.version or None,
+        "engine": target.engine or None,
+        "level": target.level,
+    }
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "rule": outcome.rule.id,
+        "name": outcome.rule.name,
+        "status": outcome.status,
+        "severity": outcome.severity,
+        "stage": outcome.rule.stage,
+        "target": safe(outcome.target),
+        "subject": safe(outcome.subject),
+        "message": safe(outcome.message),
+        "sees": safe(outcome.sees),
+        "evidence": safe(outcome.evidence),
+        "location": {"file": safe(outcome.file) or None, "line": outcome.line or None},
+        "remedy": outcome.remedy,
+    }
+
+
+def _summary(report: Report) -> dict[str, Any]:
+    counts = summary(report)
+    reasons = [{"target": safe(one.target), "reason": safe(one.reason)} for one in report.targets if not one.judged]
+    return {
+        "targets": counts.targets,
+        "outcomes": dict(counts.outcomes),
+        "findings": dict(counts.findings),
+        "without_verdict": reasons,
+    }

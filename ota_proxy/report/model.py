@@ -1,0 +1,86 @@
+"""A report: one entry a target, its outcomes, and what the program's exit code is for them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, EXIT_NO_VERDICT
+from ota_proxy.rules.model import Facts, Outcome, Severity, Status
+
+FailOn = Literal["error", "warning", "note", "never"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+STATUSES: tuple[Status, ...] = ("passed", "failed", "not-applicable", "no-verdict")
+
+
+@dataclass(frozen=True, slots=True)
+class TargetReport:
+    """One target. `notes` are sentences for people (what the engine replaced, how to go on by hand).
+
+    `log` is the server's log, `config` maps paths to the configuration that ran; `reason` says why there is no verdict at all.
+    """
+
+    target: str
+    server: str
+    version: str
+    engine: str
+    level: str | None
+    outcomes: tuple[Outcome, ...]
+    facts: Facts | None = None
+    notes: tuple[str, ...] = ()
+    log: str = ""
+    config: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def findings(self) -> tuple[Outcome, ...]:
+        """What failed, notes included."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
+
+    @property
+    def judged(self) -> bool:
+        """At least one rule passed or failed."""
+        return any(outcome.status in {"passed", "failed"} for outcome in self.outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything one run of a command has to say."""
+
+    targets: tuple[TargetReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts: outcomes by status, findings by severity; every key is there, also with 0."""
+
+    targets: int
+    outcomes: Mapping[Status, int]
+    findings: Mapping[Severity, int]
+
+
+def summary(report: Report) -> Summary:
+    """Count a report's outcomes."""
+    outcomes = [outcome for target in report.targets for outcome in target.outcomes]
+    by_status = Counter(outcome.status for outcome in outcomes)
+    by_severity = Counter(outcome.severity for outcome in outcomes if outcome.status == "failed")
+    return Summary(
+        targets=len(report.targets),
+        outcomes={status: by_status[status] for status in STATUSES},
+        findings={severity: by_severity[severity] for severity in SEVERITIES},
+    )
+
+
+def exit_code(report: Report, fail_on: FailOn = "error") -> int:
+    """Return 1 for a finding at or above `fail_on`, else 3 where a target has no verdict on anything, else 0."""
+    counted = () if fail_on == "never" else SEVERITIES[: SEVERITIES.index(fail_on) + 1]
+    if any(outcome.severity in counted for target in report.targets for outcome in target.findings):
+        return EXIT_FINDINGS
+    return EXIT_CLEAN if all(target.judged for target in report.targets) else EXIT_NO_VERDICT
+
+
+def no_verdict(target: str, server: str, reason: str) -> TargetReport:
+    """Return the entry of a target that nothing can be said about."""
+    return TargetReport(target, server, version="", engine="", level=None, outcomes=(), reason=reason)
