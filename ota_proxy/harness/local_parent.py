@@ -8,7 +8,7 @@ from pathlib import Path
 from ota_proxy.harness.binaries import Binary
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.home import TEMP, worker
-from ota_proxy.harness.parent import listens
+from ota_proxy.harness.parent import listen_lines
 from ota_proxy.model import Site
 from ota_proxy.policy import local
 from ota_proxy.policy.capabilities import Capabilities
@@ -59,7 +59,7 @@ def apache_parent(home: Path, caps: Capabilities, binary: Binary, site: Site) ->
         if (folder / f"mod_{name}.so").is_file()
     )
     user = "User {}\nGroup {}\n".format(*names) if (names := worker()) else ""
-    ports = "".join(f"{line}\n" for line in listens(site))
+    ports = "".join(f"{line}\n" for line in listen_lines(site))
     return (
         f'ServerRoot "{layout["apache_root"]}"\nServerName localhost\nPidFile "{layout["apache_pid"]}"\n'
         f'DefaultRuntimeDir "{home}/run"\nErrorLog "{layout["apache_log"]}/error.log"\nLogLevel warn\n'

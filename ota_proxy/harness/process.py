@@ -32,6 +32,7 @@ class ProcessEngine:
     def __init__(self, name: EngineName, find: Callable[[str], Binary], find_side: Callable[[], Binary]) -> None:
         self.name: EngineName = name
         self._find, self._find_side = find, find_side
+        self._server = "nginx"
         self._home = Home()
         self._ports = Ports()
         self._relocation = Relocation(self._home, self._ports)
@@ -39,13 +40,17 @@ class ProcessEngine:
     def capabilities(self, server: str) -> Capabilities:
         """Return what the server found here can do, with a layout inside this run's folder."""
         binary = self._find(server)
+        self._server = server
         known = capabilities.resolve(server, binary.version, binary.tls_library)
         modules = {"apache_modules": str(binary.modules)} if binary.modules else {}
         return replace(known, layout={**known.layout, **self._home.layout(), **modules})
 
     def adapt(self, site: Site) -> Site:
-        """Return the site on free ports of 127.0.0.1 with every path inside this run's folder; names and public URL stay."""
-        return self._relocation.adapt(site)
+        """Return the site on free ports of 127.0.0.1 with every path inside this run's folder; names and public URL stay.
+
+        The server is the one `capabilities` was last asked about.
+        """
+        return self._relocation.adapt(site, self._server)
 
     @contextlib.contextmanager
     def run(self, scenario: Scenario, *, keep: bool = False) -> Iterator[ServerProcess]:

@@ -19,8 +19,8 @@ class Relocation:
         self._home, self._ports = home, ports
         self._fronts: dict[int, tuple[int, int]] = {}
 
-    def adapt(self, site: Site) -> Site:
-        """Return the site on free ports of 127.0.0.1 with every path inside this run's folder; names and public URL stay."""
+    def adapt(self, site: Site, server: str) -> Site:
+        """Return the site on free ports of 127.0.0.1 with every path inside the folder, in a form that `server` can verify."""
         data = site.model_dump()
         offloaded = site.tls.offloaded
         plain = site.listen.http is not False
@@ -34,20 +34,20 @@ class Relocation:
             self._fronts[data["listen"]["http"]] = (self._ports.take(), self._ports.take())
         if site.access.allow:
             data["access"]["allow"] = (*site.access.allow, f"{LOOPBACK}/32")
-        self._move(data, site)
+        self._move(data, site, server)
         return Site.model_validate(data)
 
-    def _move(self, data: dict[str, Any], site: Site) -> None:
+    def _move(self, data: dict[str, Any], site: Site, server: str) -> None:
         moved = self._moved
         targets: dict[str, str] = {}
-        data["locations"] = [self._location(location, targets) for location in site.locations]
+        data["locations"] = [self._location(location, targets, server) for location in site.locations]
         data["certificates"] = [{"cert": moved(pair.cert), "key": moved(pair.key)} for pair in site.certificates]
         data["redirect"]["acme_root"] = moved(site.redirect.acme_root)
         for key in ("access", "error"):
             path = data["log"][key]
             data["log"][key] = str(self._home.path / "log" / Path(path).name) if path else path
 
-    def _location(self, location: Location, targets: dict[str, str]) -> dict[str, Any]:
+    def _location(self, location: Location, targets: dict[str, str], server: str) -> dict[str, Any]:
         data = location.model_dump()
         if location.root is not None:
             return data | {"root": self._moved(location.root)}
@@ -62,7 +62,7 @@ class Relocation:
         data["upstream"] = targets[location.upstream]
         if target.scheme == "https":
             data["upstream_ca"] = self._moved(location.upstream_ca or "/upstream-ca.pem")
-            data["upstream_name"] = location.upstream_name or _name(target.host)
+            data["upstream_name"] = _upstream_name(location.upstream_name, target.host, server)
         return data
 
     def _moved(self, path: str) -> str:
@@ -78,6 +78,11 @@ class Relocation:
         return ports
 
 
-def _name(host: str) -> str | None:
-    """Return the name an https upstream's certificate must have: its host, where that is a name."""
-    return None if ":" in host or host.replace(".", "").isdigit() else host
+def _upstream_name(given: str | None, host: str, server: str) -> str | None:
+    """Return the name to verify where an application moved from `host` to loopback.
+
+    nginx compares names only, so a host that is a name stays that; Apache compares with the address it connects to.
+    """
+    if server == "apache":
+        return None if given == host else given
+    return given or (None if ":" in host or host.replace(".", "").isdigit() else host)

@@ -14,6 +14,7 @@ from ota_proxy.harness.embedded import EmbeddedEngine
 from ota_proxy.harness.home import Home, Ports
 from ota_proxy.harness.local import LocalEngine
 from ota_proxy.harness.readiness import wait_ready
+from ota_proxy.harness.relocate import Relocation
 from ota_proxy.model import Site
 from tests.container.plain_sites import proxied, site
 
@@ -64,6 +65,24 @@ def test_an_https_application_keeps_the_name_in_its_certificate() -> None:
     location = adapt(proxied("https://app.internal:9443")).locations[0]
     assert location.target
     assert (location.target.host, location.upstream_name) == ("127.0.0.1", "app.internal")
+
+
+@pytest.mark.parametrize(
+    ("server", "given", "kept"),
+    [
+        ("nginx", None, "app.internal"),
+        ("nginx", "other.internal", "other.internal"),
+        ("apache", None, None),
+        ("apache", "app.internal", None),
+        ("apache", "other.internal", "other.internal"),
+    ],
+)
+def test_each_server_verifies_a_moved_application_in_its_own_way(
+    server: str, given: str | None, kept: str | None
+) -> None:
+    place = {"upstream_ca": "/etc/ca.pem", "upstream_name": given}
+    moved = Relocation(Home(), Ports()).adapt(proxied("https://app.internal:9443", location=place), server)
+    assert moved.locations[0].upstream_name == kept
 
 
 def test_an_offloaded_site_trusts_the_front_on_loopback_only() -> None:
