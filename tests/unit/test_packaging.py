@@ -1,0 +1,187 @@
+"""What is built from the tree installs and works: wheel, source archive and editable, each in a fresh environment, away from the tree."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ota_proxy import __version__
+from ota_proxy.cli.main import main
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVERS = ("nginx", "apache", "iis")
+
+
+def run(*words: str | Path, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a program without the variables that would lead it back into this environment or tree."""
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "OTA_PROXY", "VIRTUAL_ENV"))
+    }
+    done = subprocess.run(
+        [str(word) for word in words],
+        cwd=cwd,
+        env=kept | environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def build(target: str, source: Path, folder: Path) -> Path:
+    """Build with the backend that pyproject.toml names, and return the one file made."""
+    run(sys.executable, "-m", "hatchling", "build", "-t", target, "-d", folder, cwd=source)
+    (made,) = folder.iterdir()
+    return made
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("sdist", ROOT, tmp_path_factory.mktemp("sdist"))
+
+
+@pytest.fixture(scope="module")
+def wheel_of_sdist(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    (unpacked,) = folder.iterdir()
+    return build("wheel", unpacked, tmp_path_factory.mktemp("wheel-of-sdist"))
+
+
+class Environment:
+    """A fresh environment that finds the dependencies, but not ota-proxy, where this interpreter has them."""
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        self.kind = kind
+        venv.create(folder, with_pip=False)
+        self.folder = folder
+        self.bin = folder / "bin"
+        self.site = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
+        self.elsewhere = folder / "elsewhere"
+        self.elsewhere.mkdir()
+
+    def install(self, *what: str | Path) -> None:
+        """Install without dependencies and without any index; a build finds its backend through PYTHONPATH."""
+        words = (
+            "install",
+            "--quiet",
+            "--no-compile",
+            "--no-deps",
+            "--no-index",
+            "--no-build-isolation",
+            "--ignore-installed",
+        )
+        pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", self.bin / "python")
+        run(*pip, *words, *what, cwd=self.elsewhere, PYTHONPATH=sysconfig.get_path("purelib"))
+        # A path named in a .pth file is searched, but its own .pth files, an editable ota-proxy's too, are not read.
+        (self.site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+
+    def python(self, program: str) -> str:
+        return run(self.bin / "python", "-c", program, cwd=self.elsewhere).stdout.strip()
+
+
+@pytest.fixture(scope="module", params=["wheel", "sdist", "editable"])
+def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    kind: str = request.param
+    here = Environment(tmp_path_factory.mktemp(kind), kind)
+    if kind == "editable":
+        here.install("--editable", ROOT)
+    else:
+        here.install(request.getfixturevalue({"wheel": "wheel", "sdist": "wheel_of_sdist"}[kind]))
+    return here
+
+
+def wanted_files() -> set[str]:
+    """Return every file a wheel must carry, by its name in it."""
+    package = {path for path in (ROOT / "ota_proxy").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    data = {path for name in ("templates", "compose") for path in (ROOT / name).rglob("*") if path.is_file()}
+    return {str(path.relative_to(ROOT)) for path in package} | {
+        f"ota_proxy/_data/{path.relative_to(ROOT)}" for path in data
+    }
+
+
+def test_the_wheel_carries_every_file_that_is_read_at_run_time(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    wanted = wanted_files()
+    assert wanted - names == set()
+    assert {"ota_proxy/py.typed", "ota_proxy/rules/catalogue.toml", "ota_proxy/policy/capabilities.toml"} <= wanted
+    assert any(name.endswith("compose/nginx.yml") for name in names)
+
+
+def test_the_wheel_carries_nothing_else(wheel: Path) -> None:
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert names - wanted_files() == set()
+
+
+def test_wheel_and_source_archive_carry_the_same(wheel: Path, wheel_of_sdist: Path) -> None:
+    direct, through = (zipfile.ZipFile(path) for path in (wheel, wheel_of_sdist))
+    assert set(direct.namelist()) == set(through.namelist())
+    differing = [
+        name for name in direct.namelist() if direct.read(name) != through.read(name) and ".dist-info/" not in name
+    ]
+    assert differing == []
+
+
+def test_versions_in_code_and_metadata_agree(wheel: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == __version__
+    assert wheel.name.startswith(f"ota_proxy-{__version__}-")
+
+
+def test_the_package_is_found_where_it_was_installed(installed: Environment) -> None:
+    place = Path(installed.python("import ota_proxy; print(ota_proxy.__file__)"))
+    assert place.is_relative_to(ROOT if installed.kind == "editable" else installed.site.resolve())
+
+
+def test_every_install_renders_all_servers_from_another_folder(
+    installed: Environment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = "from ota_proxy.cli.main import main\nfor server in {!r}: assert main(['render', server]) == 0"
+    rendered = installed.python(program.format(SERVERS))
+    monkeypatch.chdir(installed.elsewhere)
+    for server in SERVERS:
+        assert main(["render", server]) == 0
+    assert rendered == capsys.readouterr().out.strip()
+    assert rendered.count("https://ota.example.com") >= len(SERVERS)
+
+
+def test_every_install_finds_its_templates_compose_files_and_policy(installed: Environment) -> None:
+    program = (
+        "from ota_proxy import resources as r\n"
+        "from ota_proxy.policy import capabilities, guideline, media_types\n"
+        "from ota_proxy.rules.catalogue import catalogue\n"
+        "print(r.folder('templates')); print(r.folder('compose')); print(len(catalogue()))"
+    )
+    *folders, rules = installed.python(program).splitlines()
+    assert all(
+        Path(folder).is_relative_to(ROOT if installed.kind == "editable" else installed.site) for folder in folders
+    )
+    assert int(rules) > 100
+    assert (Path(folders[1]) / "nginx.yml").is_file()
+
+
+def test_every_install_brings_the_command_and_the_pytest_plugin(installed: Environment) -> None:
+    said = run(installed.bin / "ota-proxy", "render", "nginx", cwd=installed.elsewhere).stdout
+    assert said.startswith("# Made by ota-proxy")
+    program = (
+        "from importlib.metadata import entry_points\n"
+        "print(*{point.load().__name__ for point in entry_points(group='pytest11', name='ota-proxy')})"
+    )
+    assert installed.python(program) == "ota_proxy.pytest_plugin"
