@@ -75,6 +75,8 @@ class Endpoint:
     spec: str
     by_hand: str
     """How to go on by hand: one command a line."""
+    parent: str = ""
+    """What the engine added to the server's own configuration around the one under test, one sentence; empty for nothing."""
 
 
 class Running(Protocol):

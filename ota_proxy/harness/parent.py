@@ -1,4 +1,4 @@
-"""What a server needs around a file of scope `site` that its package does not have yet: Apache's Listen lines, modules, Include.
+"""What a server needs around a file of scope `site` that its package lacks: what the file's header asks of Apache's parent.
 
 nginx needs nothing: every package includes `conf.d/`. Scope `full` and a user's own tree get nothing either.
 """
@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from ota_proxy.harness.engine import Scenario
 from ota_proxy.model import Site
 from ota_proxy.policy.apache import section
-from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.render.apache_notes import listens, needed_modules
+from ota_proxy.render.header import MARK
+
+_HEADER = 2000  # characters in which the mark of a rendered file stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,8 @@ def supply(scenario: Scenario, read: Callable[[str], str]) -> Parent:
     if caps.layout["apache_conf"] in scenario.config:
         return Parent()
     if not caps.layout["apache_conf"].endswith("apache2.conf"):
-        return _edited(scenario.site, caps, read(caps.layout["apache_conf"]))
-    ports = f"{caps.layout['apache_root']}/ports.conf"
-    return Parent() if ports in scenario.config else _ports(scenario.site, ports, read(ports))
+        return _edited(scenario, read(caps.layout["apache_conf"]))
+    return _debian(scenario, caps.layout["apache_root"], read)
 
 
 def listen_lines(site: Site) -> list[str]:
@@ -48,26 +49,44 @@ def listen_lines(site: Site) -> list[str]:
 _LISTEN = re.compile(r"^\s*Listen\s.*$", re.MULTILINE | re.IGNORECASE)
 
 
-def _ports(site: Site, path: str, stock: str) -> Parent:
-    wanted = listen_lines(site)
-    if _listening(stock) == set(wanted):
-        return Parent()
-    return Parent({path: "\n".join([*wanted, ""])}, f"{path} has what the file's header asks for: {', '.join(wanted)}.")
+def server_lines(scenario: Scenario) -> list[str]:
+    """Return the server-wide lines that the header of a rendered file asks for; a person's own file asks for none."""
+    if MARK not in scenario.config[scenario.caps.layout["apache_site"]][:_HEADER]:
+        return []
+    guarded = not scenario.site.tls.offloaded and scenario.caps.has("sni_policy")
+    return ["ServerTokens Prod", *(["SSLVHostSNIPolicy secure"] if guarded else [])]
 
 
-def _edited(site: Site, caps: Capabilities, stock: str) -> Parent:
-    path, file = caps.layout["apache_conf"], caps.layout["apache_site"]
+def _debian(scenario: Scenario, root: str, read: Callable[[str], str]) -> Parent:
+    ports, extra = f"{root}/ports.conf", f"{root}/conf-enabled/zz-ota-proxy-parent.conf"  # after Debian's security.conf
+    wanted, lines = listen_lines(scenario.site), server_lines(scenario)
+    changed = ports not in scenario.config and _listening(read(ports)) != set(wanted)
+    texts = ({ports: wanted} if changed else {}) | ({extra: lines} if lines else {})
+    return _told(
+        {path: "\n".join([*text, ""]) for path, text in texts.items()},
+        [line for text in texts.values() for line in text],
+    )
+
+
+def _edited(scenario: Scenario, stock: str) -> Parent:
+    caps, site = scenario.caps, scenario.site
     modules = "|".join(needed_modules(site, "site"))
-    commented = re.compile(rf"^#[ \t]*(LoadModule\s+(?:{modules})_module\s.*)$", re.MULTILINE)
-    added = listen_lines(site)
+    commented = re.compile(rf"^#[ \t]*(LoadModule\s+({modules})_module\s.*)$", re.MULTILINE)
+    added = [*listen_lines(site), *server_lines(scenario)]
     if not site.tls.offloaded and not re.search(r"^\s*SSLSessionCache\s", stock, re.MULTILINE):
         added.append(f'SSLSessionCache "shmcb:ota_proxy({section("buffers")["session_cache"]})"')
+    file = caps.layout["apache_site"]
     if not re.search(rf"^\s*Include(?:Optional)?\s+\S*{re.escape(_folder(file))}/\*\.conf", stock, re.MULTILINE):
         added.append(f"Include {file}")
-    loaded = commented.findall(stock)
+    loaded = [f"module {name}" for _, name in commented.findall(stock)]
     text = _LISTEN.sub("", commented.sub(r"\1", stock)).rstrip("\n") + "\n" + "\n".join([*added, ""])
-    said = f"{path} has what the file's header asks for: {len(loaded)} modules switched on, {', '.join(added)}."
-    return Parent({path: text}, said)
+    return _told({caps.layout["apache_conf"]: text}, [*loaded, *added])
+
+
+def _told(files: dict[str, str], added: list[str]) -> Parent:
+    if not files:
+        return Parent()
+    return Parent(files, f"The configuration around it ({', '.join(files)}) has what it asks for: {', '.join(added)}.")
 
 
 def _folder(path: str) -> str:

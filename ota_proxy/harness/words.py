@@ -21,6 +21,7 @@ def endpoint(scenario: Scenario, published: Mapping[int, int], names: Iterable[s
         resolve=resolve(scenario, published),
         spec=f"docker://{name}",
         by_hand="\n".join([*lines, *([f"# {supplied}"] if supplied else [])]),
+        parent=supplied,
     )
 
 

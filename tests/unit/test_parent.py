@@ -10,6 +10,7 @@ from ota_proxy.harness.engine import Scenario
 from ota_proxy.harness.parent import Parent, supply
 from ota_proxy.model import Certificate, Listen, Location, Site, Tls
 from ota_proxy.policy import capabilities
+from ota_proxy.render.apache import render
 from ota_proxy.render.apache_notes import needed_modules
 
 PORTS = "# stock\n\nListen 80\n\n<IfModule ssl_module>\n\tListen 443\n</IfModule>\n"
@@ -64,6 +65,17 @@ def test_other_ports_and_addresses_replace_the_listen_lines_and_are_told(
     parent = supplied(site(**changes), PORTS)
     assert parent.files["/etc/apache2/ports.conf"].splitlines() == lines
     assert ", ".join(lines) in parent.said
+
+
+def test_a_rendered_file_gets_the_server_wide_lines_its_header_asks_for_and_a_person_s_own_none() -> None:
+    own = scenario(site())
+    made = render(own.site, own.caps, "site", "ota-proxy verify")
+    header = " ".join(note.text for note in made.notes if note.kind == "needs-parent")
+    parent = supply(replace(own, config={own.caps.layout["apache_site"]: made.files[0].text}), lambda _: PORTS)
+    (added,) = parent.files.values()
+    assert added.splitlines()
+    assert all(line in header and line in parent.said for line in added.splitlines())
+    assert supply(own, lambda _: PORTS) == Parent()
 
 
 def test_the_official_main_file_keeps_its_lines_and_gains_modules_listen_and_include() -> None:
