@@ -13,9 +13,10 @@ from ota_proxy.model import Location, Site
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import profile
 from ota_proxy.policy.media_types import ota_types
-from ota_proxy.render import iis_rules, iis_setup
+from ota_proxy.render import iis_rules, iis_setup, iis_sites
 from ota_proxy.render.header import header_lines
 from ota_proxy.render.iis_notes import notes
+from ota_proxy.render.iis_plan import Plan
 from ota_proxy.render.iis_quote import ps_string, xml_attribute, xml_comment
 from ota_proxy.render.quoting import Quoted, render_template
 from ota_proxy.render.result import Rendered, RenderedFile, Scope
@@ -29,10 +30,10 @@ def render(site: Site, caps: Capabilities, scope: Scope, command: str, *, rewrit
     """
     _possible(site, caps, rewrite=rewrite_module)
     native = _native_hsts(site, caps, scope, rewrite=rewrite_module)
-    plan = iis_setup.Plan(site, caps, native_hsts=native, rewrite=rewrite_module)
+    plan = Plan(site, caps, native_hsts=native, rewrite=rewrite_module)
     said = tuple(note for note in notes(plan, scope) if note.text)
     header = header_lines(caps, profile(site.tls.profile), scope, command, said)
-    files = [RenderedFile("web.config", render_template("iis/web.config.j2", _web_config(plan, header)))]
+    files = [RenderedFile("web.config", render_template("iis/web.config.j2", _web_config(plan, scope, header)))]
     checked = _setup(plan, header)  # in every scope: a value that IIS cannot hold is refused in a snippet too
     if scope != "snippet":
         files += [_powershell(name, checked) for name in ("setup.ps1", "undo.ps1")]
@@ -101,7 +102,7 @@ def _refused(key: str, why: str, hint: str) -> UsageError:
     return UsageError(f"IIS cannot do this: {why}", place=key, hint=hint)
 
 
-def _setup(plan: iis_setup.Plan, header: Sequence[str]) -> dict[str, object]:
+def _setup(plan: Plan, header: Sequence[str]) -> dict[str, object]:
     return {
         "header": _lines(header),
         "name": ps_string(plan.name),
@@ -110,7 +111,7 @@ def _setup(plan: iis_setup.Plan, header: Sequence[str]) -> dict[str, object]:
         "native_hsts": plan.native_hsts,
         "rewrite": plan.rewrite,
         "modules": list(iis_setup.modules(plan)),
-        "folders": list(iis_setup.folders(plan)),
+        "folders": list(iis_sites.folders(plan)),
         "steps": [
             {"title": Quoted(step.title), "why": _lines(step.why), "calls": list(step.calls)}
             for step in iis_setup.steps(plan)
@@ -119,12 +120,13 @@ def _setup(plan: iis_setup.Plan, header: Sequence[str]) -> dict[str, object]:
     }
 
 
-def _web_config(plan: iis_setup.Plan, header: Sequence[str]) -> dict[str, object]:
+def _web_config(plan: Plan, scope: Scope, header: Sequence[str]) -> dict[str, object]:
     site = plan.site
     top = next((location for location in site.locations if location.path == "/"), None)
     hsts = site.hsts.enabled and not site.tls.offloaded and not plan.native_hsts
     return {
         "header": [xml_comment(line) for line in header],
+        "snippet": scope == "snippet",
         "proxied": top is not None and top.root is None,
         "types": _pairs(ota_types(site.media_types)),
         "headers": _pairs(site.headers),

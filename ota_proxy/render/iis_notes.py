@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from ota_proxy.model import Site
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
+from ota_proxy.render.iis_features import capacity
+from ota_proxy.render.iis_plan import Plan
 from ota_proxy.render.iis_quote import windows_path
-from ota_proxy.render.iis_setup import Plan
 from ota_proxy.render.result import Note, NoteKind, Scope
 
 
@@ -35,7 +36,7 @@ def _cannot(plan: Plan, scope: Scope) -> Iterator[str]:
         yield "without URL Rewrite a dot file whose extension has a media type is served"
     if scope == "snippet" and not plan.rewrite and not site.tls.offloaded:
         yield "a web.config without URL Rewrite cannot redirect from http to https"
-    yield from _cannot_tls(plan)
+    yield from _cannot_tls(plan, scope)
     yield from _cannot_hsts(plan, scope)
     yield from _cannot_network(plan)
     if site.log.error or site.log.access:
@@ -43,17 +44,18 @@ def _cannot(plan: Plan, scope: Scope) -> Iterator[str]:
     yield plan.caps.cannot("remove_server_header")
 
 
-def _cannot_tls(plan: Plan) -> Iterator[str]:
+def _cannot_tls(plan: Plan, scope: Scope) -> Iterator[str]:
     site = plan.site
+    way = "setup.ps1 -Schannel" if scope != "snippet" else "setup.ps1 -Schannel of scope site"
     if site.tls.offloaded:
         return
     yield "the name in the TLS handshake is not compared with Host: a connection made for another site may ask for this one"
-    yield "cipher suites and versions belong to Windows, not to a site: setup.ps1 -Schannel sets them for the whole machine"
+    yield f"cipher suites and versions belong to Windows, not to a site: {way} sets them for the whole machine"
     yield "the order of key exchange groups is left to Windows"
     yield plan.caps.cannot("tls13")
     yield plan.caps.cannot("binding_tls_flags")
     if site.tls.profile == "modern":
-        yield "TLS 1.2 can be refused for the whole machine only: setup.ps1 -Schannel does it, for every service on it"
+        yield f"TLS 1.2 can be refused for the whole machine only: {way} does it, for every service on it"
     if len(site.certificates) > 1:
         yield "a binding has one certificate: give setup.ps1 the one you want, the other cannot be used beside it"
     if not site.http2 and not plan.caps.has("binding_tls_flags"):
@@ -132,7 +134,9 @@ def _info(plan: Plan, scope: Scope) -> Iterator[str]:
                 f"-in {shlex.quote(certificate.cert)} -inkey {shlex.quote(certificate.key)} -out site.pfx"
             )
         yield "folders with content need read permission for IIS AppPool\\" + plan.name
-    yield f"expected_devices ({site.expected_devices}) sets nothing: IIS has no limit of connections for a site by default"
+    if scope == "snippet" and (limits := capacity(plan)):
+        names = " and ".join(f"{name} {value}" for name, value in limits.items())
+        yield f"{site.expected_devices} phones at the same time need {names} in applicationHost.config; scope site sets it"
     if scope == "full":
         yield "scope full is scope site: IIS has one configuration for the whole machine"
 

@@ -160,6 +160,81 @@ def test_web_config_holds_delegated_sections_only(name: str) -> None:
     assert not locked & {element.tag for element in _xml(_variant(name)).iter()}
 
 
+# Source: the reference of system.webServer (MicrosoftDocs/iis-docs), of URL Rewrite 2.0, and 2.1's useOriginalURLEncoding.
+_BOOL = {"true", "false"}
+_SCHEMA: dict[str, dict[str, set[str] | None]] = {
+    "configuration": {},
+    "location": {"path": None},
+    "system.webServer": {},
+    "security": {},
+    "directoryBrowse": {"enabled": _BOOL},
+    "defaultDocument": {"enabled": _BOOL},
+    "urlCompression": {"doStaticCompression": _BOOL, "doDynamicCompression": _BOOL},
+    "staticContent": {},
+    "clientCache": {
+        "cacheControlMode": {"NoControl", "DisableCache", "UseMaxAge", "UseExpires"},
+        "cacheControlCustom": None,
+        "setEtag": _BOOL,
+    },
+    "mimeMap": {"fileExtension": None, "mimeType": None},
+    "httpProtocol": {},
+    "customHeaders": {},
+    "httpErrors": {
+        "errorMode": {"DetailedLocalOnly", "Custom", "Detailed"},
+        "existingResponse": {"Auto", "Replace", "PassThrough"},
+    },
+    "requestFiltering": {"allowDoubleEscaping": _BOOL, "removeServerHeader": _BOOL},
+    "verbs": {"allowUnlisted": _BOOL},
+    "clear": {},
+    "remove": {"name": None, "fileExtension": None},
+    "add": {
+        "name": None,
+        "value": None,
+        "verb": None,
+        "allowed": _BOOL,
+        "input": None,
+        "pattern": None,
+        "negate": _BOOL,
+    },
+    "rewrite": {},
+    "rules": {"useOriginalURLEncoding": _BOOL},
+    "outboundRules": {},
+    "preConditions": {},
+    "preCondition": {"name": None},
+    "rule": {"name": None, "stopProcessing": _BOOL, "preCondition": None},
+    "match": {"url": None, "negate": _BOOL, "serverVariable": None, "pattern": None},
+    "conditions": {"logicalGrouping": {"MatchAll", "MatchAny"}},
+    "serverVariables": {},
+    "set": {"name": None, "value": None},
+    "action": {
+        "type": {"None", "Rewrite", "Redirect", "CustomResponse", "AbortRequest"},
+        "url": None,
+        "value": None,
+        "appendQueryString": _BOOL,
+        "redirectType": {"Permanent", "Found", "SeeOther", "Temporary"},
+        "statusCode": None,
+        "statusReason": None,
+        "statusDescription": None,
+    },
+}
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_names_and_values_are_spelt_as_the_schema_spells_them(name: str) -> None:
+    for element in _xml(_variant(name)).iter():
+        known = _SCHEMA[element.tag]
+        for attribute, value in element.attrib.items():
+            allowed = known[attribute]
+            assert allowed is None or value in allowed, (element.tag, attribute, value)
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_no_section_is_set_twice_for_one_path(name: str) -> None:
+    root = _xml(_variant(name))
+    paths = ["." if element.tag == "system.webServer" else element.get("path", "") for element in root]
+    assert len(paths) == len({path.lower() for path in paths})
+
+
 @pytest.mark.parametrize("name", _NAMES)
 def test_every_entry_with_a_key_is_removed_before_it_is_added(name: str) -> None:
     keys = {"mimeMap": "fileExtension", "add": "name", "rule": "name", "preCondition": "name"}
@@ -543,6 +618,15 @@ def test_a_path_that_is_not_ascii_gives_the_scripts_a_byte_order_mark() -> None:
     assert "%SystemDrive%\\srv\\öta ‘x’" in read(script.removeprefix("\ufeff"))[1]
     assert rendered.files[0].text.isascii()
     assert not _script(_variant("static-2022"), "setup.ps1").startswith("\ufeff")
+
+
+@pytest.mark.parametrize(
+    ("devices", "raised"), [(1000, []), (1001, ["queueLength"]), (5001, ["queueLength", "appConcurrentRequestLimit"])]
+)
+def test_limits_are_raised_only_where_the_phones_exceed_what_iis_ships(devices: int, raised: list[str]) -> None:
+    literals = read(_script(_render(_STATIC, expected_devices=devices), "setup.ps1"))[1]
+    assert [text for text in literals if text in ("queueLength", "appConcurrentRequestLimit")] == raised
+    assert all(name in _texts(_render(_STATIC, scope="snippet", expected_devices=devices), "info") for name in raised)
 
 
 def test_hsts_that_is_off_or_short_is_a_warning() -> None:

@@ -23,7 +23,6 @@
 #   - the proxy in front must pass on the device's Host: the bindings are by name
 #   - /srv/ota is %SystemDrive%\srv\ota on Windows
 #   - folders with content need read permission for IIS AppPool\ota.example.com
-#   - expected_devices (1000) sets nothing: IIS has no limit of connections for a site by default
 #
 # Takes back what setup.ps1 did, from the last change to the first, as its records say. What somebody changed since
 # is left alone, with a warning. -WhatIf shows the plan.

@@ -34,7 +34,6 @@
 #   - a PFX from the PEM files: openssl pkcs12 -export -in /etc/ssl/ota.pem -inkey /etc/ssl/ota.key
 #     -out site.pfx
 #   - folders with content need read permission for IIS AppPool\ota.example.com
-#   - expected_devices (1000) sets nothing: IIS has no limit of connections for a site by default
 #
 # Sets up the site in applicationHost.config, in one commit. Every step looks first and writes only what differs:
 # a second run changes nothing. What was there before is kept for undo.ps1. -WhatIf shows the plan.
@@ -250,7 +249,7 @@ function Copy-OtaWebConfig {
         throw "$target was not made by ota-proxy: move it away, then run setup.ps1 again."
     }
     if (-not $PSCmdlet.ShouldProcess($target, 'write')) { return }
-    $null = [System.IO.Directory]::CreateDirectory((Split-Path -Parent $target))
+    Add-OtaFolder -Path (Split-Path -Parent $target)
     [System.IO.File]::WriteAllText($target, $new)
     [void]$OtaRecords.Add(@{ Kind = 'file'; What = $target; New = $new; Old = $old })
 }

@@ -29,7 +29,6 @@
 #   - a PFX from the PEM files: openssl pkcs12 -export -in /etc/ssl/ota.pem -inkey /etc/ssl/ota.key
 #     -out site.pfx
 #   - folders with content need read permission for IIS AppPool\ota.example.com
-#   - expected_devices (1000) sets nothing: IIS has no limit of connections for a site by default
 #
 # Sets up the site in applicationHost.config, in one commit. Every step looks first and writes only what differs:
 # a second run changes nothing. What was there before is kept for undo.ps1. -WhatIf shows the plan.
@@ -245,7 +244,7 @@ function Copy-OtaWebConfig {
         throw "$target was not made by ota-proxy: move it away, then run setup.ps1 again."
     }
     if (-not $PSCmdlet.ShouldProcess($target, 'write')) { return }
-    $null = [System.IO.Directory]::CreateDirectory((Split-Path -Parent $target))
+    Add-OtaFolder -Path (Split-Path -Parent $target)
     [System.IO.File]::WriteAllText($target, $new)
     [void]$OtaRecords.Add(@{ Kind = 'file'; What = $target; New = $new; Old = $old })
 }
@@ -321,6 +320,11 @@ try {
     $null = Get-IISConfigSection -SectionPath 'system.webServer/rewrite/rules' | Get-IISConfigAttributeValue -AttributeName 'useOriginalURLEncoding'
 } catch {
     throw 'URL Rewrite is older than 2.1: install URL Rewrite 2.1, then run setup.ps1 again.'
+}
+try {
+    $null = Get-IISConfigSection -SectionPath $OtaSites | Get-IISConfigElement -ChildElementName 'siteDefaults' | Get-IISConfigElement -ChildElementName 'hsts'
+} catch {
+    throw 'This Windows is older than version 1709 and cannot send Strict-Transport-Security itself: render again with --server-version 2016.'
 }
 
 Read-OtaRecords

@@ -29,7 +29,6 @@
 #   - a PFX from the PEM files: openssl pkcs12 -export -in /etc/ssl/ota.pem -inkey /etc/ssl/ota.key
 #     -out site.pfx
 #   - folders with content need read permission for IIS AppPool\ota.example.com
-#   - expected_devices (1000) sets nothing: IIS has no limit of connections for a site by default
 #
 # Takes back what setup.ps1 did, from the last change to the first, as its records say. What somebody changed since
 # is left alone, with a warning. -WhatIf shows the plan.
