@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
 import pwd
 import shutil
@@ -35,7 +36,7 @@ class Home:
     def layout(self) -> dict[str, str]:
         """Return where things are here, by the names of the capability table's layouts."""
         etc, log, run = (str(self.path / name) for name in ("etc", "log", "run"))
-        user = (worker() or (pwd.getpwuid(os.geteuid()).pw_name,))[0]
+        user = worker()[0] if os.geteuid() == 0 else _own_user()
         return {
             "ca_bundle": f"{etc}/ca-certificates.crt",
             "nginx_conf": f"{etc}/nginx",
@@ -95,12 +96,18 @@ class Home:
         self._end.detach()
 
 
-def worker() -> tuple[str, str] | None:
-    """Return user and group for the workers of a server that root starts; None for everybody else, whose workers are their own."""
-    if os.geteuid() != 0:
-        return None
-    import grp  # noqa: PLC0415 - next to its only use
+def _own_user() -> str:
+    """Return a name that can stand for user and group in a file that an ordinary account starts: read, checked and then ignored."""
+    own = pwd.getpwuid(os.geteuid()).pw_name
+    for name in (own, *local.worker_users()):
+        with contextlib.suppress(KeyError):
+            pwd.getpwnam(name)
+            return grp.getgrnam(name).gr_name
+    return own
 
+
+def worker() -> tuple[str, str]:
+    """Return user and group for the workers of a server that root starts; an ordinary account's workers are its own."""
     for user in local.worker_users():
         with contextlib.suppress(KeyError):
             return user, grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def mime_files(caps: Capabilities) -> list[TestFile]:
 def nginx_parent(home: Path, caps: Capabilities, binary: Binary) -> str:
     """Return an nginx.conf that includes the site's file."""
     layout = caps.layout
-    user = f"user {' '.join(worker() or ())};\n" if worker() else ""
+    user = f"user {' '.join(worker())};\n" if os.geteuid() == 0 else ""
     temps = "".join(f"    {_temp(name, home)}" for name in local.temp_paths() if _knows(binary, name))
     return (
         f'{user}worker_processes 1;\npid "{layout["nginx_pid"]}";\nerror_log "{layout["nginx_log"]}/error.log" warn;\n'
@@ -58,7 +59,7 @@ def apache_parent(home: Path, caps: Capabilities, binary: Binary, site: Site) ->
         for name in modules
         if (folder / f"mod_{name}.so").is_file()
     )
-    user = "User {}\nGroup {}\n".format(*names) if (names := worker()) else ""
+    user = "User {}\nGroup {}\n".format(*worker()) if os.geteuid() == 0 else ""
     ports = "".join(f"{line}\n" for line in listen_lines(site))
     return (
         f'ServerRoot "{layout["apache_root"]}"\nServerName localhost\nPidFile "{layout["apache_pid"]}"\n'

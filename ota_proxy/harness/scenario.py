@@ -128,7 +128,8 @@ class _Files:
         package = ODD.get(name, PACKAGE)
         small, large = (f"{base}{location.path}{icon}" for icon in self.icons)
         images = {"display-image": small, "full-size-image": large}
-        return build_manifest(self.content.app, f"{base}{location.path}{quote(package, safe='+')}", images)
+        made = build_manifest(self.content.app, f"{base}{location.path}{quote(package, safe='+')}", images)
+        return made.replace(b"$", b"&#36;")  # the same XML, in a form that nginx can return
 
     def served(self, location: Location) -> dict[str, bytes]:
         """Everything but the manifests."""

@@ -42,13 +42,12 @@ def group_by_target(locations: Iterable[Location]) -> dict[Upstream, list[Locati
 
 
 def upstream_config(applications: Iterable[Application], manifests: Mapping[str, str]) -> str:
-    """Return the configuration that plays the applications; `manifests` maps URL paths to texts with `PLACEHOLDER`."""
+    """Return the configuration that plays the applications; `manifests` maps URL paths to texts with `PLACEHOLDER` and no `$`."""
     servers = "".join(_application(application, manifests) for application in applications)
     return _whole("upstream", _MAPS + servers)
 
 
 _MAPS = """\
-    geo $ota_dollar { default "$"; }
     map $http_x_forwarded_proto $ota_scheme { default $http_x_forwarded_proto; "" http; }
     map $http_x_forwarded_host $ota_host { default $http_x_forwarded_host; "" $http_host; }
     map "$ota_host $http_x_forwarded_port" $ota_port {
@@ -108,7 +107,10 @@ def _manifest(path: str, text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "${ota_dollar}")
+    """Return the text as an nginx string, which has no way to write a dollar sign."""
+    if "$" in text:
+        raise ValueError("a manifest for upstream_config must write its dollar signs as &#36;")
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return escaped.replace(PLACEHOLDER, "${ota_scheme}://${ota_host}${ota_port}")
 
 

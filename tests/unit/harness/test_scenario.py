@@ -156,7 +156,7 @@ def test_an_applications_manifest_takes_its_urls_from_the_forwarded_headers(tmp_
     sets = directives(parsed(upstream, tmp_path), "set")
     text = "".join(value for _, value in sets)
     assert "${ota_scheme}://${ota_host}${ota_port}/ota/App.ipa" in text
-    assert 'A "quoted" ${ota_dollar}dollar title' in text
+    assert 'A "quoted" &#36;dollar title' in text
     assert PLACEHOLDER not in upstream
     assert all(len(value) < 4096 for _, value in sets)
 
