@@ -77,6 +77,8 @@ class Endpoint:
     """How to go on by hand: one command a line."""
     parent: str = ""
     """What the engine added to the server's own configuration around the one under test, one sentence; empty for nothing."""
+    config: str = ""
+    """Main configuration file of the server, where other servers run beside it; empty where it is the only one."""
 
 
 class Running(Protocol):

@@ -117,7 +117,7 @@ class ProcessEngine:
             f"curl --cacert CA.pem --connect-to {site.public_host}:{site.public_port}:{LOOPBACK}:{https} {url}\n"
             f"less {self._home.path}/log/error.log"
         )
-        return Endpoint(resolve, "local://", by_hand)
+        return Endpoint(resolve, "local://", by_hand, config=main_file(scenario.caps))
 
     def _commands(self, scenario: Scenario, binary: Binary) -> Iterator[Command]:
         for name, text in (("upstream", scenario.upstream), ("front", scenario.front)):

@@ -157,6 +157,7 @@ def _host(trial: Trial, started: Started, progress: Progress) -> HostFacts | Non
     return inspect(
         started.running.endpoint.spec,
         trial.server,
+        config=started.running.endpoint.config,
         key_paths=[pair.key for pair in site.certificates],
         roots=[place.root for place in site.static if place.root],
     )

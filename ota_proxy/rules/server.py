@@ -84,7 +84,8 @@ def _host(facts: Facts, field: str) -> HostFacts:
 @checks("OTA614")
 def key_exposed(facts: Facts) -> Iterator[Finding]:
     """A private key that others may read, or that lies where the web server serves files from."""
-    for key in _host(facts, "keys").keys or ():
+    host = _host(facts, "keys")
+    for key in host.keys or ():
         evidence = f"{key.path}: mode {key.mode:04o}, owner {key.owner}"
         if key.mode & _OTHERS_READ:
             yield Finding(
@@ -93,6 +94,8 @@ def key_exposed(facts: Facts) -> Iterator[Finding]:
         if key.under_root:
             message = f"The private key lies under the document root {key.under_root}"
             yield Finding(key.path, message, evidence)
+    if "keys" in host.unread:
+        raise NoVerdict(f"not every key could be seen on {host.spec}: {host.unread['keys']}")
 
 
 @checks("OTA615")
