@@ -265,6 +265,17 @@ class ManifestFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Unpacked:
+    """How far an archive could be read front to back: to its central directory (`whole`), to a problem, or to the last byte read."""
+
+    end: int
+    whole: bool
+    problem: str = ""
+    at: bytes = b""
+    """The bytes at `end`, at most 16."""
+
+
+@dataclass(frozen=True, slots=True)
 class PackageFacts:
     """The package as the installer gets it; the visits stand in the order they were made."""
 
@@ -292,6 +303,8 @@ class PackageFacts:
     """As declared by HEAD or GET, or counted."""
     reference: bytes = b""
     """Bytes of `range_asked` from the plain GET, to compare with; empty where it did not read that far."""
+    unpacked: Unpacked | None = None
+    """What a front-to-back reading of the plain GET's body met; None where it brought none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from ota_proxy.device import agents
 from ota_proxy.device.facts import Asset, Header, ImageFacts, PackageFacts, Response, Visit
 from ota_proxy.device.http import KEEP
 from ota_proxy.device.session import Session, Wanted
+from ota_proxy.device.unpack import Unpacker
 
 SAMPLE = 4096
 """Bytes of a package that a ranged answer is compared with."""
@@ -29,6 +30,7 @@ class _Sample:
     asked: tuple[int, int] = (0, 0)
     chosen: bool = False
     data: bytearray = field(default_factory=bytearray)
+    unpacker: Unpacker = field(default_factory=Unpacker)
 
     def choose(self) -> None:
         """Choose the middle of a package of known size, a place near its start of a large one or one of unknown size."""
@@ -42,6 +44,7 @@ class _Sample:
         """Take the part of a piece that lies in the range; the size may become known only now."""
         if head.status != 200:
             return
+        self.unpacker.feed(piece)
         if not self.chosen:
             self.size = head.length
             self.choose()
@@ -86,6 +89,7 @@ async def visit_package(session: Session, url: str) -> PackageFacts:
         range_asked=sample.asked,
         size=size,
         reference=bytes(sample.data),
+        unpacked=sample.unpacker.seen() if get.ok else None,
     )
 
 
