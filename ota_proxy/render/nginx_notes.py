@@ -97,11 +97,16 @@ def _needs(site: Site, scope: Scope) -> Iterator[str]:
 
 
 def _modules(site: Site, scope: Scope) -> Iterator[str]:
-    yield "http_ssl_module"
+    if not site.tls.offloaded or any(
+        location.target and location.target.scheme == "https" for location in site.proxied
+    ):
+        yield "http_ssl_module"
     if site.http2 and scope == "site" and not site.tls.offloaded:
         yield "http_v2_module"
     if site.trusted_proxies:
         yield "http_realip_module"
+    if site.tls.offloaded and scope == "site":
+        yield "http_geo_module (Debian 11 has it in nginx-core, not in nginx-light)"
 
 
 def _ports(site: Site) -> str:
