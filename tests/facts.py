@@ -26,8 +26,10 @@ from ota_proxy.device.facts import (
     PlainHttpFacts,
     Response,
     TlsFacts,
+    Unpacked,
     Visit,
 )
+from ota_proxy.device.unpack import Unpacker
 from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.registry import Door, evaluate
 
@@ -256,7 +258,16 @@ def package(data: bytes = IPA, url: str = PACKAGE_URL) -> PackageFacts:
         range_asked=middle,
         size=size,
         reference=data[20:40],
+        unpacked=unpack(data),
     )
+
+
+def unpack(data: bytes) -> Unpacked:
+    """What the device's front-to-back reading makes of an archive that arrives in pieces."""
+    reader = Unpacker()
+    for start in range(0, len(data), 100):
+        reader.feed(data[start : start + 100])
+    return reader.seen()
 
 
 def page(links: Sequence[LinkFacts] | None = None) -> PageFacts:

@@ -43,11 +43,17 @@ def safe(text: str) -> str:
 
 def request_line(exchange: Exchange) -> str:
     """Return `GET https://… [Range: bytes=1-]`: what was asked, with the headers that matter for the answer."""
-    asked = [f"{name.title()}: {value}" for name, value in exchange.request_headers if name.lower() in _TELLING]
+    asked = [
+        f"{name.title()}: {value}" for name, value in exchange.request_headers if _telling(name, value, exchange.url)
+    ]
     return f"{exchange.method} {exchange.url}" + (f" [{'; '.join(asked)}]" if asked else "")
 
 
-_TELLING = ("range", "if-range", "accept-encoding", "host")
+def _telling(name: str, value: str, url: str) -> bool:
+    """Ranges always, an encoding that was offered, and a host only where it is not the URL's."""
+    if name.lower() == "accept-encoding":
+        return value != "identity"
+    return name.lower() in {"range", "if-range"} or (name.lower() == "host" and value not in url)
 
 
 def answer(exchange: Exchange) -> str:

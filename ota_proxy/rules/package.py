@@ -61,7 +61,7 @@ def package_unauthorized(facts: Facts) -> Iterator[Finding]:
     """401, 403 or a login page; the download has no password, and a prompt for one is disputed."""
     for package in _answered(facts):
         visit = package.get
-        if package_state(package) == "login":
+        if package_state(package) == "refused":
             how = f"answers {visit.status}" if visit.status >= 400 else "leads to a login page"
             message = f"The package {file_name(package.url)} {how}, and the device brings no cookies and no password"
             yield Finding(visit.last.url, message, proof(visit.last, "www-authenticate?", "content-type?"))

@@ -48,7 +48,7 @@ ManifestState = Literal[
     "html",
     "malformed",
 ]
-PackageState = Literal["ok", "loop", "left-https", "no-answer", "login", "used-up", "not-found", "not-zip"]
+PackageState = Literal["ok", "loop", "left-https", "no-answer", "refused", "used-up", "not-found", "not-zip"]
 
 
 def walk(facts: Facts) -> InstallFacts:
@@ -103,6 +103,7 @@ _WHY = {
     "tls": "there is no trusted TLS connection",
     "blocked": "the installer is answered differently from a browser",
     "login": "it asks for a login",
+    "refused": "access to it is refused",
     "not-found": "the answer is an error",
     "unsafe": "it is not safe to parse",
     "html": "the answer is a web page",
@@ -213,7 +214,7 @@ def package_state(package: PackageFacts) -> PackageState:
         ("left-https", leaves_https(get)),
         ("no-answer", get.response is None),
         ("used-up", used_up),
-        ("login", get.status == 403 or is_login(get)),
+        ("refused", get.status == 403 or is_login(get)),
         ("not-found", get.status >= 300 or bool(get.stopped)),
         ("not-zip", not is_encoded(get.response) and not starts_an_archive(package)),
     )

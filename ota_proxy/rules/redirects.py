@@ -158,7 +158,7 @@ def _unspoken(tls: TlsFacts) -> Iterator[Finding]:
     if not tls.reachable:
         yield Finding(where, f"Nothing speaks TLS at {where}", f"TLS handshake with {where}: {why}")
     elif not tls.versions and not tls.chain:
-        message = f"The server at {where} speaks TLS and refuses the name {tls.host}"
+        message = f"The server at {where} speaks TLS and finishes no handshake for the name {tls.host}"
         yield Finding(where, message, f"TLS handshake with {where}: {why}")
 
 

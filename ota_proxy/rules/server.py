@@ -117,9 +117,9 @@ def config_kills_on_reload(facts: Facts) -> Iterator[Finding]:
     if host is not None and host.start_failure is not None:
         yield _died(host)
         return
-    host = _host(facts, "listening")
-    if host.config_test is not None and not host.config_test.passed:
+    if host is not None and host.config_test is not None and not host.config_test.passed:
         raise NotApplicable("the configuration does not pass its test, which is reported")
+    host = _host(facts, "listening")
     ports = {socket.port for socket in host.listening or ()}
     for port in _expected(facts):
         if port not in ports:

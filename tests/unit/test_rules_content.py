@@ -33,6 +33,7 @@ from tests.facts import (
     reported,
     respond,
     statuses,
+    unpack,
     visit,
     with_data,
     with_manifest,
@@ -423,7 +424,8 @@ def test_a_large_package_is_judged_only_as_far_as_it_was_read() -> None:
     seen = package()
     assert seen.get.response is not None
     response = replace(seen.get.response, body=IPA[:100], received=100, truncated=True)
-    found = statuses(with_package(get=replace(seen.get, hops=(replace(seen.get.last, response=response),))))
+    get = replace(seen.get, hops=(replace(seen.get.last, response=response),))
+    found = statuses(with_package(get=get, unpacked=unpack(IPA[:100])))
     assert found["OTA412"] == found["OTA413"] == "no-verdict"
     assert found["OTA405"] == "passed"
 
