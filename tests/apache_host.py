@@ -29,7 +29,9 @@ DOMAIN = "ota.example.com"
 _MODULES = ("/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/local/apache2/modules")
 MODULES = next((place for place in _MODULES if Path(place, "mod_ssl.so").is_file()), "")
 MISSING = "" if BINARY and MODULES else "no apache2 or httpd with its modules on this machine"
-PACKAGE_MISMATCH = "AH01882"  # mod_ssl was built with another OpenSSL than is installed: this machine's packages, no configuration
+PACKAGE_MISMATCH = (
+    "AH01882"  # mod_ssl was built with another OpenSSL than is installed: this machine's packages, no configuration
+)
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,22 @@ class Host:
         lines = (self.folder / "log" / "error.log").read_text().splitlines()
         return "\n".join(line for line in lines if PACKAGE_MISMATCH not in line and ":notice]" not in line)
 
-    def get(self, target: str, *headers: str, **how: Any) -> Reply:
+    def get(
+        self,
+        target: str,
+        *headers: str,
+        tls: bool | None = None,
+        method: str = "GET",
+        host: str | None = None,
+        sni: str = DOMAIN,
+    ) -> Reply:
         """Ask over https (or `tls=False`) for a raw request target; `method`, `host`, `sni` override what a device says."""
-        tls = how.get("tls", not self.site.tls.offloaded)
+        tls = not self.site.tls.offloaded if tls is None else tls
         port = self.site.https_port if tls else int(self.site.listen.http)
         default = DOMAIN if not tls or self.site.public_port == 443 else f"{DOMAIN}:{self.site.public_port}"
-        lines = [f"{how.get('method', 'GET')} {target} HTTP/1.1", f"Host: {how.get('host', default)}", *headers]
-        data = "\r\n".join([*lines, "Connection: close", "", ""]).encode() + how.get("body", b"")
-        return _reply(self._exchange(port, data, tls=tls, sni=how.get("sni", DOMAIN)), str(how.get("method", "GET")))
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {default if host is None else host}", *headers]
+        data = "\r\n".join([*lines, "Connection: close", "", ""]).encode()
+        return _reply(self._exchange(port, data, tls=tls, sni=sni), method)
 
     def context(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cadata=self.authority.ca_pem.decode())
@@ -162,7 +172,9 @@ def running(change: Change, *extra: str, before: Sequence[str] = ()) -> Iterator
 def _site(change: Change, place: Path, authority: Authority) -> Site:
     pairs = []
     for kind in ("rsa", "ecdsa"):
-        issued = authority.issue([DOMAIN, "alias.example.com", "*.team.example.com"], "rsa" if kind == "rsa" else "ecdsa")
+        issued = authority.issue(
+            [DOMAIN, "alias.example.com", "*.team.example.com"], "rsa" if kind == "rsa" else "ecdsa"
+        )
         for name, data in (("pem", issued.cert_chain_pem), ("key", issued.key_pem)):
             (place / "tls" / f"{kind}.{name}").write_bytes(data)
         pairs.append({"cert": str(place / "tls" / f"{kind}.pem"), "key": str(place / "tls" / f"{kind}.key")})
@@ -207,7 +219,9 @@ class Echo(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         pairs = [part.partition("=") for part in self.path.partition("?")[2].split("&") if part]
         status = next((int(value) for name, _, value in pairs if name == "status"), 200)
-        body = "".join([self.requestline + "\n", *(f"{name}: {value}\n" for name, value in self.headers.items())]).encode()
+        body = "".join(
+            [self.requestline + "\n", *(f"{name}: {value}\n" for name, value in self.headers.items())]
+        ).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         for name, _, value in pairs:
@@ -217,7 +231,7 @@ class Echo(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_TRACE = _answer
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_TRACE = _answer  # noqa: N815 - the names http.server looks for
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the standard library
         """Stay quiet."""
@@ -237,9 +251,7 @@ class _UnixServer(ThreadingUnixStreamServer):
 @contextlib.contextmanager
 def application(socket_path: str = "", context: ssl.SSLContext | None = None) -> Iterator[int]:
     """Run `Echo` on a free port (yielded), or on a unix socket that the server's account may use."""
-    server: Any = (
-        _UnixServer(socket_path, Echo) if socket_path else ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    )
+    server: Any = _UnixServer(socket_path, Echo) if socket_path else ThreadingHTTPServer(("127.0.0.1", 0), Echo)
     if socket_path:
         Path(socket_path).chmod(0o666)
     if context:

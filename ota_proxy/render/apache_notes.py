@@ -44,7 +44,7 @@ def listens(site: Site) -> tuple[tuple[str, bool], ...]:
         ports.append((site.https_port, True))
     places = [f"[{host}]:" if ":" in host else f"{host}:" for host in site.listen.hosts]
     if not places:
-        places = [""] if site.listen.ipv6 else ["0.0.0.0:"]  # noqa: S104 - the user asked for all IPv4 addresses
+        places = [""] if site.listen.ipv6 else ["0.0.0.0:"]
     return tuple((f"{place}{port}", tls) for port, tls in ports for place in places)
 
 

@@ -271,7 +271,7 @@ def _tls(site: Site, caps: Capabilities) -> View:
 
 def _log(site: Site) -> View:
     off = site.log.access is False
-    path = quote.path(site.log.access, "log.access") if site.log.access else None
+    path = quote.path(site.log.access, "log.access") if isinstance(site.log.access, str) else None
     return {
         "access": Quoted('"/dev/null"') if off else path,
         "format": quote.argument(section("log")["format"], "log.access"),

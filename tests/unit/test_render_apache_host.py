@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
+import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ import h2.events
 import pytest
 
 from ota_proxy.errors import UsageError
+from ota_proxy.harness.certificates import Authority
+from ota_proxy.render.apache import render
 from tests import apache_host
 from tests.apache_host import DOMAIN, Host, Reply
 
@@ -39,7 +42,8 @@ PARENT = (
     'Header set X-Frame-Options "SAMEORIGIN"',
 )
 PARENT_MODULES = tuple(
-    f"LoadModule {name}_module {apache_host.MODULES}/mod_{name}.so" for name in ("filter", "deflate", "expires", "negotiation", "info")
+    f"LoadModule {name}_module {apache_host.MODULES}/mod_{name}.so"
+    for name in ("filter", "deflate", "expires", "negotiation", "info")
 )
 
 
@@ -92,7 +96,7 @@ def host() -> Iterator[Host]:
 
 
 def test_the_configuration_test_and_the_start_are_free_of_warnings() -> None:
-    def change(raw: dict[str, Any], place: Path) -> None:
+    def change(_: dict[str, Any], place: Path) -> None:
         (place / "www" / "App.ipa").write_bytes(b"PK")
         (place / "acme" / ".well-known" / "acme-challenge").mkdir(parents=True)
 
@@ -122,7 +126,9 @@ def test_the_configuration_test_and_the_start_are_free_of_warnings() -> None:
     ],
 )
 @pytest.mark.parametrize("prefix", ["/ota/", "/odd+a.b/", "/app/files/"])
-def test_every_file_has_its_media_type_and_no_language_or_encoding(host: Host, prefix: str, name: str, media_type: str) -> None:
+def test_every_file_has_its_media_type_and_no_language_or_encoding(
+    host: Host, prefix: str, name: str, media_type: str
+) -> None:
     for method in ("GET", "HEAD"):
         reply = host.get(prefix + name, "Accept-Encoding: gzip, br" if "html" not in name else "X-A: b", method=method)
         assert (reply.status, reply.one("Content-Type")) == (200, media_type)
@@ -149,13 +155,30 @@ def test_cache_rules_hold_against_the_parents_expires(host: Host) -> None:
     assert host.get("/ota/none.ipa").all("Cache-Control") == []
 
 
-@pytest.mark.parametrize("target", ["/ota/App.ipa", "/ota/none", "/none", "/ota", "/ota/sub", "/ota/.env", "/app/x?status=404", "/app/x", "/app/x?Strict-Transport-Security=max-age%3D0"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/ota/App.ipa",
+        "/ota/none",
+        "/none",
+        "/ota",
+        "/ota/sub",
+        "/ota/.env",
+        "/app/x?status=404",
+        "/app/x",
+        "/app/x?Strict-Transport-Security=max-age%3D0",
+    ],
+)
 def test_hsts_stands_exactly_once_on_every_https_answer(host: Host, target: str) -> None:
     assert host.get(target).one(HSTS) == host.site.hsts.value
 
 
 def test_hsts_stands_once_on_refusals_too(host: Host) -> None:
-    for reply in (host.get("/ota/App.ipa", method="POST"), host.get("/ota/", host="other.example"), host.get("/ota/", method="TRACE")):
+    for reply in (
+        host.get("/ota/App.ipa", method="POST"),
+        host.get("/ota/", host="other.example"),
+        host.get("/ota/", method="TRACE"),
+    ):
         assert reply.one(HSTS) == host.site.hsts.value
 
 
@@ -184,7 +207,18 @@ def test_trace_is_refused_everywhere_and_other_methods_reach_the_application(hos
         assert host.get("/app/x", "Content-Length: 0", method=method).body.startswith(method.encode())
 
 
-@pytest.mark.parametrize("target", ["/ota/.env", "/ota/.git/config", "/ota/.git/", "/ota/sub/.x/y", "/ota/%2egit/config", "/ota/.git", "/ota/.well-knownx"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/ota/.env",
+        "/ota/.git/config",
+        "/ota/.git/",
+        "/ota/sub/.x/y",
+        "/ota/%2egit/config",
+        "/ota/.git",
+        "/ota/.well-knownx",
+    ],
+)
 def test_dotfiles_are_refused(host: Host, target: str) -> None:
     assert host.get(target).status == 403
 
@@ -219,7 +253,11 @@ def test_a_package_can_be_resumed(host: Host) -> None:
     whole = host.get("/ota/App.ipa")
     tag = whole.one("ETag")
     part = host.get("/ota/App.ipa", "Range: bytes=100-199", f"If-Range: {tag}")
-    assert (part.status, part.body, part.one("Content-Range")) == (206, whole.body[100:200], f"bytes 100-199/{len(whole.body)}")
+    assert (part.status, part.body, part.one("Content-Range")) == (
+        206,
+        whole.body[100:200],
+        f"bytes 100-199/{len(whole.body)}",
+    )
     assert host.get("/ota/App.ipa", "Range: bytes=100-", 'If-Range: "old"').status == 200
     assert host.get("/ota/App.ipa", f"If-None-Match: {tag}").status == 304
     assert host.get("/ota/App.ipa", "Range: bytes=999999999-").status == 416
@@ -232,7 +270,9 @@ def test_head_and_get_agree(host: Host) -> None:
 
     for name in ("App.ipa", "manifest.plist", "index.html"):
         for accept in ("gzip, br", "identity"):
-            get, head = (host.get(f"/ota/{name}", f"Accept-Encoding: {accept}", method=method) for method in ("GET", "HEAD"))
+            get, head = (
+                host.get(f"/ota/{name}", f"Accept-Encoding: {accept}", method=method) for method in ("GET", "HEAD")
+            )
             if name != "index.html" or accept == "identity":
                 assert shape(get) == shape(head)
 
@@ -276,7 +316,10 @@ def test_the_acme_challenge_is_served_over_http(host: Host) -> None:
     assert host.get("/.well-known/acme-challenge/token", tls=False, host="other.example").status == 421
 
 
-@pytest.mark.parametrize("name", [DOMAIN, "alias.example.com", "a.team.example.com", "OTA.example.com", "ota.example.com:9", "ota.example.com."])
+@pytest.mark.parametrize(
+    "name",
+    [DOMAIN, "alias.example.com", "a.team.example.com", "OTA.example.com", "ota.example.com:9", "ota.example.com."],
+)
 def test_the_sites_names_are_answered(host: Host, name: str) -> None:
     assert host.get("/ota/App.ipa", host=name, sni=name.partition(":")[0].rstrip(".")).status == 200
 
@@ -318,7 +361,7 @@ def test_http2_is_spoken_and_a_strange_authority_gets_421(host: Host) -> None:
 def _h2(host: Host, authority: str, path: str, method: str = "GET") -> str:
     context = host.context()
     context.set_alpn_protocols(["h2", "http/1.1"])
-    with contextlib.closing(apache_host.socket.create_connection(("127.0.0.1", host.site.https_port), timeout=20)) as plain:
+    with contextlib.closing(socket.create_connection(("127.0.0.1", host.site.https_port), timeout=20)) as plain:
         stream = context.wrap_socket(plain, server_hostname=DOMAIN)
         assert stream.selected_alpn_protocol() == "h2"
         connection = h2.connection.H2Connection(h2.config.H2Configuration())
@@ -336,13 +379,30 @@ def _h2(host: Host, authority: str, path: str, method: str = "GET") -> str:
 
 def test_the_application_gets_the_path_as_it_was_sent(host: Host) -> None:
     for prefix in ("/app/", "/sock/", "/sock2/"):
-        for rest in ("x", "x%2Fy%20z?a=%2F&b", "%C3%A4%c3%a4/é".replace("é", "%c3%a9"), "a//b", "a;b=c", "%3F", "%25", "x?%", ""):
+        for rest in (
+            "x",
+            "x%2Fy%20z?a=%2F&b",
+            "%C3%A4%c3%a4/é".replace("é", "%c3%a9"),
+            "a//b",
+            "a;b=c",
+            "%3F",
+            "%25",
+            "x?%",
+            "",
+        ):
             reply = host.get(prefix + rest)
             assert reply.body.decode().splitlines()[0] == f"GET {prefix}{rest} HTTP/1.1"
 
 
 def test_the_application_learns_the_public_address_and_the_device_and_nothing_made_up(host: Host) -> None:
-    spoofed = ("X-Forwarded-For: 9.9.9.9", "X-Forwarded-Proto: http", "X-Forwarded-Host: evil", "Forwarded: for=9.9.9.9", "X-Real-IP: 9.9.9.9", "X-Forwarded-Port: 1")
+    spoofed = (
+        "X-Forwarded-For: 9.9.9.9",
+        "X-Forwarded-Proto: http",
+        "X-Forwarded-Host: evil",
+        "Forwarded: for=9.9.9.9",
+        "X-Real-IP: 9.9.9.9",
+        "X-Forwarded-Port: 1",
+    )
     lines = host.get("/app/x", *spoofed).body.decode().splitlines()
     assert sorted(line for line in lines if line.startswith(("X-", "Forwarded", "Host"))) == [
         f"Host: {DOMAIN}:8443",
@@ -369,7 +429,9 @@ def test_the_applications_own_redirect_leads_to_the_public_address(host: Host) -
 
 
 def test_both_certificates_and_only_the_guidelines_protocols_are_offered(host: Host) -> None:
-    kinds = {_handshake(host, ciphers)[0] for ciphers in ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256")}
+    kinds = {
+        _handshake(host, ciphers)[0] for ciphers in ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256")
+    }
     assert kinds == {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"}
     with pytest.raises((ssl.SSLError, ConnectionError)):
         _handshake(host, "AES128-GCM-SHA256")
@@ -382,14 +444,18 @@ def _handshake(host: Host, ciphers: str, version: ssl.TLSVersion = ssl.TLSVersio
     if ciphers:
         context.set_ciphers(ciphers)
     with (
-        contextlib.closing(apache_host.socket.create_connection(("127.0.0.1", host.site.https_port), timeout=20)) as plain,
+        contextlib.closing(socket.create_connection(("127.0.0.1", host.site.https_port), timeout=20)) as plain,
         context.wrap_socket(plain, server_hostname=DOMAIN) as stream,
     ):
         return (stream.cipher() or ("", "", 0))[0], stream.version() or ""
 
 
 def test_after_all_that_the_log_has_no_word_about_the_configuration(host: Host) -> None:
-    words = [line for line in host.log.splitlines() if any(level in line for level in (":warn]", ":crit]", ":alert]", ":emerg]"))]
+    words = [
+        line
+        for line in host.log.splitlines()
+        if any(level in line for level in (":warn]", ":crit]", ":alert]", ":emerg]"))
+    ]
     assert words == []
 
 
@@ -403,7 +469,10 @@ def behind() -> Iterator[Host]:
             challenge = place / "acme" / ".well-known" / "acme-challenge"
             challenge.mkdir(parents=True)
             (challenge / "token").write_text("proof")
-            raw["locations"] = [{"path": "/", "upstream": f"http://127.0.0.1:{port}"}, {"path": "/ota/", "root": str(place / "www")}]
+            raw["locations"] = [
+                {"path": "/", "upstream": f"http://127.0.0.1:{port}"},
+                {"path": "/ota/", "root": str(place / "www")},
+            ]
             raw |= {"certificates": [], "tls": {"offloaded": True}, "trusted_proxies": ["127.0.0.1", "2001:db8::/32"]}
             raw["access"] = {"deny": ["203.0.113.0/24"]}
             del raw["listen"]["https"]
@@ -421,7 +490,9 @@ def test_behind_a_front_a_trusted_https_request_is_served_and_nothing_loops(behi
     assert behind.get("/ota/sub", *FRONT).one("Location") == f"{behind.site.base_url}/ota/sub/"
 
 
-@pytest.mark.parametrize("headers", [(), ("X-Forwarded-Proto: http",), ("X-Forwarded-Proto: https, http",), ("X-Forwarded-Proto: xhttps",)])
+@pytest.mark.parametrize(
+    "headers", [(), ("X-Forwarded-Proto: http",), ("X-Forwarded-Proto: https, http",), ("X-Forwarded-Proto: xhttps",)]
+)
 def test_behind_a_front_everything_else_is_redirected(behind: Host, headers: tuple[str, ...]) -> None:
     reply = behind.get("/ota/a%2Fb?c=%2F", *headers)
     assert (reply.status, reply.one("Location")) == (308, f"{behind.site.base_url}/ota/a%2Fb?c=%2F")
@@ -475,7 +546,7 @@ def test_unknown_hosts_ignored_still_means_421_for_a_mixed_name() -> None:
 
 @pytest.mark.parametrize(("name", "status"), [("localhost", 200), ("other.example", 500)])
 def test_an_https_application_is_verified_by_chain_and_name(name: str, status: int) -> None:
-    authority = apache_host.Authority()
+    authority = Authority()
     with apache_host.folder() as place, contextlib.ExitStack() as stack:
         issued = authority.issue([name])
         pem = place / "tls" / "app.pem"
@@ -486,7 +557,9 @@ def test_an_https_application_is_verified_by_chain_and_name(name: str, status: i
         port = stack.enter_context(apache_host.application(context=context))
 
         def change(raw: dict[str, Any], _: Path) -> None:
-            raw["locations"] = [{"path": "/", "upstream": f"https://localhost:{port}", "upstream_ca": str(place / "tls" / "ca.pem")}]
+            raw["locations"] = [
+                {"path": "/", "upstream": f"https://localhost:{port}", "upstream_ca": str(place / "tls" / "ca.pem")}
+            ]
 
         verified = stack.enter_context(apache_host.running(change))
         reply = verified.get("/x%2Fy")
@@ -497,17 +570,19 @@ def test_an_https_application_is_verified_by_chain_and_name(name: str, status: i
 
 
 def test_a_snippet_works_inside_a_virtual_host_of_ones_own() -> None:
-    def change(raw: dict[str, Any], place: Path) -> None:
+    def change(_: dict[str, Any], place: Path) -> None:
         _files(place / "www")
 
     with apache_host.running(change) as around:
         caps = apache_host.capabilities(around.folder)
-        text = apache_host.render(around.site, caps, "snippet", "test").files[0].text
+        text = render(around.site, caps, "snippet", "test").files[0].text
         (around.folder / "snippet.conf").write_text(text)
         port = apache_host.free_port()
         parent = f"Listen 127.0.0.1:{port}\n<VirtualHost *:{port}>\nServerName x.example\nInclude {around.folder}/snippet.conf\n</VirtualHost>\n"
         around.config.write_text(around.config.read_text() + parent)
-        words = subprocess.run([apache_host.BINARY, "-t", "-f", str(around.config)], capture_output=True, text=True, check=False)
+        words = subprocess.run(
+            [apache_host.BINARY, "-t", "-f", str(around.config)], capture_output=True, text=True, check=False
+        )
         assert words.stderr.strip() == "Syntax OK"
 
 
