@@ -1,4 +1,4 @@
-"""The configuration around a site that a local server needs: no root, no path outside its folder, and nothing that tunes the site."""
+"""The configuration around a site that a local server needs: no root, no path outside its folder, what the site's header asks for."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def nginx_parent(home: Path, caps: Capabilities, binary: Binary) -> str:
     temps = "".join(f"    {_temp(name, home)}" for name in local.temp_paths() if _knows(binary, name))
     return (
         f'{user}worker_processes 1;\npid "{layout["nginx_pid"]}";\nerror_log "{layout["nginx_log"]}/error.log" warn;\n'
-        "events { worker_connections 1024; }\nhttp {\n"
+        "events { worker_connections 1024; }\nhttp {\n    server_names_hash_bucket_size 512;\n"
         f'    include "{layout["nginx_conf"]}/mime.types";\n    default_type application/octet-stream;\n'
         f'    access_log "{layout["nginx_log"]}/access.log";\n{temps}    include "{layout["nginx_site"]}";\n}}\n'
     )
@@ -60,11 +60,12 @@ def apache_parent(home: Path, caps: Capabilities, binary: Binary, site: Site) ->
         if (folder / f"mod_{name}.so").is_file()
     )
     user = "User {}\nGroup {}\n".format(*worker()) if os.geteuid() == 0 else ""
+    policy = "SSLVHostSNIPolicy secure\n" if caps.has("sni_policy") else ""
     ports = "".join(f"{line}\n" for line in listen_lines(site))
     return (
         f'ServerRoot "{layout["apache_root"]}"\nServerName localhost\nPidFile "{layout["apache_pid"]}"\n'
-        f'DefaultRuntimeDir "{home}/run"\nErrorLog "{layout["apache_log"]}/error.log"\nLogLevel warn\n'
-        f'{loads}Mutex "file:{home}/run" default\nSSLSessionCache "shmcb:{home}/run/ssl(512000)"\n{user}{ports}TypesConfig "{layout["apache_mime"]}"\n'
+        f'DefaultRuntimeDir "{home}/run"\nErrorLog "{layout["apache_log"]}/error.log"\nLogLevel warn\nServerTokens Prod\nTraceEnable Off\n'
+        f'{loads}Mutex "file:{home}/run" default\nSSLSessionCache "shmcb:{home}/run/ssl(512000)"\n{policy}{user}{ports}TypesConfig "{layout["apache_mime"]}"\n'
         f'CustomLog "{layout["apache_log"]}/access.log" "%h %l %u %t \\"%r\\" %>s %O"\n'
         "<Directory />\n    AllowOverride None\n    Require all denied\n</Directory>\n"
         f'IncludeOptional "{layout["apache_site"]}"\n'

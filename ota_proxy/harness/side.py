@@ -64,7 +64,7 @@ def _whole(name: str, body: str) -> str:
     return (
         f"daemon off;\nmaster_process off;\npid {SIDE_ROOT}/{name}.pid;\nerror_log stderr warn;\n"
         "events { worker_connections 512; }\nhttp {\n"
-        f"    access_log off;\n{temps}    types {{\n{types}    }}\n    default_type application/octet-stream;\n"
+        f"    access_log off;\n    server_tokens off;\n    server_names_hash_bucket_size 512;\n{temps}    types {{\n{types}    }}\n    default_type application/octet-stream;\n"
         f"{body}}}\n"
     )
 

@@ -31,6 +31,7 @@ SITES = {
     "two-certificates": site(certificates=PAIRS),
     "modern": site(tls={"profile": "modern"}),
     "default-port": site(public_url="https://ota.example.com", locations=[{"path": "/", "root": "/srv/ota"}]),
+    "long-name": site(domains=[".".join(["a" * 50] * 4)], public_url=None),
     "own-logs": site(log={"access": "/var/log/ota/access.log", "error": "/var/log/ota/error.log"}),
     "http": proxied("http://app:8080"),
     "unix": proxied("unix:/run/app/app.sock"),
