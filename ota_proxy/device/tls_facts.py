@@ -1,0 +1,79 @@
+"""What was seen of a connection before any request: errors, certificates, and what TLS a host speaks. `facts` has these names too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+ErrorKind = Literal["dns", "refused", "unreachable", "timeout", "reset", "tls", "protocol", "too-large"]
+
+
+@dataclass(frozen=True, slots=True)
+class NetError:
+    """Why there is no answer: a kind for rules, a sentence for people."""
+
+    kind: ErrorKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """One certificate as served, in plain values."""
+
+    subject: str
+    issuer: str
+    serial: str
+    not_before: datetime
+    not_after: datetime
+    key_kind: str
+    """`rsa`, `ec`, `ed25519` or another name."""
+    key_bits: int
+    signature_hash: str
+    """`sha256`, `sha1`, … ; empty where the algorithm has none of its own (Ed25519)."""
+    dns_names: tuple[str, ...]
+    ip_names: tuple[str, ...]
+    has_san: bool
+    server_auth: bool
+    """extendedKeyUsage holds serverAuth (RFC 5280 §4.2.1.12)."""
+    is_ca: bool
+    self_signed: bool
+    ocsp_urls: tuple[str, ...] = ()
+    issuer_urls: tuple[str, ...] = ()
+    sha256: str = ""
+    must_staple: bool = False
+
+
+Trust = Literal["trusted", "unknown-root", "self-signed", "missing-intermediate", "wrong-order", "not-checked"]
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFacts:
+    """What one host and port speaks, seen from raw hellos and one real handshake with the name of the URL."""
+
+    host: str
+    port: int
+    reachable: bool
+    """A TLS server answered our hello (even when it refused the name)."""
+    error: NetError | None = None
+    versions: tuple[str, ...] = ()
+    """Accepted of `SSLv3`, `TLSv1`, `TLSv1.1`, `TLSv1.2`, `TLSv1.3`, oldest first."""
+    suites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Version → accepted suites by IANA name, in the server's order of choice."""
+    groups: tuple[str, ...] = ()
+    extended_master_secret: bool | None = None
+    """None without TLS 1.2."""
+    alpn: tuple[str, ...] = ()
+    chain: tuple[CertificateFacts, ...] = ()
+    """As served, leaf first, nothing added or sorted."""
+    trust: Trust = "not-checked"
+    trust_detail: str = ""
+    name_matches: bool | None = None
+    stapled: bool | None = None
+    private_root: bool | None = None
+    """The chain ends at a CA that was given (`--ca`): True; at one of the system's: False; at neither, or unknown: None."""
+    stranger: str = ""
+    """What a handshake under a stranger's name got: `refused`, `same-certificate`, `other-certificate`, or empty: not asked."""
+    partial: bool = False
+    """The probe spent all its connections: `suites` and `groups` may lack some."""
