@@ -5,7 +5,7 @@ Nothing a server, a file or a person wrote reaches the terminal unescaped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
 from typing import TextIO
@@ -148,13 +148,20 @@ def _excerpt(outcome: Outcome, target: TargetReport, brush: Paint) -> Iterator[s
     if not outcome.file:
         return
     yield f"    {printable(outcome.file)}:{outcome.line or '?'}"
-    lines = target.config.get(outcome.file, "").split("\n")
-    if not 1 <= outcome.line <= len(lines) or outcome.file not in target.config:
+    text = _config_of(outcome.file, target.config)
+    lines = text.split("\n")
+    if not text or not 1 <= outcome.line <= len(lines):
         return
     for number in range(max(1, outcome.line - _AROUND), min(len(lines), outcome.line + _AROUND) + 1):
         here = number == outcome.line
-        text = f"{'>' if here else ' '} {number:4} {safe(lines[number - 1])}"
-        yield f"    {brush.tint(text, 'error') if here else text}".rstrip()
+        shown = f"{'>' if here else ' '} {number:4} {safe(lines[number - 1])}"
+        yield f"    {brush.tint(shown, 'error') if here else shown}".rstrip()
+
+
+def _config_of(file: str, config: Mapping[str, str]) -> str:
+    """Return the text of a file; engines that move the configuration put a folder before its path."""
+    near = [text for path, text in config.items() if file == path or file.endswith(f"/{path.lstrip('/')}")]
+    return near[0] if len(near) == 1 else config.get(file, "")
 
 
 def _log(target: TargetReport, brush: Paint) -> Iterator[str]:

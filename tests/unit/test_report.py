@@ -155,8 +155,9 @@ def test_reasons_without_verdict_are_given_once() -> None:
     assert "no verdict on OTA401 to OTA413: no package was asked for" in output
 
 
-def test_a_refused_configuration_shows_the_line_with_its_neighbours_and_the_log() -> None:
-    test = ConfigTest("nginx -t", passed=False, output="unknown directive", file="/etc/nginx/x.conf", line=3)
+@pytest.mark.parametrize("before", ["", "/moved"])
+def test_a_refused_configuration_shows_the_line_with_its_neighbours_and_the_log(before: str) -> None:
+    test = ConfigTest("nginx -t", passed=False, output="unknown directive", file=f"{before}/etc/nginx/x.conf", line=3)
     config = {"/etc/nginx/x.conf": "one\ntwo\nthree\nfour\nfive\nsix\n"}
     log = "".join(f"line {number}\n" for number in range(30))
     output = shown(target(Facts(host=HostFacts("docker://x", "nginx", config_test=test)), config=config, log=log))
