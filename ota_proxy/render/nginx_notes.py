@@ -80,6 +80,7 @@ def _snippet_cannot(site: Site) -> Iterator[str]:
 
 def _needs(site: Site, scope: Scope) -> Iterator[str]:
     if scope == "full":
+        yield f"nginx with {', '.join(_modules(site, scope))}"
         return
     numbers = limits(site)
     yield (
@@ -97,16 +98,18 @@ def _needs(site: Site, scope: Scope) -> Iterator[str]:
 
 
 def _modules(site: Site, scope: Scope) -> Iterator[str]:
-    if not site.tls.offloaded or any(
-        location.target and location.target.scheme == "https" for location in site.proxied
-    ):
-        yield "http_ssl_module"
-    if site.http2 and scope == "site" and not site.tls.offloaded:
-        yield "http_v2_module"
-    if site.trusted_proxies:
-        yield "http_realip_module"
-    if site.tls.offloaded and scope == "site":
-        yield "http_geo_module (Debian 11 has it in nginx-core, not in nginx-light)"
+    https = any(location.target and location.target.scheme == "https" for location in site.proxied)
+    terminates = not site.tls.offloaded
+    wanted = {
+        "http_map_module": scope != "snippet",
+        "http_ssl_module": terminates or https,
+        "http_v2_module": terminates and site.http2 and scope != "snippet",
+        "http_realip_module": bool(site.trusted_proxies),
+        "http_geo_module (Debian 11 has it in nginx-core, not in nginx-light)": not terminates and scope != "snippet",
+        "http_proxy_module": bool(site.proxied),
+        "http_rewrite_module": True,
+    }
+    yield from (name for name, needed in wanted.items() if needed)
 
 
 def _ports(site: Site) -> str:

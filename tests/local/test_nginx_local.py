@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.server
 import json
+import socket
 import ssl
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.policy import media_types
+from ota_proxy.render.nginx import render
 from tests.local.nginx_server import HOST, Answer, Bench, binaries
 from tests.nginx_variants import EVERYTHING, OFFLOADED, PAIR, STATIC, VARIANTS, Raw
 
@@ -23,7 +26,7 @@ MIXED: Raw = {
     **STATIC,
     "locations": [
         {"path": "/", "root": "/srv/ota"},
-        {"path": "/own/", "root": "/srv/own builds"},
+        {"path": "/own/", "root": '/srv/own {builds} "x" \\n # \'y'},
         {"path": "/app/", "upstream": "http://127.0.0.1:8080"},
     ],
     "domains": [HOST, "*.team.example.com"],
@@ -395,3 +398,67 @@ def test_both_certificates_are_offered(binary: str, tmp_path: Path) -> None:
     assert "[warn]" not in bench.test()
     with bench.running():
         assert bench.ask("/").status == 403
+
+
+def _handshake(bench: Bench, version: ssl.TLSVersion) -> tuple[str | None, str | None]:
+    context = ssl.create_default_context(cadata=bench.authority.ca_pem.decode())
+    context.minimum_version = context.maximum_version = version
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with (
+        socket.create_connection(("127.0.0.1", bench.ports["https"]), 5) as plain,
+        context.wrap_socket(plain, server_hostname=HOST) as secure,
+    ):
+        return secure.version(), secure.selected_alpn_protocol()
+
+
+@pytest.mark.parametrize("http2", [True, False])
+def test_intermediate_speaks_both_versions_and_http2_where_asked(binary: str, tmp_path: Path, *, http2: bool) -> None:
+    with Bench(binary, tmp_path, {**STATIC, "http2": http2}).running() as bench:
+        protocol = "h2" if http2 else "http/1.1"
+        assert _handshake(bench, ssl.TLSVersion.TLSv1_2) == ("TLSv1.2", protocol)
+        assert _handshake(bench, ssl.TLSVersion.TLSv1_3) == ("TLSv1.3", protocol)
+
+
+def test_modern_refuses_tls_12_although_the_site_is_not_the_default_server(binary: str, tmp_path: Path) -> None:
+    with Bench(binary, tmp_path, {**STATIC, "tls": {"profile": "modern"}}).running() as bench:
+        assert _handshake(bench, ssl.TLSVersion.TLSv1_3) == ("TLSv1.3", "h2")
+        with pytest.raises(ssl.SSLError):
+            _handshake(bench, ssl.TLSVersion.TLSv1_2)
+
+
+def test_two_sites_live_in_one_nginx(binary: str, tmp_path: Path) -> None:
+    bench = Bench(binary, tmp_path, MIXED)
+    other = bench.site.model_copy(update={"domains": ("ota.example.org",), "unknown_hosts": "ignore"})
+    text = render(other, bench.caps, "site", "test").files[0].text
+    bench.config.write_text(bench.config.read_text().removesuffix("}\n") + text + "}\n")
+    assert "[warn]" not in bench.test()
+
+
+@pytest.mark.parametrize("length", [46, 47, 110, 111, 200, 253])
+def test_a_domain_of_any_length_fits_the_hash_of_names(binary: str, tmp_path: Path, length: int) -> None:
+    rest = length - len("a.com")
+    name = "a" * (rest % 2) + ".a" * (rest // 2) + "a.com"
+    raw = {**STATIC, "domains": [HOST, name.lstrip(".").rjust(length, "a")]}
+    assert len(raw["domains"][1]) == length
+    assert "[warn]" not in Bench(binary, tmp_path, raw, "full").test()
+
+
+def test_an_application_behind_a_socket_with_a_blank_in_its_name_is_reached(binary: str, tmp_path: Path) -> None:
+    class Server(http.server.ThreadingHTTPServer):
+        address_family = socket.AF_UNIX
+
+        def server_bind(self) -> None:
+            self.socket.bind(self.server_address)
+
+    with tempfile.TemporaryDirectory(prefix="ota ") as folder:
+        raw = {**STATIC, "locations": [{"path": "/", "upstream": f"unix:{folder}/a b.sock"}]}
+        server = Server(f"{folder}/a b.sock", _App)  # type: ignore[arg-type]  # typeshed knows IP addresses only
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            with Bench(binary, tmp_path, raw).running() as bench:
+                assert json.loads(bench.ask("/x%2Fy.ipa").body)["path"] == "/x%2Fy.ipa"
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
