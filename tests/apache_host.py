@@ -26,6 +26,7 @@ from ota_proxy.render.apache import render
 
 BINARY = shutil.which("apache2") or shutil.which("httpd") or ""
 DOMAIN = "ota.example.com"
+HSTS = "Strict-Transport-Security"
 _MODULES = ("/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/local/apache2/modules")
 MODULES = next((place for place in _MODULES if Path(place, "mod_ssl.so").is_file()), "")
 MISSING = "" if BINARY and MODULES else "no apache2 or httpd with its modules on this machine"
