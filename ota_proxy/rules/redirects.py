@@ -112,7 +112,8 @@ def redirect_loop(facts: Facts) -> Iterator[Finding]:
     for visit in _all_visits(install):
         if visit.stopped in {"loop", "too-many"} and not seen & {hop.url for hop in visit.hops}:
             seen |= {hop.url for hop in visit.hops}
-            message = f"The redirects never end: {len(visit.hops)} requests and still no answer"
+            count = len(visit.hops)
+            message = f"The redirects never end: no answer after {count} redirect{'s' * (count != 1)}"
             yield Finding(visit.first.url, message, hops(visit))
 
 
