@@ -17,10 +17,9 @@ def folders(plan: Plan) -> tuple[Quoted, ...]:
     own = [plan.folder(name) for name in (plan.second_site,) if name]
     own += [] if any(location.path == "/" for location in plan.site.static) else [plan.root]
     own += [_acme_root(plan.site)] if serves_acme(plan.site) else []
-    looked_at = {location.root: _root(location) for location in plan.site.static}.values()
     return (
         *(ps_call("Add-OtaFolder", Path=path) for path in own),
-        *(ps_call("Test-OtaFolder", Path=path) for path in looked_at),
+        *(ps_call("Test-OtaFolder", Path=path) for path in map(_root, plan.site.static)),
     )
 
 

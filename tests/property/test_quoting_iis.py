@@ -52,9 +52,37 @@ def _windows_tokens(tokens: dict[str, str]) -> dict[str, str]:
     }
 
 
+_ascii = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1).map(str.strip).filter(bool)
+_names = st.text(min_size=1, max_size=12)
+_folders = st.one_of(st.builds("/srv/{}".format, _names), st.builds("C:\\{}\\x".format, _names))
+_allowed = st.fixed_dictionaries(
+    {
+        "domains": st.just(["ota.example.com"]),
+        "locations": st.builds(
+            lambda root, other: [{"path": "/", "root": root}, {"path": "/b/", "root": other}], _folders, _folders
+        ),
+        "certificates": st.builds(lambda cert, key: [{"cert": cert, "key": key}], _folders, _folders),
+        "headers": st.dictionaries(st.sampled_from(("X-Own", "X-Powered-By", "Server-Timing")), _ascii),
+        "redirect": st.fixed_dictionaries({"acme_root": _folders}),
+    }
+)
+
+
 @_many
 @given(hostile_sites(), _versions, st.booleans())
 def test_a_hostile_site_is_refused_or_read_back_exactly(raw: Raw, version: str, rewrite: bool) -> None:
+    _refused_or_read_back(raw, version, rewrite=rewrite)
+
+
+@_many
+@given(_allowed, _versions, st.booleans())
+def test_free_text_that_validation_lets_through_is_refused_or_read_back_exactly(
+    raw: Raw, version: str, rewrite: bool
+) -> None:
+    _refused_or_read_back(raw, version, rewrite=rewrite)
+
+
+def _refused_or_read_back(raw: Raw, version: str, *, rewrite: bool) -> None:
     site = outcome(raw)
     if site is None:
         return

@@ -119,6 +119,18 @@ function Find-OtaElement([string]$Section, [string]$Location, [object[]]$Steps) 
     return $element
 }
 
+# An attribute's value as text; of an enumeration its name, whichever of name and number IIS answers with.
+function Get-OtaValue($Element, [string]$Name) {
+    $value = Get-IISConfigAttributeValue -ConfigElement $Element -AttributeName $Name
+    $schema = $Element.GetAttribute($Name).Schema
+    if (($schema.Type -eq 'enum') -and ($value -isnot [string])) {
+        foreach ($entry in $schema.GetEnumValues()) {
+            if ($entry.Value -eq $value) { return $entry.Name }
+        }
+    }
+    return [string]$value
+}
+
 function New-OtaTlsBinding([string]$Site, [string]$Information, [int]$SslFlags, [string]$Thumbprint) {
     $flags = [Enum]::ToObject([Microsoft.Web.Administration.SslFlags], $SslFlags)
     New-IISSiteBinding -Name $Site -BindingInformation $Information -Protocol https -CertificateThumbPrint $Thumbprint -CertStoreLocation 'Cert:\LocalMachine\My' -SslFlag $flags
@@ -137,8 +149,10 @@ function Set-OtaAttribute {
     param([string]$What, [string]$Section, [string]$Location, [object[]]$Steps = @(), [string]$Name, $Value)
     $element = Find-OtaElement -Section $Section -Location $Location -Steps $Steps
     $old = $null
-    if ($null -ne $element) { $old = Get-IISConfigAttributeValue -ConfigElement $element -AttributeName $Name }
-    if (($null -ne $element) -and ([string]$old -eq [string]$Value)) { return }
+    if ($null -ne $element) {
+        if ((Get-OtaValue -Element $element -Name $Name) -eq [string]$Value) { return }
+        $old = Get-IISConfigAttributeValue -ConfigElement $element -AttributeName $Name
+    }
     if (-not $PSCmdlet.ShouldProcess($What, "set $Name to '$Value'")) { return }
     $own = -not $element.GetAttribute($Name).IsInheritedFromDefaultValue
     Set-IISConfigAttributeValue -ConfigElement $element -AttributeName $Name -AttributeValue $Value
@@ -188,7 +202,7 @@ function Add-OtaTlsBinding {
     $found = Find-OtaElement -Section $OtaSites -Location '' -Steps $place
     $old = ''
     if ($null -ne $found) {
-        $old = [string](Get-IISConfigAttributeValue -ConfigElement $found -AttributeName 'certificateHash')
+        $old = Get-OtaValue -Element $found -Name 'certificateHash'
         if (($OtaThumbprint -eq '') -or ($old -eq $OtaThumbprint)) { return }
     } elseif (($OtaThumbprint -eq '') -and -not $WhatIfPreference) {
         throw "The binding $Information needs a certificate: give -CertificateThumbprint or -PfxPath."

@@ -102,6 +102,18 @@ function Find-OtaElement([string]$Section, [string]$Location, [object[]]$Steps) 
     return $element
 }
 
+# An attribute's value as text; of an enumeration its name, whichever of name and number IIS answers with.
+function Get-OtaValue($Element, [string]$Name) {
+    $value = Get-IISConfigAttributeValue -ConfigElement $Element -AttributeName $Name
+    $schema = $Element.GetAttribute($Name).Schema
+    if (($schema.Type -eq 'enum') -and ($value -isnot [string])) {
+        foreach ($entry in $schema.GetEnumValues()) {
+            if ($entry.Value -eq $value) { return $entry.Name }
+        }
+    }
+    return [string]$value
+}
+
 function New-OtaTlsBinding([string]$Site, [string]$Information, [int]$SslFlags, [string]$Thumbprint) {
     $flags = [Enum]::ToObject([Microsoft.Web.Administration.SslFlags], $SslFlags)
     New-IISSiteBinding -Name $Site -BindingInformation $Information -Protocol https -CertificateThumbPrint $Thumbprint -CertStoreLocation 'Cert:\LocalMachine\My' -SslFlag $flags
@@ -118,7 +130,7 @@ function Test-OtaStep([string]$What, [string]$Action, $Now, $Ours) {
 function Undo-OtaAttribute([hashtable]$Record) {
     $element = Find-OtaElement -Section $Record['Section'] -Location $Record['Location'] -Steps $Record['Steps']
     if ($null -eq $element) { return }
-    $now = Get-IISConfigAttributeValue -ConfigElement $element -AttributeName $Record['Name']
+    $now = Get-OtaValue -Element $element -Name $Record['Name']
     if (-not (Test-OtaStep $Record['What'] "set $($Record['Name']) back to '$($Record['Old'])'" $now $Record['New'])) { return }
     if ($Record['Own']) {
         Set-IISConfigAttributeValue -ConfigElement $element -AttributeName $Record['Name'] -AttributeValue $Record['Old']
@@ -143,7 +155,7 @@ function Undo-OtaBinding([hashtable]$Record) {
     $place = @(@{ 'In' = ''; 'Key' = @{ 'name' = $Record['Site'] } }, @{ 'In' = 'bindings'; 'Key' = $key })
     $found = Find-OtaElement -Section $OtaSites -Location '' -Steps $place
     if ($null -eq $found) { return }
-    $now = Get-IISConfigAttributeValue -ConfigElement $found -AttributeName 'certificateHash'
+    $now = Get-OtaValue -Element $found -Name 'certificateHash'
     if (-not (Test-OtaStep $Record['What'] 'remove, or give back its certificate' $now $Record['New'])) { return }
     Remove-IISSiteBinding -Name $Record['Site'] -BindingInformation $Record['Information'] -Protocol https -Confirm:$false
     if ($Record['Old']) {
