@@ -55,7 +55,9 @@ def _native_hsts(site: Site, caps: Capabilities, scope: Scope, *, rewrite: bool)
 def _possible(site: Site, caps: Capabilities, *, rewrite: bool) -> None:
     if site.tls.profile == "modern" and not caps.has("tls13") and not site.tls.offloaded:
         raise _refused(
-            "tls.profile", f"Windows {caps.version} has no TLS 1.3", "choose intermediate, or 2022 and later"
+            "tls.profile",
+            f"Schannel of Windows {caps.version} has no TLS 1.3",
+            "choose intermediate, or 2022 and later",
         )
     if site.trusted_proxies and (site.access.allow or site.access.deny):
         raise _refused(
@@ -63,7 +65,7 @@ def _possible(site: Site, caps: Capabilities, *, rewrite: bool) -> None:
         )
     if not rewrite and (site.tls.offloaded or site.proxied):
         key = "tls.offloaded" if site.tls.offloaded else "locations.upstream"
-        raise _refused(key, "this needs URL Rewrite", "install URL Rewrite 2.1")
+        raise _refused(key, "on IIS this needs URL Rewrite", "install URL Rewrite 2.1")
     for location in site.proxied:
         _possible_upstream(location)
     _distinct("locations.path", [location.path for location in site.locations])
@@ -99,7 +101,7 @@ def _distinct(key: str, values: Sequence[str]) -> None:
 
 
 def _refused(key: str, why: str, hint: str) -> UsageError:
-    return UsageError(f"IIS cannot do this: {why}", place=key, hint=hint)
+    return UsageError(why, place=key, hint=hint)
 
 
 def _setup(plan: Plan, header: Sequence[str]) -> dict[str, object]:

@@ -106,10 +106,10 @@ def _needs(plan: Plan, scope: Scope) -> Iterator[str]:
 
 
 def _warnings(plan: Plan) -> Iterator[str]:
-    hsts = plan.site.hsts
-    if not hsts.enabled:
+    hsts, ends_here = plan.site.hsts, not plan.site.tls.offloaded
+    if ends_here and not hsts.enabled:
         yield "Strict-Transport-Security is switched off: a first visit over http can be intercepted"
-    elif hsts.max_age < HSTS_MINIMUM_AGE:
+    if ends_here and hsts.enabled and hsts.max_age < HSTS_MINIMUM_AGE:
         yield f"hsts.max_age {hsts.max_age} is below the guideline's {HSTS_MINIMUM_AGE} seconds"
     if plan.site.proxied:
         yield "proxy settings count for every site of this server that proxies: see what else uses them before setup.ps1"
