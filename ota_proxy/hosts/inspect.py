@@ -18,9 +18,16 @@ from ota_proxy.hosts.processes import NAMES, Process, master, processes, workers
 
 Fact = TypeVar("Fact")
 
-FIND = 'for name in "$@"; do command -v "$name" && exit 0; done; echo "none of $* is on the PATH" >&2; exit 1'
+# The first of $@ that can be run: an absolute path as it is (not every shell's `command -v` looks at it), else a name.
+FIND = """
+for name in "$@"; do
+  case $name in /*) [ -x "$name" ] && echo "$name" && exit 0 ;; *) command -v "$name" && exit 0 ;; esac
+done
+echo "none of $* can be run" >&2; exit 1
+"""
 RUN = '"$@" 2>&1'
 READ = 'cat -- "$@"'
+DUMP = '"$@"'
 SOCKETS = """
 if listed=$(ss -Hltn 2>/dev/null); then printf 'ss\\n%s\\n' "$listed"
 else echo proc; cat /proc/net/tcp || exit 1; cat /proc/net/tcp6 2>/dev/null; exit 0; fi
@@ -36,8 +43,8 @@ echo "$1 cannot be read" >&2; exit 1
 """
 USER = 'getent passwd "$1" 2>/dev/null || grep -E "^[^:]*:[^:]*:$1:" /etc/passwd'
 
+_DENIED = re.compile(r"^.*\(13(?:: |\))Permission denied.*$", re.MULTILINE)
 _SERVER_ROOT = re.compile(r'^ServerRoot: "(.*)"$', re.MULTILINE)
-_CONTROLS = {"nginx": ("nginx",), "apache": ("apache2ctl", "apachectl", "httpd", "apache2")}
 
 
 def inspect(  # noqa: PLR0913 - each optional argument narrows what is looked at
@@ -115,17 +122,16 @@ class _Reader:
         return answer.out
 
     def _version(self) -> str:
-        """Ask the binary that runs, also when the file was replaced since; else the one on the PATH."""
-        if self.master and (number := answers.version(self._said_by(f"/proc/{self.master.pid}/exe"))):
-            return number
-        output = self._said_by(self._good(self.runner.run(FIND, *NAMES[self.server])).strip())
+        output = self.runner.run(RUN, self._binary(*NAMES[self.server]), "-v").out
         number = answers.version(output)
         if number is None:
             raise UnreadableError(f"no version in what the server says: {output.strip()[:200]}")
         return number
 
-    def _said_by(self, binary: str) -> str:
-        return self.runner.run(RUN, binary, "-v").out
+    def _binary(self, *names: str) -> str:
+        """Return the binary that runs, also when its file was replaced since; where we may not run it, one on the PATH."""
+        running = [f"/proc/{self.master.pid}/exe"] if self.master else []
+        return self._good(self.runner.run(FIND, *running, *names)).strip()
 
     def _tls_library(self) -> str:
         """Look into the library that the master has mapped, or into a master that carries its own."""
@@ -146,20 +152,13 @@ class _Reader:
 
     def _command(self) -> list[str]:
         """Return the server's control command with the options that lead to the configuration in use."""
-        command = [self._good(self.runner.run(FIND, *_CONTROLS[self.server])).strip()] if self._aside else [self._exe]
+        # Apache's own script, because it reads the environment that the configuration needs.
+        apache = ("apache2ctl", "apachectl", "httpd", "apache2")
+        named = self._good(self.runner.run(FIND, *apache)).strip() if self.server == "apache" else self._binary("nginx")
         folder = self.master.folder(self.server) if self.master else ""
         config = self.config or (self.master.config(self.server) if self.master else "")
-        command += [{"nginx": "-p", "apache": "-d"}[self.server], folder] * bool(folder)
-        return command + [{"nginx": "-c", "apache": "-f"}[self.server], config] * bool(config)
-
-    @property
-    def _aside(self) -> bool:
-        """Whether to go by the PATH: Apache's control script also reads the environment its configuration needs."""
-        return self.server == "apache" or self.master is None
-
-    @property
-    def _exe(self) -> str:
-        return f"/proc/{self._needed().pid}/exe"
+        flags = {"nginx": ("-p", "-c"), "apache": ("-d", "-f")}[self.server]
+        return [named, *[flags[0], folder] * bool(folder), *[flags[1], config] * bool(config)]
 
     def _config_test(self) -> ConfigTest:
         command = [*self._command(), "-t"]
@@ -167,8 +166,8 @@ class _Reader:
         shown = " ".join([posixpath.basename(command[0]).replace("exe", self.server), *command[1:]])
         if answer.status in (126, 127):
             raise UnreadableError(answer.complaint)
-        if answer.status != 0 and "(13: Permission denied)" in answer.out:
-            raise UnreadableError(f"the test needs more rights: {answer.complaint}")
+        if answer.status != 0 and (denied := _DENIED.search(answer.out)):
+            raise UnreadableError(f"the test needs more rights: {denied[0].strip()}")
         return answers.config_test(shown, answer.status, answer.out)
 
     def _listening(self) -> tuple[Socket, ...]:
@@ -191,7 +190,7 @@ class _Reader:
     def _named(self) -> keys.Named:
         command = self._command()
         if self.server == "nginx":
-            return keys.named_by_nginx(self._good(self.runner.run('"$@" 2>/dev/null', *command, "-T")))
+            return keys.named_by_nginx(self._good(self.runner.run(DUMP, *command, "-T")))
         listed = self._good(self.runner.run(RUN, *command, "-t", "-D", "DUMP_INCLUDES", "-D", "DUMP_RUN_CFG"))
         files = [line.partition(") ")[2] for line in listed.splitlines() if line.lstrip().startswith("(")]
         if not files:

@@ -30,13 +30,14 @@ RUNNING = (
 
 HEALTHY: dict[tuple[str, ...], Answer] = {
     (processes.LIST,): Answer(0, RUNNING, ""),
+    (module.FIND,): Answer(0, "/proc/1/exe\n", ""),
     (module.RUN, "/proc/1/exe", "-v"): Answer(0, "nginx version: nginx/1.30.0\n", ""),
     (module.READ, "/proc/1/maps"): Answer(0, MAPS, ""),
     (module.STRINGS, "/proc/1/map_files/1000-2000"): Answer(0, "OpenSSL 3.5.4 30 Sep 2025\n", ""),
     (module.RUN, "/proc/1/exe", "-t"): Answer(0, OK, ""),
     (module.SOCKETS,): Answer(0, "ss\nLISTEN 0 511 0.0.0.0:443 0.0.0.0:*\n", ""),
     (module.USER, "101"): Answer(0, "nginx:x:101:101::/:/bin/false\n", ""),
-    ('"$@" 2>/dev/null', "/proc/1/exe", "-T"): Answer(0, DUMP, ""),
+    (module.DUMP, "/proc/1/exe", "-T"): Answer(0, DUMP, ""),
     (keys.STAT,): Answer(0, "600\troot\t/k.pem\n755\troot\t/srv\n", ""),
 }
 
@@ -79,7 +80,7 @@ def test_a_healthy_host_shows_every_fact_and_nothing_is_unread() -> None:
         ((module.STRINGS, "/proc/1/map_files/1000-2000"), "tls_library"),
         ((module.RUN, "/proc/1/exe", "-t"), "config_test"),
         ((module.SOCKETS,), "listening"),
-        (('"$@" 2>/dev/null', "/proc/1/exe", "-T"), "keys"),
+        ((module.DUMP, "/proc/1/exe", "-T"), "keys"),
         ((keys.STAT,), "keys"),
     ],
 )
@@ -96,12 +97,28 @@ def test_a_fact_that_cannot_be_read_is_none_with_its_reason_and_costs_no_other(
 def test_a_binary_that_cannot_be_run_from_proc_is_asked_on_the_path() -> None:
     seen = facts(
         {
-            (module.RUN, "/proc/1/exe", "-v"): Answer(126, "Permission denied\n", ""),
-            (module.FIND,): Answer(0, "/usr/sbin/nginx\n", ""),
+            (module.FIND, "/proc/1/exe", "nginx"): Answer(0, "/usr/sbin/nginx\n", ""),
             (module.RUN, "/usr/sbin/nginx", "-v"): Answer(0, "nginx version: nginx/1.18.0\n", ""),
+            (module.RUN, "/usr/sbin/nginx", "-t"): Answer(0, OK, ""),
+            (module.DUMP, "/usr/sbin/nginx", "-T"): Answer(0, DUMP, ""),
         }
     )
-    assert seen.version == "1.18.0"
+    assert (seen.version, seen.unread) == ("1.18.0", {})
+    assert seen.config_test is not None
+    assert seen.config_test.command == "nginx -t"
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [(("{here}/first", "sh"), "{here}/first"), (("{here}/not-executable", "{here}/missing", "first"), "{here}/first")],
+)
+def test_the_first_program_that_can_be_run_is_found(tmp_path: Path, names: tuple[str, ...], found: str) -> None:
+    (tmp_path / "not-executable").write_text("")
+    (tmp_path / "first").write_text("#!/bin/sh\n")
+    (tmp_path / "first").chmod(0o755)
+    script = f"PATH={tmp_path}:$PATH; {module.FIND}"
+    answer = connect("local://", deadline=10.0).run(script, *(name.format(here=tmp_path) for name in names))
+    assert answer.out.strip() == found.format(here=tmp_path)
 
 
 def test_a_server_that_does_not_run_has_no_library_in_use_and_no_worker() -> None:
@@ -144,7 +161,7 @@ def test_missing_rights_are_no_refused_configuration() -> None:
     output = 'nginx: [emerg] open() "/run/nginx.pid" failed (13: Permission denied)\n'
     seen = facts({(module.RUN, "/proc/1/exe", "-t"): Answer(1, output, "")})
     assert seen.config_test is None
-    assert "more rights" in seen.unread["config_test"]
+    assert seen.unread["config_test"] == f"the test needs more rights: {output.strip()}"
 
 
 def test_a_user_without_a_name_is_told_by_number() -> None:
