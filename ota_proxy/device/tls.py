@@ -67,6 +67,8 @@ class _Probe:
         self.host, self.port, self.network = host, port, network
         self.seen = _Seen()
         self.left = BUDGET
+        self.lost = False
+        """A connection failed although the host answers others: what it asked for stays unknown."""
         self.gate = asyncio.Semaphore(PARALLEL)
         self.seconds = agents.seconds("tls") * network.scale
 
@@ -84,12 +86,17 @@ class _Probe:
                 async with asyncio.timeout(self.seconds):
                     return await self._exchange(hello)
             except NetFault as fault:
-                self.seen.fault = fault.error
+                self._failed(fault.error)
             except BadFlight as error:
                 self.seen.fault = NetError("tls", f"no TLS with {self.host}: {error}")
             except OSError as error:  # TimeoutError is one
-                self.seen.fault = NetError(*explain(error, self.host, f"port {self.port}"))
+                self._failed(NetError(*explain(error, self.host, f"port {self.port}")))
         return None
+
+    def _failed(self, error: NetError) -> None:
+        """Remember a failure; one that is no answer of a TLS server (which may close or reset instead of an alert) leaves a gap."""
+        self.seen.fault = error
+        self.lost |= error.kind not in ("tls", "reset")
 
     async def _exchange(self, hello: Hello) -> Answer:
         stream = await dial(Peer(self.host, self.port), self.network, connect=self.seconds, idle=self.seconds)
@@ -226,7 +233,7 @@ def _facts(run: _Probe, now: datetime) -> TlsFacts:
         name_matches=certificates.name_matches(chain[0], run.host) if chain else None,
         stapled=twelve.stapled if twelve else None,
         stranger=_stranger(seen),
-        partial=run.left <= 0,
+        partial=seen.spoke and (run.left <= 0 or run.lost),
     )
 
 

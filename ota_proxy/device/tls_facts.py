@@ -76,4 +76,4 @@ class TlsFacts:
     stranger: str = ""
     """What a handshake under a stranger's name got: `refused`, `same-certificate`, `other-certificate`, or empty: not asked."""
     partial: bool = False
-    """The probe spent all its connections: `suites` and `groups` may lack some."""
+    """The probe spent all its connections, or lost some: `versions`, `suites` and `groups` may lack some."""
