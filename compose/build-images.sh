@@ -4,7 +4,7 @@
 # Needs: docker, mmdebstrap, root. An image that exists is left alone; a change to this file builds anew.
 set -eu
 
-packages=nginx-light,apache2,openssl,ca-certificates,iproute2,nftables
+packages=nginx,apache2,openssl,ca-certificates,iproute2,nftables
 modules="access_compat alias allowmethods auth_basic authn_core authz_core authz_host authz_user brotli deflate dir env expires
  filter headers http2 info mime negotiation proxy proxy_http remoteip reqtimeout rewrite setenvif socache_shmcb ssl status"
 
