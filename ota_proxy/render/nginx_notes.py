@@ -132,7 +132,7 @@ def _warnings(site: Site, scope: Scope) -> Iterator[str]:
 def _infos(site: Site, caps: Capabilities, profile: Profile, scope: Scope) -> Iterator[str]:
     if site.tls.offloaded:
         front = ", ".join(site.trusted_proxies)
-        yield f"TLS ends at the proxy in front ({front}): Strict-Transport-Security, the TLS profile and ACME belong there, and it must send X-Forwarded-Proto: https"
+        yield f"TLS ends at the proxy in front ({front}): Strict-Transport-Security, the TLS profile and ACME belong there, and it must send X-Forwarded-Proto: https with every request, its own health checks too"
     elif "rsa" not in profile.leaf_kinds:
         yield f"the profile {profile.name} wants an ECDSA certificate; which kind the files have is not seen here"
     if names := sorted({t.host for x in site.proxied if (t := x.target) and t.host and not _is_address(t.host)}):

