@@ -111,6 +111,7 @@ RAW = zlib.compressobj(wbits=-15)
         (gzip.compress(zlib.compress(PLAIN)), ("deflate, gzip",)),
         (gzip.compress(zlib.compress(PLAIN)), ("deflate", "gzip")),
     ],
+    ids=["none", "identity", "gzip", "x-gzip", "zlib", "raw deflate", "two in one field", "two fields"],
 )
 def test_an_encoded_body_is_undone(body: bytes, encodings: tuple[str, ...]) -> None:
     found = decode(packed(body, *encodings))
