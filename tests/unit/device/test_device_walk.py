@@ -249,7 +249,9 @@ def test_of_a_package_over_the_limit_only_the_part_to_compare_is_read(tmp_path: 
     assert len(package.reference) == package.range_asked[1] - package.range_asked[0] + 1
 
 
-@pytest.mark.parametrize(("etag", "validator"), [('"strong"', '"strong"'), ('W/"weak"', None), ("", _date(-3600))])
+@pytest.mark.parametrize(
+    ("etag", "validator"), [('"strong"', '"strong"'), ('W/"weak"', None), ("", _date(-3600))], ids=["strong", "weak", "date"]
+)
 def test_a_resume_uses_only_a_validator_that_is_strong(tmp_path: Path, etag: str, validator: str | None) -> None:
     def plain_dates(_method: str, path: str, headers: dict[str, str]) -> bytes | None:
         if etag or path != "/ota/app.ipa" or "range" in headers:
