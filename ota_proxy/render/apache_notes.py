@@ -75,17 +75,21 @@ def _parent(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
         yield "these lines: " + ", ".join(f"Listen {place}" for place, _ in listens(site))
         if site.unknown_hosts == "refuse":
             yield "to be read before every other virtual host of these ports, because the first one answers unknown names"
-        if not site.tls.offloaded:
-            size = section("buffers")["session_cache"]
-            yield f'SSLSessionCache "shmcb:ota_proxy({size})", so that TLS 1.2 sessions can be resumed'
-            if caps.has("sni_policy"):
-                yield "SSLVHostSNIPolicy secure, so that no session is resumed under another virtual host's name"
+        yield from _sessions(site, caps)
     limits = capacity(site.expected_devices)
     yield (
         f"for {site.expected_devices} downloads at once, event MPM with ServerLimit {limits.processes}, ThreadLimit {limits.thread_limit}, "
         f"ThreadsPerChild {limits.threads}, MaxRequestWorkers {limits.workers}; a TLS download holds a thread"
     )
     yield "ServerTokens Prod, which hides versions, and TypesConfig, which knows the types of pages and pictures"
+
+
+def _sessions(site: Site, caps: Capabilities) -> Iterator[str]:
+    if "ssl" in needed_modules(site, "site"):
+        size = section("buffers")["session_cache"]
+        yield f'SSLSessionCache "shmcb:ota_proxy({size})", so that TLS 1.2 sessions can be resumed'
+    if caps.has("sni_policy") and not site.tls.offloaded:
+        yield "SSLVHostSNIPolicy secure, so that no session is resumed under another virtual host's name"
 
 
 def _warnings(site: Site) -> Iterator[str]:

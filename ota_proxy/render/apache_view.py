@@ -296,6 +296,7 @@ def _full(site: Site, caps: Capabilities) -> View:
         "devices": site.expected_devices,
         "limits": limits,
         "main_name": quote.word(site.domain, "domains"),
+        "session_cache": "ssl" in needed_modules(site, "full"),
         "sni_policy": caps.has("sni_policy") and not site.tls.offloaded,
     }
 

@@ -158,3 +158,16 @@ def test_a_name_apache_cannot_check_is_refused() -> None:
 
     with pytest.raises(UsageError, match=r"app\.example\.net"), apache_host.running(change):
         pass
+
+
+def test_behind_a_front_an_https_application_starts_without_a_warning() -> None:
+    def change(raw: dict[str, Any], place: Path) -> None:
+        (place / "tls" / "ca.pem").write_bytes(Authority().ca_pem)
+        upstream = {"upstream": "https://localhost:9", "upstream_ca": str(place / "tls" / "ca.pem")}
+        raw["locations"].append({"path": "/app/", **upstream})
+        raw |= {"certificates": [], "tls": {"offloaded": True}, "trusted_proxies": ["127.0.0.1"]}
+        del raw["listen"]["https"]
+
+    with apache_host.running(change) as quiet:
+        assert quiet.get("/ota/none", *FRONT).status == 404
+        assert quiet.log == ""
