@@ -27,8 +27,6 @@ PULL_DEADLINE = 300
 """Seconds for a whole image from a registry."""
 _OLDEST = "1.41"
 """Docker 20.10's API; only the question for the daemon's own version is asked with it."""
-OPEN_FILES = 524_288
-"""Hard limit of open files, systemd's own (systemd.exec, LimitNOFILE)."""
 HOSTNAME = "server.ota-proxy.test"
 """Fully qualified, as a server's name is: Apache complains about another (AH00558)."""
 
@@ -123,7 +121,6 @@ class Daemon:
             host["port_bindings"] = dict.fromkeys(blueprint.publish, ("127.0.0.1", None))
             host["extra_hosts"] = dict.fromkeys(blueprint.hosts, "127.0.0.1")
             host["sysctls"] = dict(blueprint.sysctls)
-            host["ulimits"] = [{"Name": "nofile", "Soft": 1024, "Hard": OPEN_FILES}]  # as systemd gives it to a service
         with _translated(f"create the container {blueprint.name}"):
             made = api.create_container(
                 blueprint.image,

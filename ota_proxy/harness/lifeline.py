@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from shlex import quote
 
 MARK = "ota-proxy-says"
+OPEN_FILES = (1024, 524_288)
+"""Soft and hard limit of open files, as systemd gives them to a service (systemd.exec, LimitNOFILE). The shell lowers them itself:
+a daemon without CAP_SYS_RESOURCE cannot start a container whose hard limit is above its own."""
 _SAID = re.compile(rf"^{MARK} (\w+) ?(\d*)\n", re.MULTILINE)
 _HEADER = struct.Struct(">BxxxL")  # Docker Engine API, "attach to a container": stream, three zeros, length
 
@@ -47,7 +50,10 @@ def script(job: Job) -> str:
     ports = " && ".join(f"listens {port:04X}" for port in job.ports) or "true"
     sockets = " && ".join(f"[ -S {quote(path)} ]" for path in job.sockets) or "true"
     logs = " ".join(map(quote, job.logs))
+    soft, hard = OPEN_FILES
     return f"""exec 3<&0 2>&1 </dev/null
+ulimit -S -n {soft}
+ulimit -H -n {hard} 2>/dev/null
 say() {{ printf '\\n{MARK} %s\\n' "$*"; }}
 listens() {{ cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q "^ *[0-9]*: [0-9A-F]*:$1 [0-9A-F:]* 0A "; }}
 up() {{ {ports} && {sockets}; }}

@@ -23,6 +23,7 @@ from ota_proxy.harness.daemon import Blueprint, Daemon, Listed
 from ota_proxy.harness.docker import DockerEngine
 from ota_proxy.harness.engine import ServerRefusedError, TestFile
 from ota_proxy.harness.images import debian_image
+from ota_proxy.harness.lifeline import OPEN_FILES
 from ota_proxy.model import Listen, Location, Tls
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ import sys, time
 from ota_proxy.harness.docker import DockerEngine
 from ota_proxy.harness.engine import Scenario
 from ota_proxy.harness.images import debian_image
+from ota_proxy.harness.lifeline import OPEN_FILES
 from ota_proxy.model import Listen, Location, Site, Tls
 
 site = Site(domains=("ota.example.com",), locations=(Location(path="/", root="/srv/ota"),), tls=Tls(offloaded=True),
@@ -319,3 +321,24 @@ def test_a_sweep_removes_what_a_dead_run_left_and_nothing_of_a_living_one(
 def test_the_names_of_a_site_are_resolved_to_loopback_ports(engine: DockerEngine, bench: Bench) -> None:
     with engine.run(bench.scenario(engine, "nginx")) as running:
         assert set(running.endpoint.resolve) == {(bench.host, 80), (bench.host, 443)}
+
+
+def test_a_server_has_the_open_files_of_a_service_or_what_the_daemon_can_give(
+    engine: DockerEngine, bench: Bench
+) -> None:
+    with engine.run(bench.scenario(engine, "nginx")) as running:
+        name = running.endpoint.spec.removeprefix("docker://")
+        command = [
+            "docker",
+            "exec",
+            name,
+            "sh",
+            "-c",
+            "grep 'open files' /proc/$(cat /run/nginx.pid)/limits; ulimit -H -n",
+        ]
+        limits, most = subprocess.run(
+            command, capture_output=True, text=True, timeout=30, check=True
+        ).stdout.splitlines()
+    soft, hard = limits.split()[3:5]
+    assert int(soft) == OPEN_FILES[0]
+    assert int(hard) == (OPEN_FILES[1] if most == "unlimited" else min(OPEN_FILES[1], int(most)))
