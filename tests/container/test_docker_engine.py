@@ -167,7 +167,8 @@ def test_two_runs_side_by_side_do_not_disturb_each_other(engine: DockerEngine, b
         scenario = bench.scenario(engine, "nginx")
         files = (*scenario.files, TestFile("/srv/ota/who.txt", word.encode()))
         with engine.run(replace(scenario, files=files)) as running:
-            docker.clean()
+            with Daemon() as daemon:
+                assert sweep.clean(_Only(daemon, f"{sweep.PREFIX}.pid={os.getpid()}")) == 0
             time.sleep(0.5)  # both are up at the same time
             return running.endpoint.spec, bench.get(running.endpoint, "/who.txt")
 
