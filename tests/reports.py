@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import resource
 
 from ota_proxy.report.model import TargetReport
 
 _COMPLAINT = re.compile(r"\[(?:[a-z0-9_]+:)?(?:warn|error|crit|alert|emerg)\]")
 _ASKED_FOR = re.compile(r"No such file or directory|AH00128|ota-proxy-missing")
 """Complaints about what the device asked for on purpose: a file that does not exist."""
+
+_FEW_FILES = 0 < resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 65535
+"""The machine's own hard limit is below what a whole configuration asks for, and nothing started here can raise it."""
 
 
 def failed(report: TargetReport) -> list[str]:
@@ -27,4 +31,5 @@ def ids(report: TargetReport) -> set[str]:
 
 def warnings_of(report: TargetReport) -> list[str]:
     """Return the lines of the server's log that are warnings or worse, without those the walk provokes on purpose."""
-    return [line for line in report.log.splitlines() if _COMPLAINT.search(line) and not _ASKED_FOR.search(line)]
+    lines = [line for line in report.log.splitlines() if _COMPLAINT.search(line) and not _ASKED_FOR.search(line)]
+    return [line for line in lines if not (_FEW_FILES and "setrlimit(RLIMIT_NOFILE" in line)]

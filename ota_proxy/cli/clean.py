@@ -24,7 +24,5 @@ def run(_: argparse.Namespace) -> int:
     from ota_proxy.harness.docker import clean  # noqa: PLC0415 - the Docker SDK costs 150 ms
 
     removed = clean()
-    for name in removed:
-        say(f"removed {name}")
-    say(f"{len(removed)} container{'s' * (len(removed) != 1)} removed")
+    say(f"{removed} container{'s' * (removed != 1)} removed")
     return EXIT_CLEAN

@@ -293,7 +293,9 @@ class InstallFacts:
     others: tuple[TlsFacts, ...] = ()
     """TLS of further hosts that assets live on."""
     private_allowed: bool = False
-    """Addresses come from --resolve or were asked for: private ones are not a finding."""
+    """Private networks were asked for: a private address is not a finding."""
+    resolved_hosts: frozenset[str] = frozenset()
+    """Hosts whose address was given (--resolve): whatever it is, it is not a finding."""
 
     def exchanges(self) -> tuple[Exchange, ...]:
         """Return every request of the walk in the order of its ids."""

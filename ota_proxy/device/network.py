@@ -37,6 +37,8 @@ class Network:
     resolve: Resolve = field(default_factory=dict)
     ca_pem: str | None = None
     scale: float = 1.0
+    closed: bool = False
+    """Only what `resolve` names may be asked: a trial must not reach out of its own servers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +117,13 @@ def is_address(host: str) -> bool:
     return True
 
 
-async def addresses(host: str, port: int, resolve: Resolve) -> list[tuple[str, int]]:
+async def addresses(host: str, port: int, network: Network) -> list[tuple[str, int]]:
     """Return where to connect, in order: the fixed address, or what the system resolves; NetFault `dns` where there is none."""
-    fixed = resolve.get((host, port))
+    fixed = network.resolve.get((host, port))
     if fixed:
         return [fixed]
+    if network.closed:
+        raise NetFault("unreachable", f"{host}:{port} is not part of this trial and was not asked")
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -137,7 +141,7 @@ async def dial(
     """
     host = peer.host
     fault = NetFault("dns", f"the name {host} has no address")
-    for address, number in await addresses(host, peer.port, network.resolve):
+    for address, number in await addresses(host, peer.port, network):
         try:
             async with _patience(connect, f"no connection to {host} at {_place(address, number)}"):
                 reader, writer = await asyncio.open_connection(

@@ -29,6 +29,8 @@ class WalkOptions:
     resolve: Resolve = field(default_factory=dict)
     """(host, port) of a URL → (address, port) to connect to; names that are not in it are the system's to resolve."""
     scale: float = 1.0
+    closed: bool = False
+    """Ask only what `resolve` names."""
     allow_private: bool = False
     probe_tls: bool = True
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -64,7 +66,7 @@ class Session:
 
     def __init__(self, options: WalkOptions, progress: Progress | None = None) -> None:
         self.options = options
-        self.network = Network(options.resolve, options.ca_pem, options.scale)
+        self.network = Network(options.resolve, options.ca_pem, options.scale, options.closed)
         self.tell: Progress = progress or (lambda _step, _text: None)
         self._count = 0
         self._dead: dict[tuple[str, str, int], NetError] = {}

@@ -67,7 +67,8 @@ async def walk(url_or_link: str, options: WalkOptions, progress: Progress | None
         port=port,
         page=steps.page,
         link=steps.link,
-        private_allowed=options.allow_private or any(name == host for name, _ in options.resolve),
+        private_allowed=options.allow_private,
+        resolved_hosts=frozenset(name for name, _ in options.resolve),
         plain=await _plain(session, steps.manifest_url or steps.package_url or url_or_link),
         tls=await _tls(session, host, port),
     )

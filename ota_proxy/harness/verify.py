@@ -126,24 +126,38 @@ def _texts(trial: Trial, engine: Engine, caps: Capabilities) -> Mapping[str, str
 
 def _judge(trial: Trial, started: Started, progress: Progress) -> tuple[Facts, tuple[Outcome, ...]]:
     host = _host(trial, started, progress)
-    walks = [_walk(url, started, progress, first=not index) for index, url in enumerate(_starts(started.prepared))]
+    page = _walk(started.prepared.page_url, started, progress, first=True)
+    others = _further(started.prepared, page)
+    walks = [page, *(_walk(url, started, progress, first=False) for url in others)]
     facts = [
         Facts(install=walk, host=None if index else host, site=started.prepared.scenario.site, server=trial.server)
         for index, walk in enumerate(walks)
     ]
-    return facts[0], merge([evaluate(one, trial.site.base_url, "v") for one in facts])
+    return facts[0], merge([_evaluate(one, trial.site.base_url) for one in facts])
 
 
-def _starts(prepared: Prepared) -> tuple[str, ...]:
-    """Return the landing page, then every manifest that it does not lead to."""
-    return (prepared.page_url, *prepared.manifest_urls[1:], *prepared.odd_manifest_urls)
+def _evaluate(facts: Facts, target: str) -> tuple[Outcome, ...]:
+    """Judge through the door of `verify`, and what the host shows as `audit` does."""
+    seen = evaluate(facts, target, "v")
+    known = {one.rule.id for one in seen}
+    return (
+        seen
+        if facts.host is None
+        else (*seen, *(one for one in evaluate(facts, target, "a") if one.rule.id not in known))
+    )
+
+
+def _further(prepared: Prepared, page: InstallFacts) -> tuple[str, ...]:
+    """Return every manifest that the landing page does not lead to."""
+    found = page.manifest.url if page.manifest else ""
+    return tuple(url for url in (*prepared.manifest_urls, *prepared.odd_manifest_urls) if url != found)
 
 
 def _walk(url: str, started: Started, progress: Progress, *, first: bool) -> InstallFacts:
     options = WalkOptions(
         ca_pem=started.prepared.ca_pem.decode("ascii"),
         resolve=started.running.endpoint.resolve,
-        allow_private=True,
+        closed=True,
         probe_tls=first,
     )
     return walk_sync(url, options, lambda step, text: progress(f"{step}: {text}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ota_proxy.model.values import (
     Domain,
@@ -27,13 +27,13 @@ from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 
 
-def _only_false(value: bool) -> Literal[False]:
-    if value:
+def _only_false(value: object) -> object:
+    if value is not False:
         raise ValueError("must be a value or false, true says nothing")
-    return False
+    return value
 
 
-Off = Annotated[bool, Field(strict=True), AfterValidator(_only_false)]
+Off = Annotated[Literal[False], BeforeValidator(_only_false)]
 """The word `false`, where a value can be switched off; unlike Literal[False] it does not take a 0."""
 
 

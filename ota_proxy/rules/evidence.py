@@ -20,6 +20,8 @@ _QUERY = re.compile(rf"(?i)([?&;](?:amp;)?(?:{_TELLING_KEYS})=)([^&\s\"'<>;#]{{1
 _ENCODED_QUERY = re.compile(rf"(?i)(%(?:3F|26)(?:{_TELLING_KEYS})%3D)([^%&\s\"'<>]{{1,4}})((?:(?!%26)[^&\s\"'<>])*)")
 _USERINFO = re.compile(r"(?i)(\bhttps?://)[^/\s@?#]+@")
 _WORD = re.compile(r"[A-Za-z0-9_-]{20,}")
+_CONSTANT = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+"""A name such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256."""
 _LONGEST = 300  # characters of one header or line; a report is read by people
 
 
@@ -117,6 +119,8 @@ def _visible(char: str) -> str:
 
 def _random(word: str) -> bool:
     """A token rather than a name: letters and digits change places often, as they never do in words with a version."""
+    if _CONSTANT.fullmatch(word):
+        return False
     kinds = [char.isdigit() for char in word if char.isalnum()]
     changes = sum(before != after for before, after in pairwise(kinds))
     return changes >= 5 or (len(word) >= 32 and changes >= 3)  # 20 random hex characters change kind about nine times

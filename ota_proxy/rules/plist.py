@@ -259,9 +259,9 @@ def internal(facts: Facts, url: str) -> str:
         return _lost_port(install, url, port)
     if is_private_name(host):
         return f"a phone elsewhere does not know the name {host}"
-    if is_address(host) and is_private_address(host) and not install.private_allowed:
-        return f"{host} is a private address"
-    return "" if install.private_allowed else _resolved(install, url)
+    if install.private_allowed or host in install.resolved_hosts:
+        return ""
+    return f"{host} is a private address" if is_address(host) and is_private_address(host) else _resolved(install, url)
 
 
 def _upstreams(facts: Facts) -> set[tuple[str, int]]:

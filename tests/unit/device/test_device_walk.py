@@ -250,7 +250,9 @@ def test_of_a_package_over_the_limit_only_the_part_to_compare_is_read(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("etag", "validator"), [('"strong"', '"strong"'), ('W/"weak"', None), ("", _date(-3600))], ids=["strong", "weak", "date"]
+    ("etag", "validator"),
+    [('"strong"', '"strong"'), ('W/"weak"', None), ("", _date(-3600))],
+    ids=["strong", "weak", "date"],
 )
 def test_a_resume_uses_only_a_validator_that_is_strong(tmp_path: Path, etag: str, validator: str | None) -> None:
     def plain_dates(_method: str, path: str, headers: dict[str, str]) -> bytes | None:
