@@ -140,11 +140,8 @@ def _evaluate(facts: Facts, target: str) -> tuple[Outcome, ...]:
     """Judge through the door of `verify`, and what the host shows as `audit` does."""
     seen = evaluate(facts, target, "v")
     known = {one.rule.id for one in seen}
-    return (
-        seen
-        if facts.host is None
-        else (*seen, *(one for one in evaluate(facts, target, "a") if one.rule.id not in known))
-    )
+    more = () if facts.host is None else evaluate(facts, target, "a")
+    return (*seen, *(one for one in more if one.rule.id not in known))
 
 
 def _further(prepared: Prepared, page: InstallFacts) -> tuple[str, ...]:
@@ -160,7 +157,9 @@ def _walk(url: str, started: Started, progress: Progress, *, first: bool) -> Ins
         closed=True,
         probe_tls=first,
     )
-    return walk_sync(url, options, lambda step, text: progress(f"{step}: {text}"))
+    if not first:
+        progress(f"another install, the same requests: {url}")
+    return walk_sync(url, options, (lambda step, text: progress(f"{step}: {text}")) if first else None)
 
 
 def _host(trial: Trial, started: Started, progress: Progress) -> HostFacts | None:
