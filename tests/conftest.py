@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from ota_proxy.pytest_plugin import docker_choice, docker_obstacle
@@ -15,3 +17,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if reason:
         for item in marked:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many of the injected faults were detected, by server."""
+    detected, injected = Counter[str](), Counter[str]()
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            server = dict(getattr(report, "user_properties", ())).get("fault")
+            if server and report.when == "call":
+                injected[server] += 1
+                detected[server] += outcome == "passed"
+    for server in sorted(injected):
+        terminalreporter.write_line(f"faults: {server} {detected[server]}/{injected[server]} detected")

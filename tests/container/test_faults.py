@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ota_proxy.harness.docker import DockerEngine
+from ota_proxy.harness.docker.engine import DockerEngine
 from ota_proxy.harness.verify import Trial, verify
 from tests.container.faults import FAULTS, Fault
 from tests.reports import failed, ids
@@ -19,8 +19,12 @@ pytestmark = [pytest.mark.container, pytest.mark.fault]
     [pytest.param(server, fault, id=f"{server}-{fault.name}") for fault in FAULTS for server in fault.servers],
 )
 def test_a_fault_is_reported_by_exactly_its_rules(
-    server: str, fault: Fault, engine_of: Callable[[str], DockerEngine]
+    server: str,
+    fault: Fault,
+    engine_of: Callable[[str], DockerEngine],
+    record_property: Callable[[str, object], None],
 ) -> None:
+    record_property("fault", server)
     trial = Trial(server, fault.site, content=fault.content, edit=fault.edits.get(server))
     report = verify(trial, engine_of("bookworm"), lambda _: None)
     assert ids(report) == fault.ids, "\n".join(failed(report))
