@@ -39,10 +39,10 @@ def docker_choice(config: pytest.Config) -> str:
 def docker_obstacle() -> str:
     """Return why no container can be started here, in one sentence with a hint; empty where it can."""
     from ota_proxy.errors import NoVerdictError  # noqa: PLC0415  # every pytest run loads this plugin: keep it light
-    from ota_proxy.harness import docker  # noqa: PLC0415  # likewise
+    from ota_proxy.harness.docker.engine import require  # noqa: PLC0415  # likewise
 
     try:
-        docker.require("nginx", "apache")
+        require("nginx", "apache")
     except NoVerdictError as error:
         return str(error)
     return ""

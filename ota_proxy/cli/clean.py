@@ -21,7 +21,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
 
 def run(_: argparse.Namespace) -> int:
     """Clean and say what went."""
-    from ota_proxy.harness.docker import clean  # noqa: PLC0415 - the Docker SDK costs 150 ms
+    from ota_proxy.harness.docker.engine import clean  # noqa: PLC0415 - the Docker SDK costs 150 ms
 
     removed = clean()
     say(f"{removed} container{'s' * (removed != 1)} removed")

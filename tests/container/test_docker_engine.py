@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness import docker, sweep
-from ota_proxy.harness.box import box
-from ota_proxy.harness.daemon import Blueprint, Daemon, Listed
-from ota_proxy.harness.docker import DockerEngine
+from ota_proxy.harness.docker import sweep
+from ota_proxy.harness.docker.box import box
+from ota_proxy.harness.docker.daemon import Blueprint, Daemon, Listed
+from ota_proxy.harness.docker.engine import DockerEngine, connected
+from ota_proxy.harness.docker.images import debian_image
+from ota_proxy.harness.docker.lifeline import OPEN_FILES
 from ota_proxy.harness.engine import ServerRefusedError, TestFile
-from ota_proxy.harness.images import debian_image
-from ota_proxy.harness.lifeline import OPEN_FILES
 from ota_proxy.model import Listen, Location, Tls
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ RUN = f"{sweep.PREFIX}.run"
 
 CHILD = """
 import sys, time
-from ota_proxy.harness.docker import DockerEngine
+from ota_proxy.harness.docker.engine import DockerEngine, connected
 from ota_proxy.harness.engine import Scenario
-from ota_proxy.harness.images import debian_image
-from ota_proxy.harness.lifeline import OPEN_FILES
+from ota_proxy.harness.docker.images import debian_image
+from ota_proxy.harness.docker.lifeline import OPEN_FILES
 from ota_proxy.model import Listen, Location, Site, Tls
 
 site = Site(domains=("ota.example.com",), locations=(Location(path="/", root="/srv/ota"),), tls=Tls(offloaded=True),
@@ -78,7 +78,7 @@ def test_a_server_of_each_suite_serves_over_verified_tls_and_is_gone_afterwards(
 
 
 def test_the_image_tells_versions_and_the_library_in_use(engine: DockerEngine) -> None:
-    with docker.connected() as daemon:
+    with connected() as daemon:
         plan = Blueprint("ota-proxy-test-versions", debian_image("bookworm"), "nginx -v 2>&1; openssl version", {})
         with box(daemon, plan) as asked:
             asked.line.wait_for("ended", seconds=30)

@@ -8,9 +8,9 @@ import pytest
 from ota_proxy.content.package import build_package
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.certificates import Authority
-from ota_proxy.harness.embedded import EmbeddedEngine
-from ota_proxy.harness.local import LocalEngine
-from ota_proxy.harness.process import ProcessEngine
+from ota_proxy.harness.process.embedded import EmbeddedEngine
+from ota_proxy.harness.process.engine import ProcessEngine
+from ota_proxy.harness.process.local import LocalEngine
 from ota_proxy.harness.readiness import wait_ready
 from ota_proxy.harness.scenario import Content, build_scenario, config_path
 from ota_proxy.model import Site

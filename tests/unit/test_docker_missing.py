@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.errors import EXIT_NO_VERDICT, NoVerdictError
-from ota_proxy.harness import daemon, docker
-from ota_proxy.harness.docker import DockerEngine
+from ota_proxy.harness.docker import daemon
+from ota_proxy.harness.docker.engine import DockerEngine, clean
 from ota_proxy.pytest_plugin import docker_obstacle
 
 
@@ -105,10 +105,10 @@ def test_a_daemon_on_another_machine_is_refused_because_its_ports_cannot_be_reac
 
 
 def test_a_missing_client_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "ota_proxy.harness.daemon")
+    monkeypatch.delitem(sys.modules, "ota_proxy.harness.docker.daemon")
     monkeypatch.setitem(sys.modules, "docker", None)
     with pytest.raises(NoVerdictError, match="the Python package docker is missing"):
-        docker.clean()
+        clean()
 
 
 @pytest.mark.usefixtures("address")

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.errors import EXIT_FINDINGS, NoVerdictError
-from ota_proxy.harness import image_facts, network, words
+from ota_proxy.harness.docker import image_facts, network, words
+from ota_proxy.harness.docker.lifeline import Job, Lifeline, script
+from ota_proxy.harness.docker.serving import error_log, job, listening, side_job
 from ota_proxy.harness.engine import Scenario
-from ota_proxy.harness.lifeline import Job, Lifeline, script
-from ota_proxy.harness.serving import error_log, job, listening, side_job
 from ota_proxy.model import Certificate, Listen, Location, Log, Site, Tls
 from ota_proxy.policy import capabilities
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from ota_proxy.errors import EXIT_NO_VERDICT, NoVerdictError
-from ota_proxy.harness import images
+from ota_proxy.harness.docker import images
 from ota_proxy.resources import folder
 
 

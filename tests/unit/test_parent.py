@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from ota_proxy.harness.docker.parent import Parent, supply
 from ota_proxy.harness.engine import Scenario
-from ota_proxy.harness.parent import Parent, supply
 from ota_proxy.model import Certificate, Listen, Location, Site, Tls
 from ota_proxy.policy import capabilities
 from ota_proxy.render.apache import render

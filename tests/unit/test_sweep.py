@@ -8,8 +8,8 @@ import sys
 import time
 from dataclasses import replace
 
-from ota_proxy.harness import sweep
-from ota_proxy.harness.daemon import Listed
+from ota_proxy.harness.docker import sweep
+from ota_proxy.harness.docker.daemon import Listed
 
 OLD = sweep.GRACE + 60
 

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.errors import EXIT_NO_VERDICT, NoVerdictError
-from ota_proxy.harness import binaries, choose
+from ota_proxy.harness import choose
 from ota_proxy.harness.certificates import Authority
-from ota_proxy.harness.docker import DockerEngine
-from ota_proxy.harness.embedded import EmbeddedEngine
-from ota_proxy.harness.home import Home, Ports
-from ota_proxy.harness.local import LocalEngine
+from ota_proxy.harness.docker.engine import DockerEngine
+from ota_proxy.harness.process import binaries
+from ota_proxy.harness.process.embedded import EmbeddedEngine
+from ota_proxy.harness.process.home import Home, Ports
+from ota_proxy.harness.process.local import LocalEngine
+from ota_proxy.harness.process.relocate import Relocation
 from ota_proxy.harness.readiness import wait_ready
-from ota_proxy.harness.relocate import Relocation
 from ota_proxy.model import Site
 from tests.container.plain_sites import proxied, site
 

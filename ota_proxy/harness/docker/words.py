@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from ota_proxy.harness.docker.serving import listening
 from ota_proxy.harness.engine import Endpoint, Scenario, ServerRefusedError
-from ota_proxy.harness.serving import listening
 from ota_proxy.hosts.answers import config_test
 from ota_proxy.model import Site
 

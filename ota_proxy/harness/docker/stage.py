@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness import image_facts, images, network, parent, serving, sweep, words
-from ota_proxy.harness.box import Box, archive, box
-from ota_proxy.harness.daemon import Blueprint, Daemon
+from ota_proxy.harness.docker import image_facts, images, network, parent, serving, sweep, words
+from ota_proxy.harness.docker.box import Box, archive, box
+from ota_proxy.harness.docker.daemon import Blueprint, Daemon
+from ota_proxy.harness.docker.image_facts import ImageFacts
+from ota_proxy.harness.docker.lifeline import Job, script
+from ota_proxy.harness.docker.parent import Parent
 from ota_proxy.harness.engine import Endpoint, Scenario
-from ota_proxy.harness.image_facts import ImageFacts
-from ota_proxy.harness.lifeline import Job, script
-from ota_proxy.harness.parent import Parent
 
 TEST_SECONDS = 60
 """For a configuration test, which resolves names, or the look into an image."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness import binaries
-from ota_proxy.harness.process import ProcessEngine
+from ota_proxy.harness.process import binaries
+from ota_proxy.harness.process.engine import ProcessEngine
 
 
 class EmbeddedEngine(ProcessEngine):

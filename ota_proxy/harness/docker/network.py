@@ -6,8 +6,8 @@ import ipaddress
 from collections.abc import Mapping
 
 from ota_proxy.errors import NoVerdictError
+from ota_proxy.harness.docker.serving import site_ports
 from ota_proxy.harness.engine import Scenario
-from ota_proxy.harness.serving import site_ports
 
 
 def commands(scenario: Scenario) -> list[str]:

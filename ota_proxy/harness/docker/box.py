@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness.daemon import Blueprint, Daemon
+from ota_proxy.harness.docker.daemon import Blueprint, Daemon
+from ota_proxy.harness.docker.lifeline import Lifeline
 from ota_proxy.harness.engine import TestFile
-from ota_proxy.harness.lifeline import Lifeline
 
 _AGE = 3600  # seconds: files as old as this have strong ETags at once (Apache makes weak ones of files just written)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness.home import Home, Ports
+from ota_proxy.harness.process.home import Home, Ports
 from ota_proxy.model import Location, Site
 
 LOOPBACK = "127.0.0.1"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import posixpath
 import re
 
+from ota_proxy.harness.docker.lifeline import Job
 from ota_proxy.harness.engine import Scenario
-from ota_proxy.harness.lifeline import Job
 from ota_proxy.model import Site
 
 SIDE_FOLDER = "/etc/ota-proxy"

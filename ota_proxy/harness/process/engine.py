@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness import local_parent
-from ota_proxy.harness.binaries import Binary
 from ota_proxy.harness.engine import Endpoint, EngineName, Scenario, TestFile
-from ota_proxy.harness.home import Home, Ports
-from ota_proxy.harness.launch import Command, ServerProcess, start
-from ota_proxy.harness.relocate import LOOPBACK, Relocation
+from ota_proxy.harness.process import parent
+from ota_proxy.harness.process.binaries import Binary
+from ota_proxy.harness.process.home import Home, Ports
+from ota_proxy.harness.process.launch import Command, ServerProcess, start
+from ota_proxy.harness.process.relocate import LOOPBACK, Relocation
 from ota_proxy.harness.scenario import main_file
 from ota_proxy.harness.side import SIDE_ROOT, front_ports
 from ota_proxy.model import Site
@@ -80,11 +80,11 @@ class ProcessEngine:
         if main_file(caps) not in texts:
             nginx = caps.server == "nginx"
             texts[main_file(caps)] = (
-                local_parent.nginx_parent(home.path, caps, binary)
+                parent.nginx_parent(home.path, caps, binary)
                 if nginx
-                else local_parent.apache_parent(home.path, caps, binary, scenario.site)
+                else parent.apache_parent(home.path, caps, binary, scenario.site)
             )
-        home.write(local_parent.mime_files(caps))
+        home.write(parent.mime_files(caps))
         home.write(TestFile(path, text.encode("utf-8", "surrogateescape")) for path, text in texts.items())
         home.write(scenario.files)
         home.write(replace(file, path=self._own(file.path)) for file in scenario.upstream_files)

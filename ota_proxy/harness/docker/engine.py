@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness import images
+from ota_proxy.harness.docker import images
 from ota_proxy.harness.engine import EngineName, Running, Scenario
 from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import Capabilities
 
 if TYPE_CHECKING:
-    from ota_proxy.harness.daemon import Daemon
+    from ota_proxy.harness.docker.daemon import Daemon
 
 
 class DockerEngine:
@@ -33,7 +33,7 @@ class DockerEngine:
     def capabilities(self, server: str) -> Capabilities:
         """Look into the image that would be started for the server."""
         with connected() as daemon:
-            from ota_proxy.harness import stage  # noqa: PLC0415  # needs Docker's client, as `connected` does
+            from ota_proxy.harness.docker import stage  # noqa: PLC0415  # needs Docker's client, as `connected` does
 
             return stage.look_into(daemon, images.choose(daemon, server, self.image)).capabilities(server)
 
@@ -45,7 +45,7 @@ class DockerEngine:
     def run(self, scenario: Scenario, *, keep: bool = False) -> Iterator[Running]:
         """Start the scenario in fresh containers; errors as in `engine.Engine`."""
         with connected() as daemon:
-            from ota_proxy.harness import stage, sweep  # noqa: PLC0415  # needs Docker's client, as `connected` does
+            from ota_proxy.harness.docker import stage, sweep  # noqa: PLC0415  # needs Docker's client, as `connected` does
 
             if not self._swept:
                 sweep.sweep(daemon)
@@ -58,7 +58,7 @@ class DockerEngine:
 def connected() -> Iterator[Daemon]:
     """Connect to Docker for the time of the context."""
     try:
-        from ota_proxy.harness.daemon import Daemon  # noqa: PLC0415  # Docker's client costs 150 ms
+        from ota_proxy.harness.docker.daemon import Daemon  # noqa: PLC0415  # Docker's client costs 150 ms
     except ImportError as error:
         raise NoVerdictError(
             f"the Python package {error.name} is missing",
@@ -72,7 +72,7 @@ def connected() -> Iterator[Daemon]:
 def clean() -> int:
     """Remove every container of ours that no living run owns, kept ones too; return how many."""
     with connected() as daemon:
-        from ota_proxy.harness import sweep  # noqa: PLC0415  # needs Docker's client, as `connected` does
+        from ota_proxy.harness.docker import sweep  # noqa: PLC0415  # needs Docker's client, as `connected` does
 
         return sweep.clean(daemon)
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness import supervisor
 from ota_proxy.harness.engine import Endpoint, ServerRefusedError
-from ota_proxy.harness.relocate import LOOPBACK
+from ota_proxy.harness.process import supervisor
+from ota_proxy.harness.process.relocate import LOOPBACK
 from ota_proxy.hosts.answers import config_test
 
 START_DEADLINE = 15.0

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ota_proxy.harness.daemon import Listed
+from ota_proxy.harness.docker.daemon import Listed
 
 PREFIX = "org.ota-proxy"
 GRACE = 600

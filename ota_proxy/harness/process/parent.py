@@ -6,10 +6,10 @@ import os
 import re
 from pathlib import Path
 
-from ota_proxy.harness.binaries import Binary
+from ota_proxy.harness.docker.parent import listen_lines
 from ota_proxy.harness.engine import TestFile
-from ota_proxy.harness.home import TEMP, worker
-from ota_proxy.harness.parent import listen_lines
+from ota_proxy.harness.process.binaries import Binary
+from ota_proxy.harness.process.home import TEMP, worker
 from ota_proxy.model import Site
 from ota_proxy.policy import local
 from ota_proxy.policy.capabilities import Capabilities
