@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from ota_proxy.resources import policy_file
+from ota_proxy.policy.tables import table
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +18,14 @@ class Capacity:
     workers: int
 
 
-@cache
-def _data() -> dict[str, Any]:
-    return tomllib.loads(policy_file("apache.toml").read_text(encoding="utf-8"))
-
-
 def section(name: str) -> dict[str, Any]:
     """Return one table of the file (`buffers`: bytes, `timeouts`: seconds, `metadata`: extensions); KeyError for another."""
-    return dict(_data()[name])
+    return dict(table("apache")[name])
 
 
 def capacity(devices: int) -> Capacity:
     """Size the event MPM for so many downloads at once (measured: one thread each)."""
-    row = _data()["capacity"]
+    row = table("apache")["capacity"]
     threads = row["threads_per_child"]
     wanted = -(-devices * (100 + row["spare_percent"]) // 100)
     processes = max(row["least_processes"], -(-wanted // threads))
@@ -41,6 +34,6 @@ def capacity(devices: int) -> Capacity:
 
 def modules(*, tls: bool, http2: bool, behind_proxy: bool, proxied: bool) -> tuple[str, ...]:
     """Return the modules a site needs, without `mod_` and `_module`, in loading order."""
-    rows = _data()["modules"]
+    rows = table("apache")["modules"]
     chosen = {"tls": tls, "http2": http2, "behind_proxy": behind_proxy, "proxied": proxied}
     return tuple(rows["always"]) + tuple(name for key, wanted in chosen.items() if wanted for name in rows[key])

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
-from functools import cache
-from typing import Any
-
-from ota_proxy.resources import policy_file
+from ota_proxy.policy.tables import table
 
 TLS13 = "TLSv1.3"
 
 
-@cache
-def _data() -> dict[str, Any]:
-    return tomllib.loads(policy_file("ats.toml").read_text(encoding="utf-8"))
-
-
 def accepted_suites(version: str) -> frozenset[str]:
     """Return the IANA names that ATS accepts under `TLSv1.2` or `TLSv1.3`; empty for older versions."""
-    chosen = _data()["accepted"]
+    chosen = table("ats")["accepted"]
     if version == TLS13:
         return frozenset(chosen["suites_tls13"])
     return frozenset(chosen["suites"]) if version == chosen["oldest"] else frozenset()
@@ -26,31 +17,31 @@ def accepted_suites(version: str) -> frozenset[str]:
 
 def next_generation_suites(version: str) -> frozenset[str]:
     """Return the IANA names that the announced stricter rules accept: all of TLS 1.3, ECDHE with AES-GCM under TLS 1.2."""
-    if version == TLS13:
-        return accepted_suites(version)
-    return frozenset(_data()["next_generation"]["suites"]) if version == _data()["accepted"]["oldest"] else frozenset()
+    if version == table("ats")["accepted"]["oldest"]:
+        return frozenset(table("ats")["next_generation"]["suites"])
+    return accepted_suites(version)
 
 
 def next_generation_wants_extended_master_secret() -> bool:
     """Say whether the announced rules want RFC 7627 under TLS 1.2 (second-hand knowledge)."""
-    return bool(_data()["next_generation"]["extended_master_secret"])
+    return bool(table("ats")["next_generation"]["extended_master_secret"])
 
 
 def weakness(suite: str) -> str:
     """Return in words why a suite (IANA name) should no longer be offered, or an empty string."""
-    return next((str(row["word"]) for row in _data()["weak"] if row["part"] in suite), "")
+    return next((str(row["word"]) for row in table("ats")["weak"] if row["part"] in suite), "")
 
 
 def openssl_ciphers() -> str:
     """Return the accepted TLS 1.2 suites as an OpenSSL cipher string."""
-    return str(_data()["accepted"]["openssl"])
+    return str(table("ats")["accepted"]["openssl"])
 
 
 def minimum_bits(key_kind: str) -> int:
     """Return the least key size in bits for `rsa` and `ec`; 0 for a kind without a rule."""
-    return int(_data()["certificate"].get(f"{key_kind}_bits", 0))
+    return int(table("ats")["certificate"].get(f"{key_kind}_bits", 0))
 
 
 def accepted_hashes() -> frozenset[str]:
     """Return the names of the signature hashes that are strong enough."""
-    return frozenset(_data()["certificate"]["hashes"])
+    return frozenset(table("ats")["certificate"]["hashes"])

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 from ota_proxy.errors import UsageError, did_you_mean
-from ota_proxy.resources import policy_file
+from ota_proxy.policy.tables import table
 
 SERVERS = ("nginx", "apache", "iis")
 _VERSION = re.compile(r"\d+(?:\.\d+){0,3}", re.ASCII)
@@ -41,14 +38,9 @@ class Capabilities:
         return "" if self.has(feature) else self.missing[feature]
 
 
-@cache
-def _data() -> dict[str, Any]:
-    return tomllib.loads(policy_file("capabilities.toml").read_text(encoding="utf-8"))
-
-
 def presets() -> tuple[str, ...]:
     """Return the names that stand for a distribution's versions."""
-    return tuple(_data()["presets"])
+    return tuple(table("capabilities")["presets"])
 
 
 def resolve(server: str, version: str = "latest", tls_library: str = "", layout: str = "") -> Capabilities:
@@ -57,39 +49,39 @@ def resolve(server: str, version: str = "latest", tls_library: str = "", layout:
     `tls_library` is written `openssl-3.0.19` and overrides the preset's; `layout` overrides where files are expected.
     Raises UsageError for a version or library that cannot be read, or one older than the table covers.
     """
-    data = _data()
-    table = data[server]
+    data = table("capabilities")
+    own = data[server]
     preset = _preset(server, version)
-    number = preset.get(server, table["latest"] if version == "latest" else version)
+    number = preset.get(server, own["latest"] if version == "latest" else version)
     if not _VERSION.fullmatch(number) or (server == "iis" and number not in _iis_versions()):
         known = (*presets(), "latest", *(_iis_versions() if server == "iis" else ()))
         raise UsageError(
             f"the {server} version '{version}' is not known",
             place="--server-version",
             hint=did_you_mean(version, known)
-            or f"write a number such as {table['latest']}, or one of {', '.join(known)}",
+            or f"write a number such as {own['latest']}, or one of {', '.join(known)}",
         )
-    if _key(number) < _key(table["oldest"]):
+    if _key(number) < _key(own["oldest"]):
         raise UsageError(
-            f"{server} {number} is older than {table['oldest']}, the oldest version ota-proxy renders for",
+            f"{server} {number} is older than {own['oldest']}, the oldest version ota-proxy renders for",
             place="--server-version",
             hint="update the server: its security fixes have ended",
         )
-    library = tls_library or preset.get("tls", table["latest_tls"])
-    features, missing = _split(table["features"], number, library)
+    library = tls_library or preset.get("tls", own["latest_tls"])
+    features, missing = _split(own["features"], number, library)
     return Capabilities(
         server=server,
         version=number,
         tls_library=library,
         preset=version if preset else "",
-        layout=data["layouts"][layout or preset.get("layout", table["latest_layout"])],
+        layout=data["layouts"][layout or preset.get("layout", own["latest_layout"])],
         features=features,
         missing=missing,
     )
 
 
 def _preset(server: str, version: str) -> dict[str, str]:
-    preset: dict[str, str] = _data()["presets"].get(version, {})
+    preset: dict[str, str] = table("capabilities")["presets"].get(version, {})
     if preset and server not in preset:
         raise UsageError(
             f"{version} has no {server}", place="--server-version", hint="IIS versions are 2016, 2019, 2022 and 2025"
@@ -101,9 +93,9 @@ def _iis_versions() -> tuple[str, ...]:
     return ("2016", "2019", "2022", "2025")
 
 
-def _split(table: Mapping[str, Mapping[str, str]], version: str, library: str) -> tuple[frozenset[str], dict[str, str]]:
-    there = {name for name, row in table.items() if _fits(row, version, library)}
-    return frozenset(there), {name: row.get("without", "") for name, row in table.items() if name not in there}
+def _split(rows: Mapping[str, Mapping[str, str]], version: str, library: str) -> tuple[frozenset[str], dict[str, str]]:
+    there = {name for name, row in rows.items() if _fits(row, version, library)}
+    return frozenset(there), {name: row.get("without", "") for name, row in rows.items() if name not in there}
 
 
 def _fits(row: Mapping[str, str], version: str, library: str) -> bool:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from datetime import datetime, timedelta
-from functools import cache
-from typing import Any
 
-from ota_proxy.resources import policy_file
+from ota_proxy.policy.tables import table
 
 _INCLUSIVE = timedelta(seconds=1)
 """notAfter is the last valid second (RFC 5280 §4.1.2.5), so a life is one second longer than the difference."""
 
 
-@cache
-def _data() -> dict[str, Any]:
-    return tomllib.loads(policy_file("certificates.toml").read_text(encoding="utf-8"))
-
-
 def allowed_days(issued: datetime, *, public: bool) -> int | None:
     """Return the longest life in days for a certificate issued at `issued` (UTC), or None when it is older than every rule."""
-    rows = _data()["private"] + (_data()["public"] if public else [])
+    rows = table("certificates")["private"] + (table("certificates")["public"] if public else [])
     steps = sorted((row for row in rows if row["from"] <= issued.date()), key=lambda row: row["from"])
     return int(steps[-1]["days"]) if steps else None
 
@@ -38,6 +30,6 @@ def too_long(not_before: datetime, not_after: datetime, *, public: bool) -> bool
 
 def warn_from(not_before: datetime, not_after: datetime) -> datetime:
     """Return the moment from which the end of a certificate is worth a warning."""
-    rule = _data()["expiring"]
+    rule = table("certificates")["expiring"]
     share = lifetime(not_before, not_after) * float(rule["share"])
     return not_after - min(share, timedelta(days=rule["days"]))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
-from ota_proxy.resources import policy_file
+from ota_proxy.policy.tables import table
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,32 +16,27 @@ class Binaries:
     module_folders: tuple[str, ...] = ()
 
 
-@cache
-def _data() -> dict[str, Any]:
-    return tomllib.loads(policy_file("local.toml").read_text(encoding="utf-8"))
-
-
 def binaries(server: str) -> Binaries:
     """Return the places of `nginx` or `apache`; KeyError for another server."""
-    row = _data()[server]
+    row = table("local")[server]
     return Binaries(tuple(row["names"]), tuple(row["folders"]), tuple(row.get("module_folders", ())))
 
 
 def temp_paths() -> tuple[str, ...]:
     """Return the names of nginx's temporary folders, `client_body` and so on."""
-    return tuple(_data()["nginx"]["temp_paths"])
+    return tuple(table("local")["nginx"]["temp_paths"])
 
 
 def apache_modules() -> tuple[str, ...]:
     """Return the names of the modules to load, without `mod_`, in order."""
-    return tuple(_data()["apache"]["modules"])
+    return tuple(table("local")["apache"]["modules"])
 
 
 def worker_users() -> tuple[str, ...]:
     """Return the users workers may run as, best first."""
-    return tuple(_data()["workers"]["users"])
+    return tuple(table("local")["workers"]["users"])
 
 
 def web_types() -> dict[str, str]:
     """Return extension without dot → media type."""
-    return dict(_data()["types"])
+    return dict(table("local")["types"])

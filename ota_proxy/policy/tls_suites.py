@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 
-from ota_proxy.resources import policy_file
+from ota_proxy.policy.tables import table
 
 
 @cache
-def _table(name: str) -> dict[int, str]:
-    data = tomllib.loads(policy_file("tls_suites.toml").read_text(encoding="utf-8"))
-    return {int(code, 16): str(text) for code, text in data[name].items()}
+def _points(name: str) -> dict[int, str]:
+    return {int(code, 16): str(text) for code, text in table("tls_suites")[name].items()}
 
 
 def suite_name(code: int) -> str:
     """Return the IANA name of a cipher suite, or `0x1234` for one we do not know."""
-    return _table("suites").get(code, f"0x{code:04X}")
+    return _points("suites").get(code, f"0x{code:04X}")
 
 
 def group_name(code: int) -> str:
     """Return the IANA name of a key-exchange group, or `0x1234` for one we do not know."""
-    return _table("groups").get(code, f"0x{code:04X}")
+    return _points("groups").get(code, f"0x{code:04X}")
 
 
 def groups() -> tuple[int, ...]:
     """Return every group we ask for, the commonest first."""
-    return tuple(_table("groups"))
+    return tuple(_points("groups"))
 
 
 @cache
 def suites(version: str) -> tuple[int, ...]:
     """Return the suites that can be spoken under a version: `TLSv1.3` has its own, AEAD and SHA-2 ones need `TLSv1.2` (RFC 5246 §1.2)."""
-    return tuple(code for code, name in _table("suites").items() if _fits(code, name, version))
+    return tuple(code for code, name in _points("suites").items() if _fits(code, name, version))
 
 
 def _fits(code: int, name: str, version: str) -> bool:

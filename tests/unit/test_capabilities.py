@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from ota_proxy.errors import UsageError
 from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import SERVERS, presets, resolve
-from ota_proxy.resources import policy_file
+from ota_proxy.policy.tables import table
 
-TABLE: dict[str, Any] = tomllib.loads(policy_file("capabilities.toml").read_text(encoding="utf-8"))
+TABLE = table("capabilities")
 IIS_VERSIONS = ("2016", "2019", "2022", "2025")
 NEWEST_TLS = "openssl-99.0.0"
 

@@ -6,13 +6,13 @@ What an image holds is asked of the image itself (`image_facts.py`); only names 
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Protocol
+from typing import Protocol
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.resources import folder, policy_file
+from ota_proxy.policy.tables import table
+from ota_proxy.resources import folder
 
 SCRIPT = "build-images.sh"
 
@@ -30,21 +30,20 @@ class Store(Protocol):
         """Get an image from its registry; NoVerdictError when none answers."""
 
 
-@cache
-def _data() -> dict[str, Any]:
-    return tomllib.loads(policy_file("images.toml").read_text(encoding="utf-8"))
-
-
 def suites() -> tuple[str, ...]:
     """Return the Debian suites images can be built of, best first."""
-    return tuple(_data()["debian"]["suites"])
+    return tuple(table("images")["debian"]["suites"])
 
 
 @cache
 def debian_image(suite: str) -> str:
     """Return the name of the image the build script of this installation makes for a suite."""
     script = (folder("compose") / SCRIPT).read_bytes()
-    return f"{_data()['debian']['repository'].format(suite=suite)}:{hashlib.sha256(script).hexdigest()[:12]}"
+    return f"{_repository(suite)}:{hashlib.sha256(script).hexdigest()[:12]}"
+
+
+def _repository(suite: str) -> str:
+    return str(table("images")["debian"]["repository"].format(suite=suite))
 
 
 def choose(store: Store, server: str, image: str = "") -> str:
@@ -58,7 +57,7 @@ def choose(store: Store, server: str, image: str = "") -> str:
         return _given(store, image)
     here = store.tags()
     built = [name for name in map(debian_image, suites()) if name in here]
-    official = _data()["official"][server]
+    official = table("images")["official"][server]
     return next(iter([*built, *(name for name in official if name in here)]), "") or _pulled(store, server, official)
 
 
@@ -70,7 +69,7 @@ def helper(store: Store, image: str) -> str:
 def _built(store: Store, suite: str) -> str:
     if debian_image(suite) in store.tags():
         return debian_image(suite)
-    stale = [tag for tag in store.tags() if tag.startswith(_data()["debian"]["repository"].format(suite=suite) + ":")]
+    stale = any(tag.startswith(f"{_repository(suite)}:") for tag in store.tags())
     why = "was built by another version of ota-proxy" if stale else "has not been built yet"
     raise NoVerdictError(f"the image of Debian {suite} {why}", place="docker", hint=_how_to_build(suite))
 
