@@ -15,7 +15,7 @@ from typing import NoReturn
 from ota_proxy import __version__
 from ota_proxy.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, OtaError, did_you_mean
 
-COMMANDS = ("render", "verify", "up", "manifest", "page", "link", "config", "clean")
+COMMANDS = ("render", "verify", "up", "check", "manifest", "page", "link", "config", "clean")
 
 _DESCRIPTION = """\
 Will an iPhone install this from that server, and if not, which line do I change?
@@ -23,6 +23,7 @@ Will an iPhone install this from that server, and if not, which line do I change
   ota-proxy render nginx                  print a working nginx configuration for the example site
   ota-proxy render apache --domain ota.example.com --root /srv/ota --cert C.pem --key K.pem
   ota-proxy verify nginx                  start it, install from it as a simulated iPhone, report
+  ota-proxy check https://ota.example.com/    the same iPhone in front of what already runs
   ota-proxy config show                   every setting, its value and where it came from
 """
 _EPILOG = "Exit codes: 0 clean, 1 findings or drift, 2 usage or configuration, 3 no verdict, 70 bug in ota-proxy, 130 interrupted."

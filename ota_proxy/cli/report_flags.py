@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def add_report_flags(command: argparse.ArgumentParser) -> None:
     """Add --format, -o and --fail-on."""
     group = command.add_argument_group("report")
-    group.add_argument("--format", choices=("text", "json"), help="default: text")
+    group.add_argument("--format", choices=("text", "json", "html"), help="default: text")
     group.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: stdout")
     group.add_argument(
         "--fail-on",
@@ -28,15 +28,24 @@ def add_report_flags(command: argparse.ArgumentParser) -> None:
 def deliver(targets: Sequence[TargetReport], options: Options, output: Path | None) -> int:
     """Print or write the report, and return the exit code it stands for."""
     from ota_proxy.render.output import write_bytes  # noqa: PLC0415
-    from ota_proxy.report import json, text  # noqa: PLC0415
+    from ota_proxy.report import html, json, text  # noqa: PLC0415
     from ota_proxy.report.model import Report, exit_code  # noqa: PLC0415
 
     report = Report(tuple(targets))
-    rendered = (
-        json.render(report) if options.format == "json" else text.render(report, stream=None if output else sys.stdout)
-    )
+    if options.format == "text":
+        rendered = text.render(report, stream=None if output else sys.stdout)
+    else:
+        rendered = {"json": json.render, "html": html.render}[options.format](report)
     if output:
         write_bytes(output, rendered.encode())
     else:
         sys.stdout.write(rendered.rstrip("\n") + "\n")
     return exit_code(report, options.fail_on)
+
+
+def load_options(args: argparse.Namespace) -> Options:
+    """Read how to report from flags, environment and file, for a command that has no site."""
+    from ota_proxy.settings.flags import SiteFlags  # noqa: PLC0415 - heavy, and `--help` needs none of it
+    from ota_proxy.settings.load import load_options as load  # noqa: PLC0415
+
+    return load(SiteFlags(options={"format": args.format, "fail_on": args.fail_on}))

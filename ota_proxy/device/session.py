@@ -14,6 +14,7 @@ from ota_proxy.device.http import KEEP, Request, fetch
 from ota_proxy.device.incoming import Watch
 from ota_proxy.device.network import Network, Resolve
 from ota_proxy.device.redirects import follow
+from ota_proxy.device.tls_memory import TlsMemory
 
 Progress = Callable[[str, str], None]
 """Called with the step and a sentence about it."""
@@ -33,6 +34,8 @@ class WalkOptions:
     """Ask only what `resolve` names."""
     allow_private: bool = False
     probe_tls: bool = True
+    tls_memory: TlsMemory | None = None
+    """What earlier walks of the same run found out about the TLS of their hosts."""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     page_limit: int = 2 * MIB
     manifest_limit: int = 2 * MIB

@@ -169,7 +169,9 @@ async def _tls(session: Session, host: str, port: int) -> TlsFacts | None:
     if not host or not session.options.probe_tls:
         return None
     session.tell("tls", f"versions, suites and certificates of {host}:{port}")
-    return await tls.probe(host, port, session.network, session.options.now)
+    memory = session.options.tls_memory
+    probe = memory.probe if memory else tls.probe
+    return await probe(host, port, session.network, session.options.now)
 
 
 # -- manifest ---------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def document(report: Report) -> dict[str, Any]:
         "schema": SCHEMA,
         "tool": {"name": "ota-proxy", "version": __version__},
         "targets": [_target(target) for target in report.targets],
-        "outcomes": [_outcome(outcome) for target in report.targets for outcome in target.outcomes],
+        "outcomes": [outcome_document(outcome) for target in report.targets for outcome in target.outcomes],
         "summary": _summary(report),
     }
 
@@ -39,7 +39,8 @@ def _target(target: TargetReport) -> dict[str, Any]:
     }
 
 
-def _outcome(outcome: Outcome) -> dict[str, Any]:
+def outcome_document(outcome: Outcome) -> dict[str, Any]:
+    """Return one outcome as plain values, as every JSON of ours has it."""
     return {
         "rule": outcome.rule.id,
         "name": outcome.rule.name,

@@ -43,6 +43,10 @@ class Facts:
     """What the server was meant to do, where we know it (verify)."""
     server: str = ""
     """`nginx`, `apache`, `iis` or empty: words the remedy."""
+    udid: str = ""
+    """The phone's identifier, where one was given."""
+    ios_version: str = ""
+    """The phone's system version, where one was given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,21 @@ def load(
     )
 
 
+def load_options(flags: SiteFlags, *, environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Options:
+    """Read `[options]` alone, for commands that look at no site: what the file says about one is neither needed nor judged."""
+    environ = os.environ if environ is None else environ
+    chosen = environ.get("OTA_PROXY_SITE")
+    file, table = _explicit(Path(chosen)) if chosen else _nearest_file(folder or Path.cwd())
+    raw: dict[str, Any] = {}
+    sources: dict[Key, Source] = {}
+    for layer in (_file_layer(file, table) if file else [], environment_layer(environ), flag_layer(flags)):
+        for key, value, source in layer:
+            if key[0] == "options":
+                _put(raw, sources, key, value, source)
+    _assume(raw, sources, given=False)
+    return _validate(raw, sources, file).options
+
+
 def nearest(sources: Mapping[Key, Source], key: Key) -> Source | None:
     """Return the source of the longest known key that `key` starts with, or None."""
     return next((sources[key[:length]] for length in range(len(key), -1, -1) if key[:length] in sources), None)

@@ -1,0 +1,178 @@
+"""`ota-proxy check`: install from what already runs, as a simulated iPhone, and report; one target or thousands."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ota_proxy.cli.report_flags import add_report_flags, deliver, load_options
+from ota_proxy.cli.site_flags import say
+from ota_proxy.errors import UsageError
+
+if TYPE_CHECKING:
+    from ota_proxy.live.target import CheckOptions
+    from ota_proxy.report.model import TargetReport
+    from ota_proxy.settings import Options
+
+_DESCRIPTION = """\
+Ask a live server for an install as an iPhone does, and report what the phone would show and which line to change.
+URL is a landing page, a manifest, a package (.ipa) or an itms-services link as it was pasted.
+
+  ota-proxy check https://ota.example.com/
+  ota-proxy check 'itms-services://?action=download-manifest&url=https%3A%2F%2Fota.example.com%2Fapp.plist'
+  ota-proxy check https://ota.example.com/app.plist --udid 00008030-001A2B3C4D5E6F70 --ios 17.4
+  ota-proxy check https://ota.example.com/ --ca root.pem --resolve ota.example.com:443:192.0.2.7
+  ota-proxy check https://ota.example.com/ --format html -o report.html
+  ota-proxy check --targets urls.txt --jobs 32 -o results.jsonl
+"""
+_UDID = re.compile(r"[0-9A-Fa-f]{40}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{16}")
+"""Forty hexadecimal digits, or since the iPhone XS eight and sixteen (observed behaviour)."""
+_IOS = re.compile(r"\d{1,2}(\.\d{1,2}){0,2}")
+_SHORTEST = 0.1
+_MOST_JOBS = 1024
+
+
+def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
+    """Add the command."""
+    command = commands.add_parser(
+        "check",
+        help="install from a live URL",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("urls", nargs="*", metavar="URL", help="landing page, manifest, package or itms-services link")
+    _add_way_flags(command)
+    _add_phone_flags(command)
+    _add_many_flags(command)
+    add_report_flags(command)
+    command.set_defaults(run=run)
+
+
+def _add_way_flags(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("way to the server")
+    group.add_argument("--ca", metavar="FILE", type=Path, help="PEM file with further roots that the device trusts")
+    group.add_argument(
+        "--resolve",
+        metavar="HOST:PORT:ADDR",
+        action="append",
+        default=[],
+        help="connect to ADDR for HOST:PORT, IPv6 in brackets; HOST:PORT:ADDR:PORT for another port (repeat)",
+    )
+    group.add_argument(
+        "--allow-private",
+        action="store_true",
+        help="the phone is in the private network too: no finding for addresses there",
+    )
+
+
+def _add_phone_flags(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("what is looked at")
+    group.add_argument("--full", action="store_true", help="download packages above 64 MB too, and look at every byte")
+    group.add_argument("--udid", metavar="UDID", default="", help="would it install on this device?")
+    group.add_argument("--ios", metavar="VERSION", default="", help="would it install on this system version?")
+
+
+def _add_many_flags(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("many targets")
+    group.add_argument(
+        "--targets",
+        metavar="FILE",
+        help="one URL a line, # starts a comment, - is stdin; prints one JSON line for each target as it is done",
+    )
+    group.add_argument("--jobs", metavar="N", type=int, default=16, help="targets at once (default: 16)")
+    group.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=float,
+        default=300,
+        help="give up on a target after this long (default: 300)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check the targets and return the exit code of the worst."""
+    if not args.urls and args.targets is None:
+        raise UsageError("there is nothing to check", place="URL", hint="ota-proxy check https://ota.example.com/")
+    options = load_options(args)
+    how = _check_options(args)
+    if args.targets is not None:
+        return _many(args, how, options)
+    return deliver(asyncio.run(_each(args.urls, how, args.jobs)), options, args.output)
+
+
+def _check_options(args: argparse.Namespace) -> CheckOptions:
+    """Put the flags together; UsageError for each that is wrong, before anything is asked."""
+    from ota_proxy.device.contexts import device_context  # noqa: PLC0415 - heavy, and `--help` needs none of it
+    from ota_proxy.live.addresses import read_resolve  # noqa: PLC0415
+    from ota_proxy.live.target import CheckOptions  # noqa: PLC0415
+
+    if not 1 <= args.jobs <= _MOST_JOBS:
+        raise UsageError(f"{args.jobs} is no number of jobs", place="--jobs", hint=f"from 1 to {_MOST_JOBS}")
+    if not _SHORTEST <= args.timeout < float("inf"):
+        raise UsageError(f"{args.timeout:g} is no time to wait", place="--timeout", hint="in seconds, for instance 60")
+    ca_pem = _ca(args.ca) if args.ca else None
+    device_context(ca_pem, h2=True)
+    return CheckOptions(
+        ca_pem=ca_pem,
+        resolve=read_resolve(args.resolve),
+        allow_private=args.allow_private,
+        full=args.full,
+        udid=_formed(args.udid, _UDID, "--udid", "40 hexadecimal digits, or 8, a hyphen and 16"),
+        ios=_formed(args.ios, _IOS, "--ios", "for instance 17.4"),
+        seconds=args.timeout,
+    )
+
+
+def _ca(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except OSError as error:
+        raise UsageError(f"the CA file cannot be read: {error.strerror}", place=f"--ca {path}") from None
+    except UnicodeDecodeError:
+        raise UsageError(
+            "the CA file is not PEM",
+            place=f"--ca {path}",
+            hint=f"convert it: openssl x509 -inform der -in {path} -out ca.pem",
+        ) from None
+
+
+def _formed(text: str, form: re.Pattern[str], flag: str, hint: str) -> str:
+    if text and not form.fullmatch(text):
+        raise UsageError(f"'{text}' has another form", place=flag, hint=hint)
+    return text
+
+
+async def _each(urls: list[str], how: CheckOptions, jobs: int) -> list[TargetReport]:
+    """Check the targets of the command line, several at once; every one must be well-formed before the first is asked."""
+    from ota_proxy.device.tls_memory import TlsMemory  # noqa: PLC0415
+    from ota_proxy.live.target import check, checked  # noqa: PLC0415
+
+    targets = list(dict.fromkeys(map(checked, urls)))
+    gate, memory = asyncio.Semaphore(jobs), TlsMemory()
+
+    async def one(number: int, target: str) -> TargetReport:
+        async with gate:
+            return await check(target, how, _teller(number, len(targets)), memory)
+
+    return list(await asyncio.gather(*(one(*numbered) for numbered in enumerate(targets, 1))))
+
+
+def _teller(number: int, count: int) -> Callable[[str, str], None]:
+    before = f"[{number}/{count}] " if count > 1 else ""
+    return lambda step, text: say(f"{before}{step}: {text}")
+
+
+def _many(args: argparse.Namespace, how: CheckOptions, options: Options) -> int:
+    from ota_proxy.live.many import check_many  # noqa: PLC0415
+
+    if args.format not in (None, "json"):
+        raise UsageError(
+            f"--targets prints one JSON line for each target, not {args.format}",
+            place="--format",
+            hint="leave --format out, or give the URLs themselves for one report",
+        )
+    return check_many(args.targets, args.urls, how, args.jobs, options.fail_on, args.output)

@@ -1,0 +1,128 @@
+"""Thousands of targets: spread over processes, each line written as its target is done, nothing kept.
+
+`jobs` targets are under way at once; the exit code is that of the worst.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import IO, TextIO
+
+from ota_proxy.errors import EXIT_CLEAN, UsageError
+from ota_proxy.live.fleet import Fleet
+from ota_proxy.live.meter import Meter
+from ota_proxy.live.reader import Reader
+from ota_proxy.live.target import CheckOptions
+from ota_proxy.live.waiting import Waiting
+from ota_proxy.report.line import Line, dumped, worst
+from ota_proxy.report.model import FailOn
+
+
+def check_many(  # noqa: PLR0913, PLR0917 - one argument for each flag of the command line
+    file: str, urls: Sequence[str], options: CheckOptions, jobs: int, fail_on: FailOn, output: Path | None
+) -> int:
+    """Check the URLs and those of `file` (`-` is stdin), print or write a line for each, and return the worst exit code.
+
+    UsageError for a file that cannot be read or holds no target, and for an output that cannot be written.
+    """
+    with _source(file) as lines, _sink(output) as sink:
+        run = _Run(sink, Meter(sys.stderr, _total(file, urls, lines), beside=sink))
+        asyncio.run(run.all(chain(urls, targets_of(lines)), Fleet(options, fail_on, jobs)))
+    if not run.count:
+        raise UsageError("there is no target in it", place=f"--targets {file}", hint="write one URL a line")
+    return run.code
+
+
+def targets_of(lines: Iterable[bytes]) -> Iterator[str]:
+    """Yield the target of each line; blank lines, and `#` at the start or after a blank with what follows, are left out."""
+    for raw in lines:
+        text = raw.decode("utf-8", "replace").removeprefix("\ufeff").strip()
+        target = text.partition(" #")[0].partition("\t#")[0].strip()
+        if target and not target.startswith("#"):
+            yield target
+
+
+def _total(file: str, urls: Sequence[str], lines: IO[bytes]) -> int | None:
+    """Count the targets, where that does not use them up."""
+    if file == "-" or not lines.seekable():
+        return None
+    total = len(urls) + sum(1 for _ in targets_of(lines))
+    lines.seek(0)
+    return total
+
+
+@contextlib.contextmanager
+def _source(file: str) -> Iterator[IO[bytes]]:
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            opened = stack.enter_context(Path(file).open("rb"))
+        except OSError as error:
+            raise UsageError(f"the targets cannot be read: {error.strerror}", place=f"--targets {file}") from None
+        yield opened
+
+
+@contextlib.contextmanager
+def _sink(output: Path | None) -> Iterator[TextIO]:
+    if output is None:
+        yield sys.stdout
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            opened = stack.enter_context(output.open("w", encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(f"cannot write: {error.strerror}", place=f"-o {output}") from None
+        yield opened
+
+
+class _Run:
+    """One run: everything that happens comes through one queue of events, so that nothing has to be locked."""
+
+    def __init__(self, sink: TextIO, meter: Meter) -> None:
+        self.sink, self.meter, self.waiting = sink, meter, Waiting()
+        self.code, self.count, self.busy, self.ended = EXIT_CLEAN, 0, 0, False
+
+    async def all(self, targets: Iterable[str], fleet: Fleet) -> None:
+        """Check every target; returns when the last line is written."""
+        events: asyncio.Queue[str | tuple[str, Line] | None] = asyncio.Queue()
+        reader = Reader(targets, events.put_nowait)
+        ticking = asyncio.create_task(self.meter.tick())
+        try:
+            async with fleet.running(lambda target, line: events.put_nowait((target, line))):
+                reader.start()
+                while not self.ended or self.busy or len(self.waiting):
+                    self._happened(await events.get())
+                    while self.busy < fleet.jobs and len(self.waiting):
+                        reader.next()
+                        fleet.start(self.waiting.take())
+                        self.busy += 1
+        finally:
+            ticking.cancel()
+            self.meter.end()
+
+    def _happened(self, event: str | tuple[str, Line] | None) -> None:
+        """Take in a target that was read, the end of all targets (None), or a target's line."""
+        if event is None:
+            self.ended = True
+        elif isinstance(event, str):
+            self.waiting.add(event)
+        else:
+            target, line = event
+            self.waiting.done(target)
+            self.busy -= 1
+            self._written(line)
+
+    def _written(self, line: Line) -> None:
+        self.count += 1
+        self.code = worst(self.code, line["exit"])
+        self.meter.clear()
+        self.sink.write(dumped(line) + "\n")
+        self.sink.flush()
+        self.meter.count(line["exit"])

@@ -1,0 +1,79 @@
+"""A process that checks targets for `many`: settings on the first line of stdin, a numbered target on each further one, results on stdout.
+
+Everything is JSON, one value a line. At the end of stdin (also when the parent has died) the process ends at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import asdict
+from typing import Any
+
+from ota_proxy.device.tls_memory import TlsMemory
+from ota_proxy.errors import EXIT_BUG, OtaError
+from ota_proxy.live.target import CheckOptions, check
+from ota_proxy.report.line import Line, failed_line, line_of
+from ota_proxy.report.model import FailOn
+
+LONGEST = 1 << 24
+"""Bytes of one line between the processes."""
+
+
+def settings(options: CheckOptions, fail_on: FailOn) -> bytes:
+    """Return the first line of a worker's stdin."""
+    plain = {**asdict(options), "resolve": [[*key, *value] for key, value in options.resolve.items()]}
+    return json.dumps({"options": plain, "fail_on": fail_on}).encode() + b"\n"
+
+
+def _options(plain: dict[str, Any]) -> CheckOptions:
+    resolve = {(host, port): (address, other) for host, port, address, other in plain["resolve"]}
+    return CheckOptions(**{**plain, "resolve": resolve})
+
+
+class Worker:
+    """The targets of one process: all share one event loop and what is known of the hosts' TLS."""
+
+    def __init__(self, options: CheckOptions, fail_on: FailOn) -> None:
+        self.options, self.fail_on = options, fail_on
+        self.memory = TlsMemory()
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, number: int, target: str) -> None:
+        """Begin to check a target; its line is printed when it is done."""
+        task = asyncio.create_task(self._one(number, target))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _one(self, number: int, target: str) -> None:
+        line = await self.line(target)
+        sys.stdout.write(json.dumps([number, line]) + "\n")
+        sys.stdout.flush()
+
+    async def line(self, target: str) -> Line:
+        """Check one target; every failure is a line too, so that one target never stops the others."""
+        begun = time.monotonic()
+        try:
+            report = await check(target, self.options, tls=self.memory)
+            return line_of(report, self.fail_on, time.monotonic() - begun)
+        except OtaError as error:
+            return failed_line(target, error.exit_code, str(error), time.monotonic() - begun)
+        except Exception as error:  # noqa: BLE001 - a bug met by one target is said in its line; the others go on
+            words = f"bug in ota-proxy: {type(error).__name__}: {error}"
+            return failed_line(target, EXIT_BUG, words, time.monotonic() - begun)
+
+
+async def _serve() -> None:
+    reader = asyncio.StreamReader(limit=LONGEST)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    first = json.loads(await reader.readline())
+    worker = Worker(_options(first["options"]), first["fail_on"])
+    while row := await reader.readline():
+        worker.start(*json.loads(row))
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    asyncio.run(_serve())

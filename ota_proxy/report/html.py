@@ -1,0 +1,188 @@
+"""The report as one HTML page to send to a colleague: no script, nothing loaded from anywhere, every foreign text escaped.
+
+Its style is `html.css` beside this file; a content security policy in the page forbids browsers to load anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from html import escape
+from pathlib import Path
+from typing import Final
+
+from ota_proxy import __version__
+from ota_proxy.report import view
+from ota_proxy.report.model import Report, TargetReport
+from ota_proxy.report.paint import Tone
+from ota_proxy.report.timeline import render_timeline
+from ota_proxy.rules.evidence import safe
+from ota_proxy.rules.model import Outcome
+
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_MARKS: Final[dict[Tone, str]] = {"good": "✓", "error": "✗", "warning": "!", "note": "i", "unknown": "?", "none": "–"}
+_WORDS: Final[dict[Tone, str]] = {
+    "good": "passed",
+    "error": "error",
+    "warning": "warning",
+    "note": "note",
+    "unknown": "no verdict",
+    "none": "not looked at",
+}
+
+
+def render(report: Report) -> str:
+    """Return the report as an HTML document with a newline at the end."""
+    style = Path(__file__).with_name("html.css").read_text(encoding="utf-8")
+    several = len(report.targets) > 1
+    parts = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="referrer" content="no-referrer"><meta name="color-scheme" content="light dark">',
+        f"<title>{text(_title(report))}</title><style>{style}</style></head><body>",
+        "<header><h1>Will an iPhone install this?</h1>",
+        f"<p>{text(view.counts(report))}</p>" if several else "",
+        _contents(report) if several else "",
+        "</header><main>",
+        *(line for number, target in enumerate(report.targets, 1) for line in _target(target, number)),
+        f"</main><footer>Made by ota-proxy {text(__version__)}. The device was simulated.</footer></body></html>",
+    ]
+    return "\n".join(part for part in parts if part) + "\n"
+
+
+def text(value: str) -> str:
+    """Return a foreign text for an element or a quoted attribute: printable, secrets shortened, escaped."""
+    return escape(safe(value))
+
+
+def _title(report: Report) -> str:
+    if len(report.targets) == 1:
+        return f"{report.targets[0].target} – ota-proxy"
+    return f"{len(report.targets)} targets – ota-proxy"
+
+
+def _contents(report: Report) -> str:
+    rows = (
+        f'<li>{_mark(_verdict(target)[0])} <a href="#target-{number}">{text(target.target)}</a></li>'
+        for number, target in enumerate(report.targets, 1)
+    )
+    return f"<nav><ol>{''.join(rows)}</ol></nav>"
+
+
+def _mark(tone: Tone) -> str:
+    return f'<b class="mark {tone}" title="{_WORDS[tone]}">{_MARKS[tone]}</b>'
+
+
+def _verdict(target: TargetReport) -> tuple[Tone, str]:
+    """Return the tone and the sentence of the headline."""
+    if not target.judged:
+        return "unknown", "No verdict"
+    found = {outcome.severity for outcome in target.findings}
+    if "error" in found:
+        return "error", "No: an install fails"
+    if "warning" in found:
+        return "warning", "Yes, with warnings"
+    return "good", "Yes"
+
+
+def _target(target: TargetReport, number: int) -> Iterator[str]:
+    tone, verdict = _verdict(target)
+    yield f'<article id="target-{number}"><h2>{text(target.target)}</h2>'
+    yield f'<p class="verdict {tone}">{_mark(tone)} {verdict}</p>'
+    if view.about(target):
+        yield f'<p class="about">{text(view.about(target))}</p>'
+    yield from (f'<p class="about">{text(note)}</p>' for note in target.notes)
+    if target.outcomes:
+        yield from _judged(target)
+    else:
+        yield f'<p class="reason">{text(target.reason) or "Nothing was looked at."}</p>'
+    yield from render_timeline(target, text)
+    yield "</article>"
+
+
+def _judged(target: TargetReport) -> Iterator[str]:
+    yield _stages(target)
+    yield from _phone(target)
+    for group in view.groups(target):
+        yield from _finding(group, target)
+    yield from _log(target)
+    yield from _rest(target)
+
+
+def _stages(target: TargetReport) -> str:
+    steps = (f'<li class="{tone}">{_mark(tone)} {stage}</li>' for stage, tone in view.stages(target))
+    return f'<ol class="stages">{"".join(steps)}</ol>'
+
+
+def _phone(target: TargetReport) -> Iterator[str]:
+    first = view.phone(target)
+    if first is not None:
+        yield f'<figure class="phone"><blockquote>{text(first.sees)}</blockquote>'
+        yield f"<figcaption>On the phone, at the stage “{first.rule.stage}”</figcaption></figure>"
+
+
+# -- findings ---------------------------------------------------------------------------------------------------------
+
+
+def _finding(group: list[Outcome], target: TargetReport) -> Iterator[str]:
+    first = group[0]
+    yield f'<section class="finding {first.severity}"><h3>{_mark(first.severity)} {text(first.message)}</h3>'
+    yield f'<p class="rule"><b>{first.rule.id}</b> {text(first.rule.name)} · {first.severity} · {first.rule.stage}</p>'
+    if first.subject:
+        yield f'<p class="subject">{text(first.subject)}</p>'
+    if first.evidence:
+        yield f"<pre>{text(first.evidence)}</pre>"
+    yield from _excerpt(first, target)
+    yield from _listed(view.others(group))
+    if first.remedy:
+        yield f'<p class="remedy"><b>Remedy</b> {text(first.remedy)}</p>'
+    yield "</section>"
+
+
+def _excerpt(outcome: Outcome, target: TargetReport) -> Iterator[str]:
+    if not outcome.file:
+        return
+    yield f'<p class="subject">{text(outcome.file)}:{outcome.line or "?"}</p>'
+    lines = view.excerpt(outcome, target.config)
+    if lines:
+        shown = (_numbered(number, line, here=number == outcome.line) for number, line in lines)
+        yield f"<pre>{'<br>'.join(shown)}</pre>"
+
+
+def _numbered(number: int, line: str, *, here: bool) -> str:
+    row = f"{number:4} {escape(line)}"
+    return f"<mark>{row}</mark>" if here else row
+
+
+def _listed(others: list[str]) -> Iterator[str]:
+    if others:
+        yield f"<details><summary>{len(others)} more of this rule</summary><ul>"
+        yield from (f"<li>{escape(one)}</li>" for one in others)
+        yield "</ul></details>"
+
+
+# -- the rest ---------------------------------------------------------------------------------------------------------
+
+
+def _log(target: TargetReport) -> Iterator[str]:
+    many, lines = view.log_lines(target)
+    if lines:
+        yield f"<details><summary>The server’s log ({many})</summary><pre>{escape(chr(10).join(lines))}</pre></details>"
+
+
+def _rest(target: TargetReport) -> Iterator[str]:
+    unknown = view.unknown(target)
+    if unknown:
+        yield f"<details><summary>{_mark('unknown')} Without a verdict</summary><ul>"
+        yield from (f"<li>{escape(one)}</li>" for one in unknown)
+        yield "</ul></details>"
+    passed = [outcome for outcome in target.outcomes if outcome.status == "passed"]
+    if passed:
+        yield f"<details><summary>{_mark('good')} {len(passed)} rules passed</summary>{_names(passed)}</details>"
+    yield f'<p class="about">{text(view.counts(Report((target,))))}</p>'
+
+
+def _names(outcomes: Iterable[Outcome]) -> str:
+    rows = (f"<li><b>{one.rule.id}</b> {text(one.rule.what)}</li>" for one in outcomes)
+    return f'<ul class="rules">{"".join(rows)}</ul>'

@@ -1,0 +1,60 @@
+"""The report of one target of many as one line of JSON, schema `ota-proxy/line/1`: what failed, what nobody could say, and the counts.
+
+`exit` is the exit code that the target alone would have; `outcomes` are as in `ota-proxy/report/1`, `seconds` is how long it took.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ota_proxy.errors import EXIT_BUG, EXIT_CLEAN, EXIT_FINDINGS, EXIT_NO_VERDICT, EXIT_USAGE
+from ota_proxy.report.json import outcome_document
+from ota_proxy.report.model import FailOn, Report, TargetReport, exit_code, summary
+from ota_proxy.rules.evidence import safe
+
+SCHEMA = "ota-proxy/line/1"
+WORST = (EXIT_BUG, EXIT_USAGE, EXIT_FINDINGS, EXIT_NO_VERDICT, EXIT_CLEAN)
+"""Exit codes from the worst to the best: what the exit code of many targets is chosen by."""
+
+Line = dict[str, Any]
+
+
+def line_of(target: TargetReport, fail_on: FailOn, seconds: float) -> Line:
+    """Return the line of a target that was checked."""
+    report = Report((target,))
+    told = [outcome_document(one) for one in target.outcomes if one.status in ("failed", "no-verdict")]
+    counts = summary(report)
+    return {
+        **_head(target.target, exit_code(report, fail_on), seconds),
+        "server": target.server or None,
+        "reason": safe(target.reason) or None,
+        "outcomes": told,
+        "summary": {"outcomes": dict(counts.outcomes), "findings": dict(counts.findings)},
+    }
+
+
+def failed_line(target: str, code: int, reason: str, seconds: float = 0) -> Line:
+    """Return the line of a target that was not checked: it is none (2), or ota-proxy failed (70)."""
+    counts = summary(Report(()))
+    return {
+        **_head(target, code, seconds),
+        "server": None,
+        "reason": safe(reason),
+        "outcomes": [],
+        "summary": {"outcomes": dict(counts.outcomes), "findings": dict(counts.findings)},
+    }
+
+
+def _head(target: str, code: int, seconds: float) -> Line:
+    return {"schema": SCHEMA, "target": safe(target), "exit": code, "seconds": round(seconds, 3)}
+
+
+def dumped(line: Line) -> str:
+    """Return a line as text, without its newline."""
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+
+
+def worst(first: int, second: int) -> int:
+    """Return the worse of two exit codes."""
+    return min(first, second, key=WORST.index)

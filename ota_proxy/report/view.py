@@ -1,0 +1,119 @@
+"""What every report for people says, whatever it looks like: how a stage went, what the phone shows, in which order findings come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+
+from ota_proxy.report.model import SEVERITIES, Report, TargetReport, summary
+from ota_proxy.report.paint import Tone
+from ota_proxy.rules.evidence import safe
+from ota_proxy.rules.model import STAGES, Outcome, Stage
+
+LOG_LINES = 12
+AROUND = 2
+ALSO = 3
+"""How many repetitions of a rule are named before they are only counted."""
+
+_ORDER: tuple[tuple[str, Tone], ...] = (
+    ("error", "error"),
+    ("warning", "warning"),
+    ("passed", "good"),
+    ("note", "note"),
+    ("no-verdict", "unknown"),
+)
+
+
+def stages(target: TargetReport) -> list[tuple[Stage, Tone]]:
+    """Return how each stage of an install went, in their order."""
+    return [(stage, _tone(outcome for outcome in target.outcomes if outcome.rule.stage == stage)) for stage in STAGES]
+
+
+def _tone(outcomes: Iterable[Outcome]) -> Tone:
+    """Return the worst that a stage has to say; notes do not spoil it."""
+    found = {outcome.severity if outcome.status == "failed" else outcome.status for outcome in outcomes}
+    return next((tone for word, tone in _ORDER if word in found), "none")
+
+
+def phone(target: TargetReport) -> Outcome | None:
+    """Return the first error on the way of an install whose sentence the phone shows, or None."""
+    errors = [outcome for outcome in target.findings if outcome.severity == "error" and outcome.sees]
+    return min(errors, key=lambda outcome: STAGES.index(outcome.rule.stage), default=None)
+
+
+def _rank(outcome: Outcome) -> tuple[int, int, str]:
+    return SEVERITIES.index(outcome.severity), STAGES.index(outcome.rule.stage), outcome.rule.id
+
+
+def groups(target: TargetReport) -> Iterator[list[Outcome]]:
+    """Yield the findings of each rule together: errors first, then in the order of the stages."""
+    for _, group in groupby(sorted(target.findings, key=_rank), key=_rank):
+        yield list(group)
+
+
+def others(group: list[Outcome]) -> list[str]:
+    """Return what the findings after a group's first add, each once."""
+    return list(dict.fromkeys(f"{safe(one.message)} ({safe(one.subject)})" for one in group[1:]))
+
+
+def excerpt(outcome: Outcome, config: Mapping[str, str]) -> list[tuple[int, str]]:
+    """Return the configuration line of a finding with two lines around it, numbered; empty where its text is not known."""
+    lines = _config_of(outcome.file, config).split("\n")
+    if lines == [""] or not 1 <= outcome.line <= len(lines):
+        return []
+    last = min(len(lines), outcome.line + AROUND)
+    return [(number, safe(lines[number - 1])) for number in range(max(1, outcome.line - AROUND), last + 1)]
+
+
+def _config_of(file: str, config: Mapping[str, str]) -> str:
+    """Return the text of a file; engines that move the configuration put a folder before its path."""
+    near = [text for path, text in config.items() if file == path or file.endswith(f"/{path.lstrip('/')}")]
+    return near[0] if len(near) == 1 else config.get(file, "")
+
+
+def log_lines(target: TargetReport) -> tuple[str, list[str]]:
+    """Return how many lines of the server's log are shown, in words, and the lines; none where nothing failed."""
+    lines = [line for line in target.log.rstrip().split("\n") if line.strip()]
+    if not lines or not any(outcome.severity == "error" for outcome in target.findings):
+        return "", []
+    shown = lines[-LOG_LINES:]
+    many = f"the last {len(shown)} of {len(lines)} lines" if len(lines) > len(shown) else f"{len(lines)} lines"
+    return many, [safe(line) for line in shown]
+
+
+def unknown(target: TargetReport) -> list[str]:
+    """Say why rules have no verdict, one sentence a reason."""
+    reasons: dict[str, list[str]] = {}
+    for outcome in target.outcomes:
+        if outcome.status == "no-verdict":
+            reasons.setdefault(safe(outcome.message), []).append(outcome.rule.id)
+    return [f"no verdict on {_span(rules)}: {reason}" for reason, rules in reasons.items()]
+
+
+def _span(rules: list[str]) -> str:
+    """Name rules, neighbours from first to last."""
+    runs: list[list[str]] = []
+    for rule in sorted(set(rules)):
+        if runs and int(rule[3:]) == int(runs[-1][-1][3:]) + 1:
+            runs[-1].append(rule)
+        else:
+            runs.append([rule])
+    return ", ".join(
+        run[0] if len(run) == 1 else f"{run[0]}{' to ' if len(run) > 2 else ', '}{run[-1]}" for run in runs
+    )
+
+
+def counts(report: Report) -> str:
+    """Count findings and outcomes in words."""
+    counted = summary(report)
+    found = [f"{number} {word}{'s' * (number != 1)}" for word, number in counted.findings.items() if number]
+    rest = counted.outcomes
+    tail = f"{rest['passed']} passed, {rest['not-applicable']} not applicable, {rest['no-verdict']} without a verdict"
+    return f"{', '.join(found) or 'no findings'}; {tail}"
+
+
+def about(target: TargetReport) -> str:
+    """Return server, engine and level of a target in one phrase, empty where none is known."""
+    server = " ".join(part for part in (target.server, target.version) if part)
+    parts = (server, target.engine, f"level {target.level}" if target.level else "")
+    return ", ".join(part for part in parts if part)
