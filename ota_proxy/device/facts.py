@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
+from ota_proxy.device.exchange import Exchange, Header, Response, Visit, origin
 from ota_proxy.device.tls_facts import CertificateFacts, ErrorKind, NetError, TlsFacts, Trust
 
 __all__ = [
@@ -18,8 +18,11 @@ __all__ = [
     "CertificateFacts",
     "ErrorKind",
     "Exchange",
+    "FamilyFacts",
+    "FrameFacts",
     "Header",
     "ImageFacts",
+    "InAppFacts",
     "InstallFacts",
     "LinkFacts",
     "ManifestFacts",
@@ -34,114 +37,6 @@ __all__ = [
     "Visit",
     "origin",
 ]
-
-Header = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """One answer as it came over the wire; header names keep their order and repetition, lower-cased."""
-
-    status: int
-    headers: tuple[Header, ...]
-    http_version: Literal["1.0", "1.1", "2"]
-    body: bytes = b""
-    received: int = 0
-    """Body bytes that arrived, also those not kept."""
-    complete: bool = True
-    """The body ended as declared (Content-Length, last chunk, END_STREAM). HEAD is complete by nature."""
-    truncated: bool = False
-    """We stopped reading at the step's limit."""
-    reason: str = ""
-    illegal: tuple[str, ...] = ()
-    """Fields (`name: value`, as sent) that HTTP/2 forbids (RFC 9113 §8.2): hop-by-hop ones, upper case, control characters."""
-    broken: NetError | None = None
-    """Why the body did not end as declared although we wanted all of it: silence, time-out, a broken-off connection, wrong framing."""
-
-    def header(self, name: str) -> str | None:
-        """Return the first value of a header, or None."""
-        return next((value for key, value in self.headers if key == name.lower()), None)
-
-    def headers_all(self, name: str) -> tuple[str, ...]:
-        """Return every value of a header, in order."""
-        return tuple(value for key, value in self.headers if key == name.lower())
-
-    @property
-    def media_type(self) -> str:
-        """The first Content-Type without parameters, lower-cased; empty where there is none."""
-        return (self.header("content-type") or "").partition(";")[0].strip().lower()
-
-    @property
-    def length(self) -> int | None:
-        """The declared Content-Length, or None."""
-        value = self.header("content-length") or ""
-        return int(value) if value.isdigit() else None
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request and what came of it: `response` or `error`, never both."""
-
-    id: int
-    step: str
-    agent: Literal["manifest", "package", "mdm", "browser"]
-    method: str
-    url: str
-    request_headers: tuple[Header, ...]
-    address: str = ""
-    elapsed: float = 0.0
-    response: Response | None = None
-    error: NetError | None = None
-
-    @property
-    def status(self) -> int:
-        """The status, 0 without an answer."""
-        return self.response.status if self.response else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """One thing the device wanted, with every redirect hop on the way (at most eight)."""
-
-    step: str
-    hops: tuple[Exchange, ...]
-    stopped: str = ""
-    """Why a redirect was not followed: `loop`, `too-many`, `left-https`, `bad-location`, `other-scheme`; empty when the last hop is the answer."""
-
-    @property
-    def first(self) -> Exchange:
-        """The request as the device made it."""
-        return self.hops[0]
-
-    @property
-    def last(self) -> Exchange:
-        """The last request made."""
-        return self.hops[-1]
-
-    @property
-    def response(self) -> Response | None:
-        """The final answer."""
-        return self.last.response
-
-    @property
-    def error(self) -> NetError | None:
-        """Why there is no final answer."""
-        return self.last.error
-
-    @property
-    def status(self) -> int:
-        """The final status, 0 without an answer."""
-        return self.last.status
-
-    @property
-    def ok(self) -> bool:
-        """The final answer is 2xx and no redirect was left unfollowed."""
-        return not self.stopped and 200 <= self.status < 300  # the 2xx class, RFC 9110 §15.3
-
-    @property
-    def redirected(self) -> bool:
-        """At least one redirect was seen."""
-        return len(self.hops) > 1 or bool(self.stopped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +64,28 @@ class LinkFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class InAppFacts:
+    """The landing page as the browser inside another app gets it."""
+
+    name: str
+    """What people call the app: WeChat, Instagram, …"""
+    visit: Visit
+    guidance: bool = False
+    """Its text, its own scripts' strings or a link say: open this in Safari."""
+    outside_scripts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFacts:
+    """A frame of the landing page, of the same site, and the install links in it."""
+
+    url: str
+    links: tuple[LinkFacts, ...]
+    visit: Visit | None = None
+    """None where the page holds the frame's content itself (srcdoc)."""
+
+
+@dataclass(frozen=True, slots=True)
 class PageFacts:
     """The landing page as Safari gets it."""
 
@@ -177,6 +94,16 @@ class PageFacts:
     package_links: tuple[str, ...] = ()
     """href values that lead to an .ipa directly."""
     scripts: bool = False
+    outside_scripts: bool = False
+    """Scripts that are files of their own, which were not read."""
+    amp: str = ""
+    """The AMP format that the root element names (`amp`, `amp4email`, `amp4ads`), empty for another page."""
+    topics: frozenset[str] = frozenset()
+    """What the page speaks of: the names of `policy/page_words.toml` (`open-in-safari`, `trust`, `restart`, `developer-mode`)."""
+    noindex: bool = False
+    """A robots meta element keeps search engines out."""
+    frames: tuple[FrameFacts, ...] = ()
+    in_app: tuple[InAppFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +119,17 @@ class Asset:
 
 
 @dataclass(frozen=True, slots=True)
+class FamilyFacts:
+    """The manifest over one family of addresses, of a host that has both."""
+
+    family: Literal["ipv4", "ipv6"]
+    address: str
+    """The first address of the family."""
+    visit: Visit | None = None
+    """With the installer's user agent; None where this machine has no way to such addresses."""
+
+
+@dataclass(frozen=True, slots=True)
 class ManifestFacts:
     """The manifest as the installer gets it, and what one reading of the property list found."""
 
@@ -201,6 +139,12 @@ class ManifestFacts:
     browser: Visit | None = None
     """The same URL with Safari's user agent."""
     mdm: Visit | None = None
+    download: Visit | None = None
+    """With the user agent of the package's download, which is that of older installers altogether."""
+    again: tuple[Visit, ...] = ()
+    """Every agent once more, where their answers differ."""
+    by_family: tuple[FamilyFacts, ...] = ()
+    """IPv4 and IPv6 each; empty for a host that has one of them."""
     h1: Visit | None = None
     """The same over HTTP/1.1 only."""
     stranger: Visit | None = None
@@ -213,6 +157,8 @@ class ManifestFacts:
     """Why the body is no property list, with line and column where known."""
     unsafe: str = ""
     """Why it was not parsed: entity declarations, external entities, size."""
+    undecoded: str = ""
+    """A Content-Encoding that a device undoes and we do not (`brotli`): whether the body is a property list was not seen."""
     items: tuple[Mapping[str, Any], ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     assets: tuple[Asset, ...] = ()
@@ -307,16 +253,20 @@ def _exchanges(value: object) -> set[Exchange]:
         return {value}
     if isinstance(value, tuple):
         return set().union(*(_exchanges(item) for item in value))
-    if isinstance(value, (InstallFacts, PlainHttpFacts, PageFacts, ManifestFacts, PackageFacts, ImageFacts, Visit)):
+    if isinstance(value, _HOLDERS):
         return set().union(*(_exchanges(getattr(value, name)) for name in value.__slots__))
     return set()
 
 
-def origin(url: str) -> tuple[str, str, int]:
-    """Return scheme, host and port of an absolute http(s) URL; empty values where it has none."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return "", "", 0
-    return parts.scheme, parts.hostname or "", port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+_HOLDERS = (
+    InstallFacts,
+    PlainHttpFacts,
+    PageFacts,
+    FrameFacts,
+    InAppFacts,
+    ManifestFacts,
+    FamilyFacts,
+    PackageFacts,
+    ImageFacts,
+    Visit,
+)
