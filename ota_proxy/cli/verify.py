@@ -94,7 +94,7 @@ def trial(server: str, loaded: Loaded, args: argparse.Namespace) -> Trial:
     """Put together what to prove; UsageError for files that are missing or do not match."""
     from ota_proxy.harness.certificate_files import check_files  # noqa: PLC0415 - heavy, as all of the harness
     from ota_proxy.harness.own_config import own_config  # noqa: PLC0415
-    from ota_proxy.harness.scenario import Content  # noqa: PLC0415
+    from ota_proxy.harness.served import Content  # noqa: PLC0415
     from ota_proxy.harness.verify import Trial, content_of  # noqa: PLC0415
 
     if args.check_files and loaded.certificates_given:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
 
+from ota_proxy.addresses import bracketed
 from ota_proxy.device import agents, http1, http2
 from ota_proxy.device.agents import Agent
 from ota_proxy.device.contexts import device_context
@@ -67,7 +68,7 @@ def _place(url: str) -> _Place:
         raise NetFault("protocol", "the URL has no http or https scheme, or no host")
     usual = 443 if parts.scheme == "https" else 80
     name = ascii_host(host)
-    shown = f"[{name}]" if ":" in name else name
+    shown = bracketed(name)
     authority = shown if port in (None, usual) else f"{shown}:{port}"
     return _Place(parts.scheme, name, usual if port is None else port, authority, _target(parts))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import ipaddress
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 
 import idna
 
+from ota_proxy.addresses import bracketed
 from ota_proxy.device.facts import ErrorKind, NetError
 
 Resolve = Mapping[tuple[str, int], tuple[str, int]]
@@ -108,15 +108,6 @@ def ascii_host(host: str) -> str:
         raise NetFault("dns", f"the name {host!r} is not a host name: {error}") from None
 
 
-def is_address(host: str) -> bool:
-    """Say whether a host is an IP literal."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 async def addresses(host: str, port: int, network: Network) -> list[tuple[str, int]]:
     """Return where to connect, in order: the fixed address, or what the system resolves; NetFault `dns` where there is none."""
     fixed = network.resolve.get((host, port))
@@ -161,7 +152,7 @@ async def dial(
 
 
 def _place(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return f"{bracketed(address)}:{port}"
 
 
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN}

@@ -15,9 +15,10 @@ from typing import Any
 
 from cryptography import x509
 
+from ota_proxy.addresses import is_address
 from ota_proxy.device import agents, certificates, contexts
 from ota_proxy.device.facts import CertificateFacts, NetError, TlsFacts
-from ota_proxy.device.network import NetFault, Network, Peer, Stream, dial, explain, is_address
+from ota_proxy.device.network import NetFault, Network, Peer, Stream, dial, explain
 from ota_proxy.device.tls_hello import VERSIONS, Answer, BadFlight, Hello, read_flight
 from ota_proxy.policy import tls_suites
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ota_proxy.harness.scenario import config_path
+from ota_proxy.harness.places import config_path
 from ota_proxy.harness.verify import Trial
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.settings import Options
@@ -21,7 +21,7 @@ def describe(trial: Trial, options: Options) -> str:
         return f"iis for {trial.site.base_url}\n  no engine here starts IIS: no verdict"
     caps, site = resolve(trial.server, options.server_version, options.tls_library), trial.site
     scope = "full" if trial.scope == "full" else "site"
-    place = config_path(caps, "full" if scope == "full" else "site")
+    place = config_path(caps, trial.scope)
     source = (
         f"{trial.config.tree or trial.config.main} as it is"
         if trial.config

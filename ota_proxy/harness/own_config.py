@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.engine import TestFile
-from ota_proxy.harness.scenario import config_path, main_file
+from ota_proxy.harness.places import config_path, main_file
 from ota_proxy.policy.capabilities import Capabilities
 
 _MAIN_NAMES = {"nginx": ("nginx.conf",), "apache": ("apache2.conf", "httpd.conf", "conf/httpd.conf")}

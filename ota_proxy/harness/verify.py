@@ -11,12 +11,14 @@ from ota_proxy.content.ipa import AppInfo, read_info
 from ota_proxy.device.facts import InstallFacts
 from ota_proxy.device.session import WalkOptions
 from ota_proxy.device.walk import walk_sync
-from ota_proxy.errors import NoVerdictError, UsageError
+from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.certificates import Authority
-from ota_proxy.harness.engine import Engine, Running, ServerRefusedError, TestFile
+from ota_proxy.harness.engine import Engine, Running, ServerRefusedError
 from ota_proxy.harness.own_config import OwnConfig
+from ota_proxy.harness.places import config_path
 from ota_proxy.harness.readiness import wait_ready
-from ota_proxy.harness.scenario import Content, Prepared, build_scenario, config_path
+from ota_proxy.harness.scenario import Prepared, build_scenario
+from ota_proxy.harness.served import Content
 from ota_proxy.hosts.facts import ConfigTest, HostFacts
 from ota_proxy.hosts.inspect import inspect
 from ota_proxy.model import Site
@@ -117,7 +119,7 @@ def _rendered(trial: Trial, site: Site, caps: Capabilities) -> Mapping[str, str]
         return trial.config.texts(caps)
     rendered = renderer(trial.server)(site, caps, trial.scope, trial.command)
     text = rendered.files[0].text
-    return {config_path(caps, "full" if trial.scope == "full" else "site"): trial.edit(text) if trial.edit else text}
+    return {config_path(caps, trial.scope): trial.edit(text) if trial.edit else text}
 
 
 def _texts(trial: Trial, engine: Engine, caps: Capabilities) -> Mapping[str, str]:
@@ -194,6 +196,3 @@ def timed(progress: Progress) -> Progress:
     """Put the seconds since now before every line."""
     begun = time.monotonic()
     return lambda text: progress(f"[{time.monotonic() - begun:5.1f} s] {text}")
-
-
-__all__ = ["Progress", "Started", "TestFile", "Trial", "UsageError", "content_of", "start", "timed", "verify"]

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import idna
 from pydantic import AfterValidator
 
+from ota_proxy.addresses import bracketed
+
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _PREFIX = re.compile(r"/(?:[A-Za-z0-9._~@+,=:!-]+/)*", re.ASCII)
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
@@ -188,8 +190,7 @@ class Upstream:
         """Write it as it stands in a site file."""
         if self.scheme == "unix":
             return f"unix:{self.path}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+        return f"{self.scheme}://{bracketed(self.host)}:{self.port}"
 
 
 def parse_upstream(text: str) -> Upstream:

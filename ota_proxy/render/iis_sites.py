@@ -5,6 +5,7 @@ Source of the sections and attributes: MicrosoftDocs/iis-docs, configuration ref
 
 from __future__ import annotations
 
+from ota_proxy.addresses import bracketed
 from ota_proxy.model import Location, Site
 from ota_proxy.render.iis_plan import POOLS, SITES, Plan, Step, add_element, set_attribute, within
 from ota_proxy.render.iis_quote import PsValue, ps_call, windows_path
@@ -67,7 +68,7 @@ def _directory(site: str, path: str, folder: str) -> Quoted:
 
 def bindings(plan: Plan) -> Step:
     """Bind every domain on every address, for http and https."""
-    hosts = [f"[{host}]" if ":" in host else host for host in plan.site.listen.hosts] or ["*"]
+    hosts = [bracketed(host) for host in plan.site.listen.hosts] or ["*"]
     calls = [call for domain in plan.site.domains for host in hosts for call in _bound(plan, host, domain)]
     return Step(
         "Bindings",

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ota_proxy.addresses import is_address
 from ota_proxy.device.facts import Asset, InstallFacts, ManifestFacts, origin
 from ota_proxy.rules.evidence import bytes_shown, proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.predicates import (
-    is_address,
     is_private_address,
     is_private_name,
     manifest_of,

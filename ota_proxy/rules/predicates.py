@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 from urllib.parse import urlsplit
 
+from ota_proxy.addresses import is_address
 from ota_proxy.device.facts import (
     Exchange,
     InstallFacts,
@@ -268,15 +269,6 @@ def is_private_name(host: str) -> bool:
     if is_address(host):
         return False
     return "." not in host or host.lower().endswith((".local", ".localhost", ".internal", ".home.arpa", ".lan"))
-
-
-def is_address(host: str) -> bool:
-    """Say whether the host is an IP address."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def is_private_address(host: str) -> bool:

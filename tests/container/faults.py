@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ota_proxy.harness.scenario import Content
+from ota_proxy.harness.served import Content
 from ota_proxy.model import Site
 from tests.variants import variant
 

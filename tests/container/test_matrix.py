@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.harness.docker.engine import DockerEngine
-from ota_proxy.harness.scenario import Content
+from ota_proxy.harness.served import Content
 from ota_proxy.harness.verify import Trial, content_of, verify
 from ota_proxy.render.result import Scope
 from tests.reports import failed, warnings_of

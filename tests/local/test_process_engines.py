@@ -19,11 +19,13 @@ from ota_proxy.content.package import build_package
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.certificates import Authority, Flaw
 from ota_proxy.harness.engine import Running, ServerRefusedError, TestFile
+from ota_proxy.harness.places import main_file
 from ota_proxy.harness.process.embedded import EmbeddedEngine
 from ota_proxy.harness.process.engine import ProcessEngine
 from ota_proxy.harness.process.local import LocalEngine
 from ota_proxy.harness.readiness import Ready, wait_ready
-from ota_proxy.harness.scenario import Content, Prepared, build_scenario, main_file
+from ota_proxy.harness.scenario import Prepared, build_scenario
+from ota_proxy.harness.served import Content
 from ota_proxy.model import Site
 from tests.container import plain_sites
 from tests.container.plain_sites import proxied, site

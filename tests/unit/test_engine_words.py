@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.errors import EXIT_FINDINGS, NoVerdictError
-from ota_proxy.harness.docker import image_facts, network, words
+from ota_proxy.harness.docker import image_facts, network, reach
 from ota_proxy.harness.docker.lifeline import Job, Lifeline, script
 from ota_proxy.harness.docker.serving import error_log, job, listening, side_job
 from ota_proxy.harness.engine import Scenario
+from ota_proxy.harness.refusal import refused
 from ota_proxy.model import Certificate, Listen, Location, Log, Site, Tls
 from ota_proxy.policy import capabilities
 
@@ -37,7 +38,7 @@ def published(*ports: int) -> dict[int, int]:
 
 
 def test_the_tls_port_and_port_80_of_every_plain_name_are_reached_on_loopback() -> None:
-    found = words.resolve(
+    found = reach.resolve(
         scenario(site(domains=("ota.example.com", "*.example.com", "b.example.com"))), published(80, 443)
     )
     assert found == {
@@ -47,25 +48,25 @@ def test_the_tls_port_and_port_80_of_every_plain_name_are_reached_on_loopback() 
 
 def test_a_public_port_that_is_not_the_listening_port_is_mapped_to_it() -> None:
     wanted = site(public_url="https://ota.example.com:9443", listen=Listen(http=8080, https=8443))
-    found = words.resolve(scenario(wanted), published(8080, 8443))
+    found = reach.resolve(scenario(wanted), published(8080, 8443))
     ports = {port: target[1] - 40000 for (_, port), target in found.items()}
     assert ports == {9443: 8443, 80: 8080, 8080: 8080}
 
 
 def test_a_front_is_what_the_public_ports_lead_to() -> None:
     wanted = site(certificates=(), tls=Tls(offloaded=True), listen=Listen(http=8080), trusted_proxies=("127.0.0.1/32",))
-    found = words.resolve(scenario(wanted, front=FRONT), published(8080, 443, 80))
+    found = reach.resolve(scenario(wanted, front=FRONT), published(8080, 443, 80))
     ports = {port: target[1] - 40000 for (_, port), target in found.items()}
     assert ports == {443: 443, 80: 80, 8080: 8080}
 
 
 def test_the_host_of_a_public_url_that_only_a_wildcard_covers_is_reached_too() -> None:
     wanted = site(domains=("ota.example.com", "*.ota.example.com"), public_url="https://a.ota.example.com")
-    assert ("a.ota.example.com", 443) in words.resolve(scenario(wanted), published(80, 443))
+    assert ("a.ota.example.com", 443) in reach.resolve(scenario(wanted), published(80, 443))
 
 
 def test_by_hand_names_every_container_and_what_the_parent_got() -> None:
-    told = words.endpoint(scenario(site()), published(80, 443), ["a-site", "a-front"], "The parent has more.").by_hand
+    told = reach.endpoint(scenario(site()), published(80, 443), ["a-site", "a-front"], "The parent has more.").by_hand
     assert "docker rm -f a-site a-front" in told.splitlines()
     assert told.splitlines()[-1] == "# The parent has more."
 
@@ -190,7 +191,7 @@ def test_the_question_asked_of_an_image_is_answered_by_this_machine_too() -> Non
 def test_a_refusal_is_a_finding_with_the_server_s_words_and_place(
     server: str, output: str, place: tuple[str, int]
 ) -> None:
-    error = words.refused(server, output, started=False)
+    error = refused(server, output, started=False)
     assert (error.file, error.line) == place
     assert error.output == output
     assert error.exit_code == EXIT_FINDINGS

@@ -6,8 +6,8 @@ import ipaddress
 from collections.abc import Mapping
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness.docker.serving import site_ports
 from ota_proxy.harness.engine import Scenario
+from ota_proxy.harness.listening import ports
 
 
 def commands(scenario: Scenario) -> list[str]:
@@ -15,7 +15,7 @@ def commands(scenario: Scenario) -> list[str]:
     hosts = scenario.site.listen.hosts
     added = dict.fromkeys([*scenario.addresses, *(host for host in hosts if not _loopback(host))])
     inside = [f"ip address add {_with_length(address)} dev lo" for address in added]
-    return inside + (_redirect(_reachable(hosts), site_ports(scenario.site)) if hosts else [])
+    return inside + (_redirect(_reachable(hosts), ports(scenario.site)) if hosts else [])
 
 
 def sysctls(scenario: Scenario) -> Mapping[str, str]:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ota_proxy.harness.engine import Scenario
-from ota_proxy.model import Site
+from ota_proxy.harness.listening import apache_lines
 from ota_proxy.policy.apache import section
-from ota_proxy.render.apache_notes import listens, needed_modules
+from ota_proxy.render.apache_notes import needed_modules
 from ota_proxy.render.header import MARK
 
 _HEADER = 2000  # characters in which the mark of a rendered file stands
@@ -38,14 +38,6 @@ def supply(scenario: Scenario, read: Callable[[str], str]) -> Parent:
     return _debian(scenario, caps.layout["apache_root"], read)
 
 
-def listen_lines(site: Site) -> list[str]:
-    """Return the Listen lines of the rendered header; TLS on another port than 443 needs its protocol named (mod_mpm_common)."""
-    return [
-        f"Listen {place}{' https' if tls and not place.endswith(':443') and place != '443' else ''}"
-        for place, tls in listens(site)
-    ]
-
-
 _LISTEN = re.compile(r"^\s*Listen\s.*$", re.MULTILINE | re.IGNORECASE)
 
 
@@ -59,7 +51,7 @@ def server_lines(scenario: Scenario) -> list[str]:
 
 def _debian(scenario: Scenario, root: str, read: Callable[[str], str]) -> Parent:
     ports, extra = f"{root}/ports.conf", f"{root}/conf-enabled/zz-ota-proxy-parent.conf"  # after Debian's security.conf
-    wanted, lines = listen_lines(scenario.site), server_lines(scenario)
+    wanted, lines = apache_lines(scenario.site), server_lines(scenario)
     changed = ports not in scenario.config and _listening(read(ports)) != set(wanted)
     texts = ({ports: wanted} if changed else {}) | ({extra: lines} if lines else {})
     return _told(
@@ -72,7 +64,7 @@ def _edited(scenario: Scenario, stock: str) -> Parent:
     caps, site = scenario.caps, scenario.site
     modules = "|".join(needed_modules(site, "site"))
     commented = re.compile(rf"^#[ \t]*(LoadModule\s+({modules})_module\s.*)$", re.MULTILINE)
-    added = [*listen_lines(site), *server_lines(scenario)]
+    added = [*apache_lines(site), *server_lines(scenario)]
     if not site.tls.offloaded and not re.search(r"^\s*SSLSessionCache\s", stock, re.MULTILINE):
         added.append(f'SSLSessionCache "shmcb:ota_proxy({section("buffers")["session_cache"]})"')
     file = caps.layout["apache_site"]

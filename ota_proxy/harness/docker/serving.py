@@ -7,7 +7,8 @@ import re
 
 from ota_proxy.harness.docker.lifeline import Job
 from ota_proxy.harness.engine import Scenario
-from ota_proxy.model import Site
+from ota_proxy.harness.listening import ports
+from ota_proxy.harness.places import main_file
 
 SIDE_FOLDER = "/etc/ota-proxy"
 _DAEMON = re.compile(r"(?:^|[;{}])\s*daemon\s+o(?:n|ff)\s*;", re.MULTILINE)
@@ -20,31 +21,30 @@ _LISTEN = re.compile(
 def job(scenario: Scenario) -> Job:
     """Return the server's own job: its configuration test, its start in the foreground, the ports the site promises."""
     prepare, test, serve = _nginx(scenario) if scenario.server == "nginx" else _apache(scenario)
-    ports = site_ports(scenario.site)
-    folders = _folders(scenario)
-    return Job(serve, test=test, prepare=prepare, folders=folders, ports=ports, logs=[error_log(scenario)])
+    return Job(
+        serve,
+        test=test,
+        prepare=prepare,
+        folders=_folders(scenario),
+        ports=ports(scenario.site),
+        logs=[error_log(scenario)],
+    )
 
 
 def side_job(path: str, text: str) -> Job:
     """Return the job of a side part, an nginx with one whole configuration at `path`."""
-    ports, sockets = listening(text)
+    found, sockets = listening(text)
     folders = [SIDE_FOLDER, *map(posixpath.dirname, sockets)]
     serve = f"exec nginx -c {path}{_foreground(text)}"
-    return Job(serve, test=f"nginx -t -q -c {path}", folders=folders, ports=ports, sockets=sockets)
-
-
-def site_ports(site: Site) -> list[int]:
-    """Return the TCP ports on which the site's own server listens."""
-    plain = [site.listen.http] if site.listen.http else []
-    return plain if site.tls.offloaded else [*plain, site.https_port]
+    return Job(serve, test=f"nginx -t -q -c {path}", folders=folders, ports=found, sockets=sockets)
 
 
 def listening(text: str) -> tuple[list[int], list[str]]:
     """Return the TCP ports and unix sockets of an nginx configuration, each once."""
     found = list(_LISTEN.finditer(text))
-    ports = dict.fromkeys(int(match["port"]) for match in found if match["port"])
+    tcp = dict.fromkeys(int(match["port"]) for match in found if match["port"])
     sockets = dict.fromkeys(match["quoted"] or match["plain"] for match in found if not match["port"])
-    return list(ports), list(sockets)
+    return list(tcp), list(sockets)
 
 
 def error_log(scenario: Scenario) -> str:
@@ -53,7 +53,7 @@ def error_log(scenario: Scenario) -> str:
 
 
 def _nginx(scenario: Scenario) -> tuple[str, str, str]:
-    main = scenario.config.get(f"{scenario.caps.layout['nginx_conf']}/nginx.conf", "")
+    main = scenario.config.get(main_file(scenario.caps), "")
     return "true", "nginx -t", f"exec nginx{_foreground(main)}"
 
 

@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness.docker import image_facts, images, network, parent, serving, sweep, words
+from ota_proxy.harness.docker import image_facts, images, network, parent, reach, serving, sweep
 from ota_proxy.harness.docker.box import Box, archive, box
 from ota_proxy.harness.docker.daemon import Blueprint, Daemon
 from ota_proxy.harness.docker.image_facts import ImageFacts
 from ota_proxy.harness.docker.lifeline import Job, script
 from ota_proxy.harness.docker.parent import Parent
 from ota_proxy.harness.engine import Endpoint, Scenario
+from ota_proxy.harness.listening import ports
+from ota_proxy.harness.refusal import refused
 
 TEST_SECONDS = 60
 """For a configuration test, which resolves names, or the look into an image."""
@@ -90,7 +92,7 @@ def staged(daemon: Daemon, scenario: Scenario, image: str, *, keep: bool) -> Ite
                 names.append(stack.enter_context(_side(play, server, role, text)).name)
         _serve(scenario.server, server)
         published = daemon.published(server.id)
-        endpoint = words.endpoint(scenario, published, [server.name, *names], supplied.said)
+        endpoint = reach.endpoint(scenario, published, [server.name, *names], supplied.said)
         yield Started(endpoint, daemon, server, serving.error_log(scenario))
 
 
@@ -100,7 +102,7 @@ def _server(play: Play) -> Blueprint:
     sockets = serving.listening(scenario.upstream)[1]
     return replace(
         plan,
-        publish=tuple(dict.fromkeys([*serving.site_ports(scenario.site), *serving.listening(scenario.front)[0]])),
+        publish=tuple(dict.fromkeys([*ports(scenario.site), *serving.listening(scenario.front)[0]])),
         hosts=scenario.hosts,
         volumes=tuple(dict.fromkeys(map(posixpath.dirname, sockets))),
         sysctls=network.sysctls(scenario),
@@ -160,4 +162,4 @@ def _serve(name: str, server: Box) -> None:
         raise NoVerdictError(f"{name} could not be tested in its container: {line.output()}", place="docker")
     tested = line.number("tested") == 0
     output = line.section("tested", "nothing") if tested else line.section("testing", "tested")
-    raise words.refused(name, output, started=tested)
+    raise refused(name, output, started=tested)

@@ -12,13 +12,14 @@ from dataclasses import replace
 
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.engine import Endpoint, EngineName, Scenario, TestFile
+from ota_proxy.harness.listening import LOOPBACK, names, ports
+from ota_proxy.harness.places import main_file
 from ota_proxy.harness.process import parent
 from ota_proxy.harness.process.binaries import Binary
 from ota_proxy.harness.process.home import Home, Ports
 from ota_proxy.harness.process.launch import Command, ServerProcess, start
-from ota_proxy.harness.process.relocate import LOOPBACK, Relocation
-from ota_proxy.harness.scenario import main_file
-from ota_proxy.harness.side import SIDE_ROOT, front_ports
+from ota_proxy.harness.process.relocate import Relocation
+from ota_proxy.harness.side.config import SIDE_ROOT, front_ports
 from ota_proxy.model import Site
 from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import Capabilities
@@ -107,11 +108,11 @@ class ProcessEngine:
 
     def _endpoint(self, scenario: Scenario) -> Endpoint:
         site = scenario.site
-        https, http = self._relocation.front_ports(site) if site.tls.offloaded else (_https(site), site.listen.http)
-        names = dict.fromkeys((site.public_host, *(name for name in site.domains if not name.startswith("*."))))
-        resolve = {(name, site.public_port): (LOOPBACK, https) for name in names}
+        own = (site.https_port, site.listen.http)
+        https, http = self._relocation.front_ports(site) if site.tls.offloaded else own
+        resolve = {(name, site.public_port): (LOOPBACK, https) for name in names(site)}
         if http:
-            resolve |= {(name, 80): (LOOPBACK, http) for name in names}
+            resolve |= {(name, 80): (LOOPBACK, http) for name in names(site)}
         url = f"{site.base_url}{site.locations[0].path}"
         by_hand = (
             f"curl --cacert CA.pem --connect-to {site.public_host}:{site.public_port}:{LOOPBACK}:{https} {url}\n"
@@ -141,7 +142,7 @@ class ProcessEngine:
 
     def _server_command(self, scenario: Scenario, binary: Binary) -> Command:
         site, main = scenario.site, main_file(scenario.caps)
-        listens = tuple(port for port in (site.listen.http, _https(site)) if port)
+        listens = tuple(ports(site))
         if binary.server == "nginx":
             return self._nginx("server", binary, main, listens, foreground=True)
         base = [str(binary.path), "-d", scenario.caps.layout["apache_root"], "-f", main]
@@ -154,7 +155,3 @@ class ProcessEngine:
         if capabilities.resolve("nginx", binary.version, binary.tls_library).has("error_log_flag"):
             base += ["-e", "stderr"]
         return Command(name, [*base, "-t"], [*base, "-g", "daemon off;"] if foreground else base, listens)
-
-
-def _https(site: Site) -> int:
-    return 0 if site.tls.offloaded else site.https_port

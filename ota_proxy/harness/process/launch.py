@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness.engine import Endpoint, ServerRefusedError
+from ota_proxy.harness.engine import Endpoint
+from ota_proxy.harness.listening import LOOPBACK
 from ota_proxy.harness.process import supervisor
-from ota_proxy.harness.process.relocate import LOOPBACK
-from ota_proxy.hosts.answers import config_test
+from ota_proxy.harness.refusal import refused
 
 START_DEADLINE = 15.0
 """Seconds a server has from its start until it listens."""
@@ -64,15 +64,12 @@ def _test(command: Command) -> None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NoVerdictError(f"the configuration test of the {command.name} does not run: {error}") from None
-    output = (done.stderr + done.stdout).decode("utf-8", "replace")
-    tested = config_test(" ".join(command.test), done.returncode, output)
-    if tested.passed:
+    if done.returncode == 0:
         return
+    output = (done.stderr + done.stdout).decode("utf-8", "replace").strip()
     if command.name != "server":
-        raise NoVerdictError(f"the {command.name} beside the server does not accept its configuration: {tested.output}")
-    raise ServerRefusedError(
-        "the server refuses this configuration", output=tested.output, file=tested.file, line=tested.line
-    )
+        raise NoVerdictError(f"the {command.name} beside the server does not accept its configuration: {output}")
+    raise refused("the server", output, started=False)
 
 
 def _wait_listening(command: Command, process: subprocess.Popen[bytes], running: ServerProcess) -> None:
@@ -94,14 +91,7 @@ def _not_up(command: Command, process: subprocess.Popen[bytes], running: ServerP
     if not ended or command.name != "server":
         what = "ended" if ended else f"does not listen after {START_DEADLINE:.0f} seconds"
         raise NoVerdictError(f"the {command.name} {what}: {output[-2000:] or 'it wrote no log'}")
-    place = config_test("", 1, output)
-    raise ServerRefusedError(
-        "the server ends at its start with this configuration, though its own test passed",
-        output=output,
-        file=place.file,
-        line=place.line,
-        started=True,
-    )
+    raise refused("the server", output, started=True)
 
 
 def _answers(place: int | str) -> bool:

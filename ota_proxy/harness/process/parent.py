@@ -6,8 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from ota_proxy.harness.docker.parent import listen_lines
 from ota_proxy.harness.engine import TestFile
+from ota_proxy.harness.listening import apache_lines
 from ota_proxy.harness.process.binaries import Binary
 from ota_proxy.harness.process.home import TEMP, worker
 from ota_proxy.model import Site
@@ -61,7 +61,7 @@ def apache_parent(home: Path, caps: Capabilities, binary: Binary, site: Site) ->
     )
     user = "User {}\nGroup {}\n".format(*worker()) if os.geteuid() == 0 else ""
     policy = "SSLVHostSNIPolicy secure\n" if caps.has("sni_policy") else ""
-    ports = "".join(f"{line}\n" for line in listen_lines(site))
+    ports = "".join(f"{line}\n" for line in apache_lines(site))
     return (
         f'ServerRoot "{layout["apache_root"]}"\nServerName localhost\nPidFile "{layout["apache_pid"]}"\n'
         f'DefaultRuntimeDir "{home}/run"\nErrorLog "{layout["apache_log"]}/error.log"\nLogLevel warn\nServerTokens Prod\nTraceEnable Off\n'

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ota_proxy.addresses import is_address
 from ota_proxy.errors import NoVerdictError
+from ota_proxy.harness.listening import LOOPBACK
 from ota_proxy.harness.process.home import Home, Ports
 from ota_proxy.model import Location, Site
-
-LOOPBACK = "127.0.0.1"
 
 
 class Relocation:
@@ -85,4 +85,4 @@ def _upstream_name(given: str | None, host: str, server: str) -> str | None:
     """
     if server == "apache":
         return None if given == host else given
-    return given or (None if ":" in host or host.replace(".", "").isdigit() else host)
+    return given or (None if is_address(host) else host)

@@ -15,8 +15,10 @@ from ota_proxy.content.package import build_package
 from ota_proxy.content.page import read_page
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.engine import TestFile
-from ota_proxy.harness.scenario import Content, Prepared, build_scenario, config_path, leaf_kinds
-from ota_proxy.harness.side import PLACEHOLDER, SIDE_ROOT, trusted_address
+from ota_proxy.harness.places import config_path
+from ota_proxy.harness.scenario import Prepared, build_scenario, leaf_kinds
+from ota_proxy.harness.served import Content
+from ota_proxy.harness.side.config import PLACEHOLDER, SIDE_ROOT, trusted_address
 from ota_proxy.model import Site
 from ota_proxy.policy import capabilities
 from tests.container.plain_sites import proxied, site

@@ -10,6 +10,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ota_proxy.addresses import bracketed
 from ota_proxy.model import Location, Site, Upstream
 from ota_proxy.policy.guideline import profile
 from ota_proxy.policy.media_types import ota_types
@@ -88,11 +89,7 @@ def _address(target: Upstream) -> str:
         address = ipaddress.ip_address(target.host)
     except ValueError:  # a name, which resolves to loopback where the server runs
         address = ipaddress.ip_address("127.0.0.1")
-    return _bracketed(str(address)) + f":{target.port}" + " ssl" * (target.scheme == "https")
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+    return bracketed(str(address)) + f":{target.port}" + " ssl" * (target.scheme == "https")
 
 
 def _folder(path: str, folder: str) -> str:
@@ -143,7 +140,7 @@ def front_config(site: Site, certificate: str) -> str:
     ports, source = front_ports(site), trusted_address(site)
     own = "::1" if ":" in source else "127.0.0.1"
     address = next((host for host in site.listen.hosts if (":" in host) == (":" in source)), own)
-    target = f"http://{_bracketed(address)}:{site.listen.http}"
+    target = f"http://{bracketed(address)}:{site.listen.http}"
     names = " ".join(site.domains)
     https = _tls(site, ports, certificate) + _forward(target, source, "https", ports.public)
     hsts = f'        add_header Strict-Transport-Security "{site.hsts.value}" always;\n' if site.hsts.enabled else ""
