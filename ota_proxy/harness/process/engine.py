@@ -9,6 +9,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.engine import Endpoint, EngineName, Scenario, TestFile
@@ -141,12 +142,11 @@ class ProcessEngine:
         return self._nginx(name, binary, f"{self._home.path}/side/{name}.conf", listens, foreground=False)
 
     def _server_command(self, scenario: Scenario, binary: Binary) -> Command:
-        site, main = scenario.site, main_file(scenario.caps)
-        listens = tuple(ports(site))
+        main, listens = main_file(scenario.caps), tuple(ports(scenario.site))
         if binary.server == "nginx":
             return self._nginx("server", binary, main, listens, foreground=True)
         base = [str(binary.path), "-d", scenario.caps.layout["apache_root"], "-f", main]
-        return Command("server", [*base, "-t"], [*base, "-D", "FOREGROUND"], listens)
+        return Command("server", [*base, "-t"], [*base, "-D", "FOREGROUND"], (*listens, *_started(scenario)))
 
     def _nginx(
         self, name: str, binary: Binary, config: str, listens: tuple[int | str, ...], *, foreground: bool
@@ -155,3 +155,10 @@ class ProcessEngine:
         if capabilities.resolve("nginx", binary.version, binary.tls_library).has("error_log_flag"):
             base += ["-e", "stderr"]
         return Command(name, [*base, "-t"], [*base, "-g", "daemon off;"] if foreground else base, listens)
+
+
+def _started(scenario: Scenario) -> tuple[Path, ...]:
+    """Return Apache's pid file, written after the start can fail no more (it listens before); none where a main file has another."""
+    pid = scenario.caps.layout["apache_pid"]
+    main = scenario.config.get(main_file(scenario.caps), pid)
+    return (Path(pid),) if pid in main else ()

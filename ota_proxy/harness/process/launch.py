@@ -26,12 +26,12 @@ _LOG_LIMIT = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """How to test and to run a server; `listens` are the ports and sockets that say it is up."""
+    """How to test and to run a server; it is up when all of `signs` are there: ports, sockets, files it writes when started."""
 
     name: str
     test: list[str]
     serve: list[str]
-    listens: tuple[int | str, ...]
+    signs: tuple[int | str | Path, ...]
 
 
 def start(command: Command, running: ServerProcess, home: Path, *, keep: bool) -> None:
@@ -75,11 +75,11 @@ def _test(command: Command) -> None:
 def _wait_listening(command: Command, process: subprocess.Popen[bytes], running: ServerProcess) -> None:
     until = time.monotonic() + START_DEADLINE
     pause = 0.005
-    waiting = list(command.listens)
+    waiting = list(command.signs)
     while waiting:
         if process.poll() is not None or time.monotonic() > until:
             _not_up(command, process, running)
-        waiting = [place for place in waiting if not _answers(place)]
+        waiting = [place for place in waiting if not _is_there(place)]
         if waiting:
             time.sleep(pause)
             pause = min(pause * 2, 0.2)
@@ -94,7 +94,9 @@ def _not_up(command: Command, process: subprocess.Popen[bytes], running: ServerP
     raise refused("the server", output, started=True)
 
 
-def _answers(place: int | str) -> bool:
+def _is_there(place: int | str | Path) -> bool:
+    if isinstance(place, Path):
+        return place.is_file()
     family = socket.AF_UNIX if isinstance(place, str) else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as client:
         client.settimeout(1)
