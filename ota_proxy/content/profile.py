@@ -1,0 +1,151 @@
+"""What a provisioning profile allows: `read_profile` opens the CMS message and reads its property list.
+
+Keys and kinds: Apple's technote TN3125 (Inside Code Signing: Provisioning Profiles). The signature is not verified, and
+whether Apple has revoked a certificate cannot be seen from here.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509.oid import NameOID
+
+from ota_proxy.content.der import DerProblem, signed_content
+from ota_proxy.content.plist import PlistProblem, load_plist
+
+Kind = Literal["development", "ad-hoc", "in-house", "app-store", "unknown"]
+LARGEST = 2 << 20
+"""Bytes of a profile that are read at most; one with 100 devices has about 36,000."""
+_MOST_CERTIFICATES = 200
+_MOST_DEVICES = 100_000
+_UNREADABLE = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningCertificate:
+    """A certificate that may sign the app; times are UTC. `name` is its common name, empty where it has none."""
+
+    name: str
+    not_before: datetime
+    not_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile in plain values, times UTC; texts are empty and times None where a key is missing or of another type."""
+
+    kind: Kind
+    name: str = ""
+    uuid: str = ""
+    team: str = ""
+    """The team's identifier, ten characters."""
+    team_name: str = ""
+    created: datetime | None = None
+    expires: datetime | None = None
+    devices: tuple[str, ...] = ()
+    """Identifiers as written in ProvisionedDevices."""
+    provisions_all: bool = False
+    app_id: str = ""
+    """application-identifier of the entitlements, prefix and all; ends in `*` for a wildcard."""
+    platforms: tuple[str, ...] = ()
+    certificates: tuple[SigningCertificate, ...] = ()
+    """Those that can be read."""
+    unread_certificates: int = 0
+
+    def has_device(self, udid: str) -> bool:
+        """Say whether the profile covers a device; hyphens and upper or lower case do not count."""
+        return self.provisions_all or _plain(udid) in map(_plain, self.devices)
+
+
+def _plain(udid: str) -> str:
+    return udid.replace("-", "").strip().casefold()
+
+
+def read_profile(data: bytes) -> Profile | str:
+    """Return the profile, or why the bytes are none; never raises, whatever they are."""
+    if len(data) > LARGEST:
+        return f"it is larger than {LARGEST} bytes"
+    try:
+        root = load_plist(signed_content(data))
+    except DerProblem as problem:
+        return f"it is no CMS message as Apple signs: {problem}"
+    except PlistProblem as problem:
+        return f"what is signed is no property list: {problem}"
+    return _profile(root) if isinstance(root, dict) else "what is signed is no dictionary"
+
+
+def _profile(root: Mapping[str, Any]) -> Profile:
+    entitlements = _mapping(root.get("Entitlements"))
+    certificates, unread = _certificates(root.get("DeveloperCertificates"))
+    return Profile(
+        kind=_kind(root),
+        name=_text(root.get("Name")),
+        uuid=_text(root.get("UUID")),
+        team=next(iter(_texts(root.get("TeamIdentifier"))), ""),
+        team_name=_text(root.get("TeamName")),
+        created=_time(root.get("CreationDate")),
+        expires=_time(root.get("ExpirationDate")),
+        devices=_texts(root.get("ProvisionedDevices")),
+        provisions_all=root.get("ProvisionsAllDevices") is True,
+        app_id=_text(entitlements.get("application-identifier")),
+        platforms=_texts(root.get("Platform")),
+        certificates=certificates,
+        unread_certificates=unread,
+    )
+
+
+def _kind(root: Mapping[str, Any]) -> Kind:
+    """Tell the kinds apart as TN3125 does: who may run the app, and whether a debugger may attach."""
+    entitlements = _mapping(root.get("Entitlements"))
+    if root.get("ProvisionsAllDevices") is True:
+        return "in-house"
+    if not entitlements:
+        return "unknown"
+    if entitlements.get("get-task-allow") is True:
+        return "development"
+    return "ad-hoc" if isinstance(root.get("ProvisionedDevices"), list) else "app-store"
+
+
+def _certificates(value: object) -> tuple[tuple[SigningCertificate, ...], int]:
+    given = value[:_MOST_CERTIFICATES] if isinstance(value, list) else []
+    read = tuple(found for item in given if (found := _certificate(item)))
+    return read, len(given) - len(read)
+
+
+def _certificate(der: object) -> SigningCertificate | None:
+    if not isinstance(der, bytes):
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd serials and names of more than 64 characters are the signer's affair
+            found = x509.load_der_x509_certificate(der)
+            names = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+            return SigningCertificate(
+                _text(names[0].value) if names else "", found.not_valid_before_utc, found.not_valid_after_utc
+            )
+    except _UNREADABLE:
+        return None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    given = value[:_MOST_DEVICES] if isinstance(value, list) else []
+    return tuple(item for item in given if isinstance(item, str))
+
+
+def _time(value: object) -> datetime | None:
+    """Property lists give UTC without saying so."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else None

@@ -1,0 +1,78 @@
+"""What a package says about its app: the Info.plist, and what signs it. Facts only, as read from the archive.
+
+Texts are a stranger's. What could not be read says why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ota_proxy.content.profile import Profile
+
+ProfileState = Literal["read", "missing", "broken", "unseen"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The app or one of its extensions: a folder with code, a signature and a profile of its own."""
+
+    folder: str
+    """As in the archive, without a slash at its end: `Payload/Demo.app/PlugIns/Share.appex`."""
+    signed: bool
+    """`_CodeSignature/CodeResources` is there."""
+    profile: Profile | None = None
+    """What embedded.mobileprovision says; None unless `profile_state` is `read`."""
+    profile_state: ProfileState = "missing"
+    """`broken`: the file is no profile. `unseen`: it is there, and we could not read it."""
+    profile_problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """The last part of the folder."""
+        return self.folder.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class AppFacts:
+    """An app as its package shows it; texts are empty where a key is missing."""
+
+    problem: str = ""
+    """Why the archive holds no app that can be read: no Payload/NAME.app, no Info.plist in it, or one that is none."""
+    bundle_id: str = ""
+    version: str = ""
+    """CFBundleShortVersionString."""
+    build: str = ""
+    """CFBundleVersion."""
+    title: str = ""
+    minimum_os: str = ""
+    platforms: tuple[str, ...] = ()
+    """CFBundleSupportedPlatforms, else DTPlatformName; empty where neither is there."""
+    icons: tuple[str, ...] = ()
+    """Picture files of the app's folder that the Info.plist names."""
+    app: Bundle | None = None
+    """None where the archive has no Payload/NAME.app."""
+    extensions: tuple[Bundle, ...] = ()
+    unread_extensions: int = 0
+    """Extensions beyond those that were looked at."""
+    entries: int = 0
+    """Files and folders in the archive."""
+
+    @property
+    def bundles(self) -> tuple[Bundle, ...]:
+        """The app, then its extensions."""
+        return (self.app, *self.extensions) if self.app else self.extensions
+
+
+@dataclass(frozen=True, slots=True)
+class HashFacts:
+    """The hashes of a package's chunks, recomputed over all of its bytes.
+
+    `found` has one more than `wanted` at most: what the manifest says is too few or too many then.
+    """
+
+    name: Literal["md5", "sha256"]
+    chunk: int
+    """Bytes of a chunk; 0 where one hash stands for the whole file (observed behaviour)."""
+    wanted: tuple[str, ...]
+    found: tuple[str, ...]
