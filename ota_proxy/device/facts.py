@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from ota_proxy.device.app_facts import AppFacts, HashFacts
 from ota_proxy.device.exchange import Exchange, Header, Response, Visit, origin
 from ota_proxy.device.tls_facts import CertificateFacts, ErrorKind, NetError, TlsFacts, Trust
 
@@ -205,6 +206,14 @@ class PackageFacts:
     """Bytes of `range_asked` from the plain GET, to compare with; empty where it did not read that far."""
     unpacked: Unpacked | None = None
     """What a front-to-back reading of the plain GET's body met; None where it brought none."""
+    app: AppFacts | None = None
+    """What the archive says about its app; None where it could not be read."""
+    app_unread: str = ""
+    """Why `app` is None."""
+    app_visits: tuple[Visit, ...] = ()
+    """The requests for parts of the archive; none where all of it was read anyway."""
+    hashed: HashFacts | None = None
+    """The manifest's hashes, recomputed; None where it has none that count, or the package was not read in full."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Unpack
 
+from ota_proxy.content.hashes import hasher_for
 from ota_proxy.device import agents
+from ota_proxy.device.app import with_app
+from ota_proxy.device.copy import Copy
 from ota_proxy.device.facts import Asset, Header, ImageFacts, PackageFacts, Response, Visit
 from ota_proxy.device.http import KEEP
 from ota_proxy.device.session import Session, Wanted
@@ -60,15 +64,29 @@ class _Sample:
         return self.limit if fits else self.asked[1] + 1
 
 
-async def visit_package(session: Session, url: str) -> PackageFacts:
-    """Ask for a package in the order of the installer (observed behaviour), then in the ways that show what would go wrong later."""
+async def visit_package(session: Session, url: str, assets: Iterable[Asset] = ()) -> PackageFacts:
+    """Ask for a package in the order of the installer (observed behaviour), then in the ways that show what would go wrong later.
+
+    `assets` are those of the manifest that name it: their hashes are recomputed. At last its app is looked at.
+    """
+    with Copy(hasher_for(assets)) as copy:
+        package = await _visit(session, url, copy)
+        package = replace(package, hashed=copy.hashes(package.get.response))
+        return await with_app(session, package, copy)
+
+
+async def _visit(session: Session, url: str, copy: Copy) -> PackageFacts:
+    def watch(head: Response, offset: int, piece: bytes) -> None:
+        sample.watch(head, offset, piece)
+        copy.watch(head, piece)
+
     package = _Package(session, url)
     head = await package.ask("package head", method="HEAD", total=agents.seconds("head"))
     sample = _Sample(_declared(head), session.options.package_limit)
     if sample.size:
         sample.choose()
     total = agents.seconds("package")
-    get = await package.ask("package", read=sample.need, watch=sample.watch, total=total)
+    get = await package.ask("package", read=sample.need, watch=watch, total=total)
     size = _size(head, get, sample)
     if not sample.chosen:
         sample.choose()

@@ -236,7 +236,10 @@ async def _package_part(session: Session, facts: InstallFacts, package_url: str)
     return replace(
         facts,
         images=await _each(lambda asset: visit_image(session, asset), pictures[: session.options.images]),
-        packages=await _each(lambda url: visit_package(session, url), packages[: session.options.packages]),
+        packages=await _each(
+            lambda url: visit_package(session, url, [asset for asset in assets if asset.url == url]),
+            packages[: session.options.packages],
+        ),
         others=await _others(session, facts, [*packages, *(asset.url for asset in pictures)]),
     )
 
