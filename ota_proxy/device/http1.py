@@ -7,7 +7,7 @@ from typing import Literal
 import h11
 
 from ota_proxy.device.facts import Header
-from ota_proxy.device.incoming import HEADER_LIMIT, INTERIM_LIMIT, Ask, Incoming
+from ota_proxy.device.incoming import HEADER_LIMIT, Ask, Incoming
 from ota_proxy.device.network import NetFault, Stream
 
 
@@ -30,7 +30,7 @@ async def _step(connection: h11.Connection, stream: Stream, incoming: Incoming) 
     if event is h11.NEED_DATA:
         await _feed(connection, stream, incoming)
     elif isinstance(event, h11.InformationalResponse):
-        _count_interim(incoming)
+        incoming.pass_interim()
     elif isinstance(event, h11.Response):
         incoming.begin(
             event.status_code, _headers(event), _version(event.http_version), reason=event.reason.decode("latin-1")
@@ -56,12 +56,6 @@ def _cut_off(seen: bytes) -> NetFault:
         return NetFault("protocol", f"the server does not speak HTTP: it says {seen[:60]!r}")
     how = "in the middle of its answer's header" if seen else "without an answer"
     return NetFault("reset", f"the server closed the connection {how}")
-
-
-def _count_interim(incoming: Incoming) -> None:
-    incoming.interim += 1
-    if incoming.interim > INTERIM_LIMIT:
-        raise NetFault("protocol", f"the server sent more than {INTERIM_LIMIT} interim answers")
 
 
 def _headers(event: h11.Response) -> tuple[Header, ...]:

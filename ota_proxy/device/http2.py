@@ -13,7 +13,7 @@ import h2.exceptions
 import h2.settings
 
 from ota_proxy.device.facts import Header
-from ota_proxy.device.incoming import HEADER_LIMIT, INTERIM_LIMIT, Ask, Incoming
+from ota_proxy.device.incoming import HEADER_LIMIT, Ask, Incoming
 from ota_proxy.device.network import NetFault, Stream
 
 _WINDOW = 1 << 20
@@ -95,7 +95,7 @@ class _Conversation:
         if isinstance(event, h2.events.ResponseReceived):
             _begin(self.incoming, _decode(event.headers))
         elif isinstance(event, h2.events.InformationalResponseReceived):
-            _count_interim(self.incoming)
+            self.incoming.pass_interim()
         elif isinstance(event, h2.events.DataReceived):
             self._data(event)
         elif isinstance(event, h2.events.StreamEnded):
@@ -127,12 +127,6 @@ def _begin(incoming: Incoming, headers: tuple[Header, ...]) -> None:
     fields = tuple((name, value) for name, value in headers if not name.startswith(":"))
     lowered = tuple((name.lower(), value) for name, value in fields)
     incoming.begin(int(status), lowered, "2", illegal=forbidden(fields))
-
-
-def _count_interim(incoming: Incoming) -> None:
-    incoming.interim += 1
-    if incoming.interim > INTERIM_LIMIT:
-        raise NetFault("protocol", f"the server sent more than {INTERIM_LIMIT} interim answers")
 
 
 def _code(number: object) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ota_proxy.device.facts import Header, NetError, Response
+from ota_proxy.device.network import NetFault
 
 Watch = Callable[[Response, int, bytes], None]
 """Called with the head of the answer, the offset and the bytes of each piece of body, kept or not."""
@@ -60,6 +61,12 @@ class Incoming:
         self.body += piece[: max(0, self.keep - len(self.body))]
         self.received += len(piece)
         self.truncated = self.received > self.read
+
+    def pass_interim(self) -> None:
+        """Count an interim answer (1xx); NetFault `protocol` when there are too many."""
+        self.interim += 1
+        if self.interim > INTERIM_LIMIT:
+            raise NetFault("protocol", f"the server sent more than {INTERIM_LIMIT} interim answers")
 
     @property
     def done(self) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from ota_proxy.addresses import bracketed
+
 ErrorKind = Literal["dns", "refused", "unreachable", "timeout", "reset", "tls", "protocol", "too-large"]
 
 
@@ -77,3 +79,8 @@ class TlsFacts:
     """What a handshake under a stranger's name got: `refused`, `same-certificate`, `other-certificate`, or empty: not asked."""
     partial: bool = False
     """The probe spent all its connections, or lost some: `versions`, `suites` and `groups` may lack some."""
+
+    @property
+    def place(self) -> str:
+        """`HOST:PORT`, an IPv6 address in brackets."""
+        return f"{bracketed(self.host)}:{self.port}"

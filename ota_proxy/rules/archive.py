@@ -17,15 +17,18 @@ from ota_proxy.rules.registry import checks
 _END = struct.Struct("<4s4H2IH")
 
 
+def _unencoded(facts: Facts) -> tuple[list[tuple[PackageFacts, Response]], str]:
+    """Return the packages that came as they are stored, with their answers, and why others say nothing; empty where none does."""
+    packages = [(package, package.get.response) for package in delivered(facts)]
+    plain = [(package, response) for package, response in packages if response and not is_encoded(response)]
+    return plain, "the package was sent encoded" if len(plain) < len(packages) else ""
+
+
 @checks("OTA412")
 def package_not_streamable(facts: Facts) -> Iterator[Finding]:
     """iOS unpacks while the bytes arrive and cannot look ahead to the central directory (reported by several users)."""
-    unseen = ""
-    for package in delivered(facts):
-        response = package.get.response
-        if response is None or is_encoded(response):
-            unseen = unseen or "the package was sent encoded"
-            continue
+    plain, unseen = _unencoded(facts)
+    for package, _ in plain:
         seen = package.unpacked
         problem = (seen.problem if seen else "") or _disks(package)
         if problem:
@@ -50,12 +53,8 @@ def _disks(package: PackageFacts) -> str:
 @checks("OTA413")
 def package_truncated(facts: Facts) -> Iterator[Finding]:
     """Fewer bytes than declared, or no end of central directory record."""
-    unseen = ""
-    for package in delivered(facts):
-        response = package.get.response
-        if response is None or is_encoded(response):
-            unseen = unseen or "the package was sent encoded"
-            continue
+    plain, unseen = _unencoded(facts)
+    for package, response in plain:
         short = _short(response)
         tail = end_bytes(package)
         if short:

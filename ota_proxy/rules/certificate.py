@@ -23,13 +23,9 @@ def _shown(facts: Facts) -> tuple[TlsFacts, ...]:
     return found
 
 
-def _where(tls: TlsFacts) -> str:
-    return f"{tls.host}:{tls.port}"
-
-
 def _proof(tls: TlsFacts, *lines: str) -> str:
     leaf = tls.chain[0]
-    return "\n".join([f"certificate of {_where(tls)}: subject {leaf.subject}, issuer {leaf.issuer}", *lines])
+    return "\n".join([f"certificate of {tls.place}: subject {leaf.subject}, issuer {leaf.issuer}", *lines])
 
 
 def _day(moment: datetime) -> str:
@@ -45,12 +41,12 @@ def cert_untrusted(facts: Facts) -> Iterator[Finding]:
     """Self-signed, or a complete chain to a root that nobody vouched for."""
     for tls in _shown(facts):
         if tls.trust == "not-checked":
-            raise NoVerdict(f"the chain of {_where(tls)} was not checked: {tls.trust_detail or 'no reason was given'}")
+            raise NoVerdict(f"the chain of {tls.place} was not checked: {tls.trust_detail or 'no reason was given'}")
         if tls.trust == "self-signed":
-            yield Finding(_where(tls), f"The certificate of {tls.host} is self-signed", _proof(tls, tls.trust_detail))
+            yield Finding(tls.place, f"The certificate of {tls.host} is self-signed", _proof(tls, tls.trust_detail))
         elif tls.trust == "unknown-root":
             message = f"The certificate of {tls.host} comes from a CA that is not known: {tls.chain[-1].issuer}"
-            yield Finding(_where(tls), message, _proof(tls, *_chain(tls)))
+            yield Finding(tls.place, message, _proof(tls, *_chain(tls)))
 
 
 def _chain(tls: TlsFacts) -> list[str]:
@@ -67,10 +63,10 @@ def cert_expired(facts: Facts) -> Iterator[Finding]:
             span = f"valid from {_day(cert.not_before)} to {_day(cert.not_after)}, now {_day(now)}"
             if now > cert.not_after:
                 message = f"The certificate '{cert.subject}' of {tls.host} expired on {_day(cert.not_after)}"
-                yield Finding(_where(tls), message, _proof(tls, span))
+                yield Finding(tls.place, message, _proof(tls, span))
             elif now < cert.not_before:
                 message = f"The certificate '{cert.subject}' of {tls.host} is not valid before {_day(cert.not_before)}"
-                yield Finding(_where(tls), message, _proof(tls, span))
+                yield Finding(tls.place, message, _proof(tls, span))
 
 
 @checks("OTA209")
@@ -81,7 +77,7 @@ def cert_name_mismatch(facts: Facts) -> Iterator[Finding]:
         if leaf.has_san and tls.name_matches is False:
             names = ", ".join((*leaf.dns_names, *leaf.ip_names)) or "no host"
             message = f"The certificate is not for {tls.host}; it names {names}"
-            yield Finding(_where(tls), message, _proof(tls, f"subject alternative names: {names}"))
+            yield Finding(tls.place, message, _proof(tls, f"subject alternative names: {names}"))
 
 
 @checks("OTA210")
@@ -93,7 +89,7 @@ def chain_incomplete(facts: Facts) -> Iterator[Finding]:
             message = (
                 f"The server does not send the intermediate '{missing}'; devices that do not know it refuse to connect"
             )
-            yield Finding(_where(tls), message, _proof(tls, *_chain(tls), tls.trust_detail))
+            yield Finding(tls.place, message, _proof(tls, *_chain(tls), tls.trust_detail))
 
 
 @checks("OTA211")
@@ -108,7 +104,7 @@ def cert_weak(facts: Facts) -> Iterator[Finding]:
         if problems:
             message = f"The certificate of {tls.host} is refused by iOS: {', '.join(problems)}"
             yield Finding(
-                _where(tls),
+                tls.place,
                 message,
                 _proof(tls, f"key {leaf.key_kind} {leaf.key_bits}, {leaf.signature_hash or 'no hash'}"),
             )
@@ -139,7 +135,7 @@ def cert_too_long(facts: Facts) -> Iterator[Finding]:
             kind = "public" if public else "private"
             message = f"The certificate of {tls.host} lives {days} days; iOS takes {allowed} from a {kind} CA"
             span = f"valid from {_day(leaf.not_before)} to {_day(leaf.not_after)}"
-            yield Finding(_where(tls), message, _proof(tls, span))
+            yield Finding(tls.place, message, _proof(tls, span))
 
 
 @checks("OTA213")
@@ -151,4 +147,4 @@ def cert_expiring(facts: Facts) -> Iterator[Finding]:
         if _current(tls, now) and now >= warn_from(leaf.not_before, leaf.not_after):
             left = (leaf.not_after - now).days
             message = f"The certificate of {tls.host} expires in {left} day{'s' * (left != 1)}"
-            yield Finding(_where(tls), message, _proof(tls, f"valid until {_day(leaf.not_after)}, now {_day(now)}"))
+            yield Finding(tls.place, message, _proof(tls, f"valid until {_day(leaf.not_after)}, now {_day(now)}"))

@@ -33,9 +33,10 @@ def _page(facts: Facts) -> PageFacts:
     return page
 
 
-def _with(facts: Facts, problem: str, message: str) -> Iterator[Finding]:
+def _with(facts: Facts, problem: str, message: str, explained_by: frozenset[str] = frozenset()) -> Iterator[Finding]:
+    """Yield a finding for every link with the problem, unless one of `explained_by` says it better."""
     for link in _links(facts):
-        if problem in link.problems:
+        if problem in link.problems and not explained_by & set(link.problems):
             detail = f": {link.detail}" if link.detail else ""
             yield Finding(link.text, message + detail, f"found in {_PLACES[link.context]}: {link.text}")
 
@@ -77,10 +78,7 @@ def link_slashes_lost(facts: Facts) -> Iterator[Finding]:
 @checks("OTA105")
 def link_malformed(facts: Facts) -> Iterator[Finding]:
     """`action` must be download-manifest and `url` present; not said again of a link whose encoding explains it."""
-    for link in _links(facts):
-        if "malformed" in link.problems and not _MORE_SPECIFIC & set(link.problems):
-            detail = f": {link.detail}" if link.detail else ""
-            yield Finding(link.text, f"The link is malformed{detail}", f"found in {_PLACES[link.context]}: {link.text}")
+    yield from _with(facts, "malformed", "The link is malformed", _MORE_SPECIFIC)
 
 
 @checks("OTA106")

@@ -10,6 +10,7 @@ from ota_proxy.policy.media_types import accepted
 from ota_proxy.rules.evidence import answer, bytes_shown, hops, proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.predicates import (
+    WHY,
     ManifestState,
     is_rate_limit,
     manifest_of,
@@ -21,12 +22,8 @@ from ota_proxy.rules.predicates import (
 )
 from ota_proxy.rules.registry import checks
 
-_NEVER_SEEN = {
-    "http-link": "its URL is http",
-    "tls": "there is no trusted TLS connection",
-    "loop": "the redirects never end",
-    "left-https": "a redirect leaves https",
-}
+_NEVER_SEEN = ("http-link", "tls", "loop", "left-https")
+"""States in which no answer for the manifest was seen: the rules of links and transport report them."""
 
 
 def _failed_as(facts: Facts, *states: ManifestState) -> Iterator[Visit]:
@@ -37,7 +34,7 @@ def _failed_as(facts: Facts, *states: ManifestState) -> Iterator[Visit]:
     if unheard:
         raise NoVerdict(f"the manifest was not delivered: {unheard}")
     if found in _NEVER_SEEN:
-        raise NoVerdict(f"the manifest was not delivered: {_NEVER_SEEN[found]}")
+        raise NoVerdict(f"the manifest was not delivered: {WHY[found]}")
     if found in states:
         yield manifest.visit
     elif found != "ok":

@@ -10,6 +10,7 @@ from ota_proxy.rules.manifest import wrong_type
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.plist import internal
 from ota_proxy.rules.predicates import (
+    WHY,
     delivered,
     is_encoded,
     is_html,
@@ -22,7 +23,8 @@ from ota_proxy.rules.predicates import (
 )
 from ota_proxy.rules.registry import checks
 
-_NEVER_SEEN = {"loop": "the redirects never end", "left-https": "a redirect leaves https"}
+_NEVER_SEEN = ("loop", "left-https")
+"""States in which no answer for the package was seen: the transport rules report them."""
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"RIFF")
 
 
@@ -37,7 +39,8 @@ def _answered(facts: Facts) -> tuple[PackageFacts, ...]:
 
 
 def _unseen(package: PackageFacts, install: InstallFacts) -> str:
-    return _NEVER_SEEN.get(package_state(package), "") or unconnected(install, package.get.last)
+    state = package_state(package)
+    return WHY[state] if state in _NEVER_SEEN else unconnected(install, package.get.last)
 
 
 @checks("OTA401")

@@ -74,7 +74,7 @@ def readable_manifest(facts: Facts) -> ManifestFacts:
     manifest = manifest_of(facts)
     state = manifest_state(manifest)
     if state != "ok":
-        raise NoVerdict(f"the manifest could not be read: {_WHY[state]}")
+        raise NoVerdict(f"the manifest could not be read: {WHY[state]}")
     return manifest
 
 
@@ -91,11 +91,11 @@ def delivered(facts: Facts) -> tuple[PackageFacts, ...]:
     packages = packages_of(facts)
     good = tuple(package for package in packages if package_state(package) == "ok")
     if not good:
-        raise NoVerdict(f"the package could not be fetched: {_WHY[package_state(packages[0])]}")
+        raise NoVerdict(f"the package could not be fetched: {WHY[package_state(packages[0])]}")
     return good
 
 
-_WHY = {
+WHY = {
     "ok": "",
     "http-link": "its URL is not https",
     "loop": "the redirects never end",
@@ -112,6 +112,7 @@ _WHY = {
     "used-up": "the address works only once",
     "not-zip": "the answer is no archive",
 }
+"""What keeps manifest or package from the device, by state, as a reason."""
 
 
 def is_html(response: Response | None) -> bool:

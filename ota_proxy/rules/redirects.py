@@ -155,7 +155,7 @@ def _assets(install: InstallFacts) -> tuple[Asset, ...]:
 
 
 def _unspoken(tls: TlsFacts) -> Iterator[Finding]:
-    where, why = f"{tls.host}:{tls.port}", tls.error.message if tls.error else "no reason was given"
+    where, why = tls.place, tls.error.message if tls.error else "no reason was given"
     if not tls.reachable:
         yield Finding(where, f"Nothing speaks TLS at {where}", f"TLS handshake with {where}: {why}")
     elif not tls.versions and not tls.chain:
@@ -182,5 +182,5 @@ def _unexplained(install: InstallFacts) -> Iterator[Finding]:
     in_time = leaf is not None and leaf.not_before <= install.now <= leaf.not_after
     modern = any(accepted_suites(version) & set(suites) for version, suites in tls.suites.items())
     if tls.trust == "trusted" and tls.name_matches and in_time and modern:
-        where = f"{tls.host}:{tls.port}"
-        yield Finding(where, f"The device cannot connect to {where}, although its TLS looks right", proof(visit.last))
+        message = f"The device cannot connect to {tls.place}, although its TLS looks right"
+        yield Finding(tls.place, message, proof(visit.last))

@@ -45,13 +45,9 @@ def _old(tls: TlsFacts) -> list[str]:
     return [version for version in tls.versions if version not in {TLS12, TLS13}]
 
 
-def _where(tls: TlsFacts) -> str:
-    return f"{tls.host}:{tls.port}"
-
-
 def _accepts(tls: TlsFacts) -> str:
     rows = [f"{version}: {', '.join(tls.suites.get(version, ())) or 'suites not known'}" for version in tls.versions]
-    return "\n".join([f"{_where(tls)} accepts", *rows])
+    return "\n".join([f"{tls.place} accepts", *rows])
 
 
 @checks("OTA214")
@@ -60,7 +56,7 @@ def tls_too_old(facts: Facts) -> Iterator[Finding]:
     for tls in _versions_seen(facts):
         if not _new(tls):
             message = f"{tls.host} speaks {', '.join(tls.versions)} and nothing newer"
-            yield Finding(_where(tls), message, _accepts(tls))
+            yield Finding(tls.place, message, _accepts(tls))
 
 
 @checks("OTA215")
@@ -68,7 +64,7 @@ def tls_legacy_offered(facts: Facts) -> Iterator[Finding]:
     """TLS 1.0 and 1.1 are deprecated (RFC 8996)."""
     for tls in _versions_seen(facts):
         if _old(tls):
-            yield Finding(_where(tls), f"{tls.host} still accepts {', '.join(_old(tls))}", _accepts(tls))
+            yield Finding(tls.place, f"{tls.host} still accepts {', '.join(_old(tls))}", _accepts(tls))
 
 
 @checks("OTA216")
@@ -77,7 +73,7 @@ def tls_no_ats_suite(facts: Facts) -> Iterator[Finding]:
     for tls in _modern(facts):
         if not any(accepted_suites(version) & set(tls.suites.get(version, ())) for version in _new(tls)):
             message = f"{tls.host} offers no cipher suite that iOS accepts"
-            yield Finding(_where(tls), message, _accepts(tls))
+            yield Finding(tls.place, message, _accepts(tls))
 
 
 @checks("OTA217")
@@ -87,7 +83,7 @@ def tls_weak_suite_offered(facts: Facts) -> Iterator[Finding]:
         weak = [f"{suite} ({word})" for suite in tls.suites.get(TLS12, ()) if (word := weakness(suite))]
         if weak:
             message = f"{tls.host} still accepts {len(weak)} weak cipher suite{'s' * (len(weak) != 1)}"
-            yield Finding(_where(tls), message, "\n".join([f"{_where(tls)} accepts", *weak]))
+            yield Finding(tls.place, message, "\n".join([f"{tls.place} accepts", *weak]))
 
 
 @checks("OTA218")
@@ -103,4 +99,4 @@ def ats_next_generation(facts: Facts) -> Iterator[Finding]:
             lacks.append("no Extended Master Secret")
         if lacks:
             message = f"{tls.host} would be refused by the rules announced for the 27 systems: {', '.join(lacks)}"
-            yield Finding(_where(tls), f"{message}; whether they are enforced is not established", _accepts(tls))
+            yield Finding(tls.place, f"{message}; whether they are enforced is not established", _accepts(tls))
