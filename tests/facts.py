@@ -140,7 +140,6 @@ def certificate(**changes: Any) -> CertificateFacts:
     base = CertificateFacts(
         subject=f"CN={HOST}",
         issuer="CN=Test intermediate",
-        serial="01",
         not_before=NOW - timedelta(days=30),
         not_after=NOW + timedelta(days=60),
         key_kind="ec",

@@ -33,7 +33,6 @@ _UNREADABLE = (
     x509.UnsupportedGeneralNameType,
 )
 _PATH_LIMIT = 10
-_STATUS_REQUEST = x509.TLSFeatureType.status_request
 
 
 def load(der: bytes) -> x509.Certificate | None:
@@ -65,7 +64,6 @@ def _describe(certificate: x509.Certificate) -> CertificateFacts:
     return CertificateFacts(
         subject=certificate.subject.rfc4514_string(),
         issuer=certificate.issuer.rfc4514_string(),
-        serial=f"{certificate.serial_number:x}",
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         key_kind=kind,
@@ -77,10 +75,8 @@ def _describe(certificate: x509.Certificate) -> CertificateFacts:
         server_auth=uses is not None and ExtendedKeyUsageOID.SERVER_AUTH in uses,
         is_ca=_is_ca(certificate),
         self_signed=_issued(certificate, certificate),
-        ocsp_urls=_access(certificate, AuthorityInformationAccessOID.OCSP),
-        issuer_urls=_access(certificate, AuthorityInformationAccessOID.CA_ISSUERS),
+        ocsp_urls=_ocsp(certificate),
         sha256=certificate.fingerprint(hashes.SHA256()).hex(),
-        must_staple=_STATUS_REQUEST in (_extension(certificate, x509.TLSFeature) or ()),
     )
 
 
@@ -122,12 +118,13 @@ def _is_ca(certificate: x509.Certificate) -> bool:
     return basic is not None and basic.ca
 
 
-def _access(certificate: x509.Certificate, method: x509.ObjectIdentifier) -> tuple[str, ...]:
+def _ocsp(certificate: x509.Certificate) -> tuple[str, ...]:
     places = _extension(certificate, x509.AuthorityInformationAccess) or ()
     return tuple(
         place.access_location.value
         for place in places
-        if place.access_method == method and isinstance(place.access_location, x509.UniformResourceIdentifier)
+        if place.access_method == AuthorityInformationAccessOID.OCSP
+        and isinstance(place.access_location, x509.UniformResourceIdentifier)
     )
 
 

@@ -26,7 +26,6 @@ class CertificateFacts:
 
     subject: str
     issuer: str
-    serial: str
     not_before: datetime
     not_after: datetime
     key_kind: str
@@ -42,9 +41,7 @@ class CertificateFacts:
     is_ca: bool
     self_signed: bool
     ocsp_urls: tuple[str, ...] = ()
-    issuer_urls: tuple[str, ...] = ()
     sha256: str = ""
-    must_staple: bool = False
 
 
 Trust = Literal["trusted", "unknown-root", "self-signed", "missing-intermediate", "wrong-order", "not-checked"]

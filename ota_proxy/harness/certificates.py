@@ -75,11 +75,6 @@ class Authority:
         """The root certificate, PEM."""
         return self._root_certificate.public_bytes(Encoding.PEM)
 
-    @property
-    def intermediate_pem(self) -> bytes:
-        """The intermediate certificate, PEM."""
-        return self._certificate.public_bytes(Encoding.PEM)
-
     def issue(self, names: Sequence[str], kind: Kind = "ecdsa", flaw: Flaw | None = None) -> Issued:
         """Issue a leaf for DNS names (wildcards too) and IP addresses; `flaw` makes it wrong in exactly that way."""
         if flaw == "unknown-ca":

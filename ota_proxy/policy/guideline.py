@@ -21,7 +21,6 @@ class Profile:
     suites_tls13: tuple[str, ...]
     groups: tuple[str, ...]
     leaf_kinds: tuple[str, ...]
-    maximum_days: int
 
 
 @cache
@@ -41,7 +40,6 @@ def profile(name: str) -> Profile:
         suites_tls13=tuple(data["suites_tls13"]),
         groups=tuple(data["groups"]),
         leaf_kinds=tuple(chosen["leaf_kinds"]),
-        maximum_days=chosen["maximum_days"],
     )
 
 

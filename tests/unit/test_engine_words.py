@@ -131,8 +131,6 @@ debian_nginx=yes
 debian_apache=yes
 official_apache=
 rhel=
-ip=/usr/sbin/ip
-nft=
 end=yes
 """
 
@@ -142,7 +140,6 @@ def test_what_an_image_says_is_looked_up_in_the_capability_table() -> None:
     caps = facts.capabilities("apache")
     assert (caps.version, caps.tls_library) == ("2.4.71", "openssl-3.0.22")
     assert caps.layout["apache_site"] == capabilities.resolve("apache", layout="debian").layout["apache_site"]
-    assert facts.tools == {"ip"}
 
 
 def test_an_image_without_debian_s_folders_has_the_official_layout() -> None:

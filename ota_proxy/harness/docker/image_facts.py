@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from ota_proxy.errors import NoVerdictError, OtaError
+from ota_proxy.hosts.answers import version
 from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import Capabilities
 
@@ -28,11 +28,8 @@ echo "debian_nginx=$([ -d /etc/nginx/sites-enabled ] && echo yes)"
 echo "debian_apache=$([ -f /etc/apache2/apache2.conf ] && echo yes)"
 echo "official_apache=$([ -f /usr/local/apache2/conf/httpd.conf ] && echo yes)"
 echo "rhel=$([ -f /etc/redhat-release ] && echo yes)"
-echo "ip=$(command -v ip)"
-echo "nft=$(command -v nft)"
 echo "end=yes"
 """
-_VERSION = re.compile(r"/(\d+(?:\.\d+)+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,6 @@ class ImageFacts:
     versions: dict[str, str]
     tls: dict[str, str]
     layouts: dict[str, str]
-    tools: frozenset[str]
 
     def capabilities(self, server: str) -> Capabilities:
         """Look the server up in the capability table; NoVerdictError when the image has no such server, or an unknown one."""
@@ -67,16 +63,10 @@ def read(image: str, output: str) -> ImageFacts:
     rhel = "rhel" if said["rhel"] else ""
     return ImageFacts(
         image=image,
-        versions={server: _number(said[server]) for server in ("nginx", "apache")},
+        versions={server: version(said[server]) or "" for server in ("nginx", "apache")},
         tls={server: said[f"{server}_tls"].lower().replace(" ", "-") for server in ("nginx", "apache")},
         layouts={
             "nginx": rhel or ("debian" if said["debian_nginx"] else "official"),
             "apache": rhel or ("debian" if said["debian_apache"] else "official"),
         },
-        tools=frozenset(tool for tool in ("ip", "nft") if said[tool]),
     )
-
-
-def _number(text: str) -> str:
-    match = _VERSION.search(text)
-    return match[1] if match else ""
