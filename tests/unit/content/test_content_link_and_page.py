@@ -88,7 +88,7 @@ def test_our_own_page_has_one_sound_link_and_no_script() -> None:
     page = read_page(landing_page(EXAMPLE_APP, MANIFEST), HOME)
     (link,) = page.links
     assert (link.manifest_url, link.problems, link.target, link.context) == (MANIFEST, (), "_top", "html-attribute")
-    assert (page.package_links, page.scripts, page.amp) == ((), False, False)
+    assert (page.package_links, page.scripts, page.amp) == ((), False, "")
 
 
 def test_our_own_page_escapes_what_the_app_is_called() -> None:
