@@ -1,0 +1,122 @@
+"""Who may import whom: facts know nothing of rules, rules nothing of engines and reports, and so on down to the tables."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.test_imports import MODULES, PACKAGE, name_of
+
+FACTS = ("device.exchange", "device.facts", "device.app_facts", "device.tls_facts")
+BASE = ("errors", "addresses", "resources", "__version__")
+LAYERS: dict[str, tuple[str, ...]] = {
+    "__init__": (),
+    "__main__": ("cli",),
+    "errors": (),
+    "addresses": (),
+    "resources": (),
+    "policy": BASE,
+    "model": (*BASE, "policy"),
+    "settings": (*BASE, "policy", "model"),
+    "hosts": (*BASE, "policy"),
+    "content": (*BASE, "policy", *FACTS),
+    "device": (*BASE, "policy", "content"),
+    "render": (*BASE, "policy", "model"),
+    "rules": (*BASE, "policy", "model", "content", "hosts.facts", *FACTS),
+    "report": (*BASE, "policy", "rules", *FACTS),
+    "harness": (*BASE, "policy", "model", "settings", "hosts", "content", "device", "render", "rules", "report"),
+    "live": (*BASE, "policy", "content", "device", "rules", "report"),
+    "pytest_plugin": (*BASE, "harness.docker.engine"),
+}
+"""Package or module → what it may import beside itself; `cli` may import everything."""
+NARROWER: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(FACTS, ("addresses", *FACTS)),
+    "hosts.facts": (),
+    "rules.model": ("model", "hosts.facts", *FACTS),
+    "policy.tables": ("resources",),
+    "harness.engine": ("errors", "model", "policy"),
+    "harness.docker.daemon": ("errors",),
+    "harness.process.supervisor": (),
+}
+"""Modules that promise less than their package."""
+
+
+def ours(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield (line, name below `ota_proxy`) of every import of ours, wherever it stands."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == "ota_proxy":
+            base = node.module.partition(".")[2]
+            yield from ((node.lineno, f"{base}.{alias.name}".lstrip(".")) for alias in node.names)
+        elif isinstance(node, ast.Import):
+            names = (alias.name for alias in node.names if alias.name.startswith("ota_proxy."))
+            yield from ((node.lineno, name.partition(".")[2]) for name in names)
+
+
+def breaches(tree: ast.AST, allowed: tuple[str, ...]) -> list[str]:
+    """Return the imports of ours that lie below none of the allowed names."""
+    return [
+        f"line {line} imports {name}"
+        for line, name in ours(tree)
+        if not any(name == one or name.startswith(f"{one}.") for one in allowed)
+    ]
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+def parsed(path: Path) -> ast.AST:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("program", "found"),
+    [
+        ("from ota_proxy.harness.verify import Trial", 1),
+        ("from ota_proxy import harness", 1),
+        ("import ota_proxy.harness.verify", 1),
+        ("def late():\n    from ota_proxy.report import model", 1),
+        ("from ota_proxy.device.http import fetch", 1),
+        ("from ota_proxy.device import facts", 0),
+        ("from ota_proxy.device.facts import Visit", 0),
+        ("from ota_proxy.errors import OtaError\nimport json", 0),
+    ],
+)
+def test_the_search_for_breaches_finds_them(program: str, found: int) -> None:
+    assert len(breaches(ast.parse(program), LAYERS["rules"])) == found
+
+
+def test_every_part_of_the_package_has_its_layer() -> None:
+    assert {dotted(path).partition(".")[0] for path in MODULES} == {*LAYERS, "cli"}
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if not dotted(path).startswith("cli")], ids=name_of)
+def test_a_module_imports_only_what_lies_below_its_layer(path: Path) -> None:
+    own = dotted(path).partition(".")[0]
+    assert breaches(parsed(path), (*LAYERS[own], own)) == []
+
+
+@pytest.mark.parametrize("module", NARROWER)
+def test_a_module_that_promises_less_than_its_layer_keeps_to_it(module: str) -> None:
+    path = PACKAGE / f"{module.replace('.', '/')}.py"
+    assert breaches(parsed(path), NARROWER[module]) == []
+
+
+@pytest.mark.parametrize(("engine", "other"), [("docker", "process"), ("process", "docker")])
+def test_an_engine_knows_nothing_of_the_other_and_of_trials(engine: str, other: str) -> None:
+    forbidden = (f"harness.{other}", "harness.verify", "harness.choose", "report", "rules", "settings")
+    found = [
+        f"{name_of(path)}:{line} imports {name}"
+        for path in sorted((PACKAGE / "harness" / engine).glob("*.py"))
+        for line, name in ours(parsed(path))
+        if name.startswith(forbidden)
+    ]
+    assert found == []
+
+
+def test_policy_tables_are_read_in_one_place() -> None:
+    readers = [path for path in MODULES if dotted(path) not in {"resources", "policy.tables", "policy.guideline"}]
+    assert [name_of(path) for path in readers if "policy_file" in path.read_text(encoding="utf-8")] == []
