@@ -5,7 +5,7 @@ Times are UTC, durations seconds, sizes bytes. A body is kept up to the limit of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -253,18 +253,20 @@ class InstallFacts:
     """Hosts whose address was given (--resolve): whatever it is, it is not a finding."""
 
     def exchanges(self) -> tuple[Exchange, ...]:
-        """Return every request of the walk in the order of its ids."""
-        return tuple(sorted(_exchanges(self), key=lambda exchange: exchange.id))
+        """Return every request of the walk once, in the order of its ids."""
+        found = {id(exchange): exchange for exchange in _exchanges(self)}
+        return tuple(sorted(found.values(), key=lambda exchange: exchange.id))
 
 
-def _exchanges(value: object) -> set[Exchange]:
+def _exchanges(value: object) -> Iterator[Exchange]:
     if isinstance(value, Exchange):
-        return {value}
-    if isinstance(value, tuple):
-        return set().union(*(_exchanges(item) for item in value))
-    if isinstance(value, _HOLDERS):
-        return set().union(*(_exchanges(getattr(value, name)) for name in value.__slots__))
-    return set()
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _exchanges(item)
+    elif isinstance(value, _HOLDERS):
+        for name in value.__slots__:
+            yield from _exchanges(getattr(value, name))
 
 
 _HOLDERS = (
