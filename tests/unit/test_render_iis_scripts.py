@@ -1,0 +1,184 @@
+"""setup.ps1 and undo.ps1 of an IIS rendering: what they change, with which cmdlets, and what IIS cannot hold."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from ota_proxy.errors import UsageError
+from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE, profile
+from ota_proxy.policy.schannel import suite_names
+from tests import iis_sites as iis
+from tests.powershell import read
+
+
+def test_bindings_are_by_name_for_every_domain_and_address() -> None:
+    literals = read(iis.script(iis.variant("several-2025"), "setup.ps1"))[1]
+    for domain in ("ota.example.com", "*.builds.example.com"):
+        for address in ("192.0.2.10", "[2001:db8::10]"):
+            assert f"{address}:80:{domain}" in literals
+            assert f"{address}:8443:{domain}" in literals
+
+
+def test_posix_folders_become_folders_of_the_system_drive() -> None:
+    rendered = iis.variant("several-2025")
+    assert r"%SystemDrive%\srv\team's builds" in read(iis.script(rendered, "setup.ps1"))[1]
+    assert "D:\\builds" in read(iis.script(iis.variant("proxied-2022"), "setup.ps1"))[1]
+    assert "is %SystemDrive%\\srv\\ota on Windows" in iis.texts(rendered, "info")
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"locations": [{"path": "/", "root": "/srv/%TEMP%"}]}, "locations.root"),
+        ({"locations": [{"path": "/", "root": "/srv/a|b"}]}, "locations.root"),
+        ({"locations": [{"path": "/", "root": "/srv/a\\b"}]}, "locations.root"),
+        ({"locations": [{"path": "/", "root": "/srv/aux.d/x"}]}, "locations.root"),
+        ({"locations": [{"path": "/", "root": "/srv/x. /y"}]}, "locations.root"),
+        ({"redirect": {"acme_root": "/srv/what?"}}, "redirect.acme_root"),
+        ({"locations": [{"path": "/", "upstream": "unix:/run/app.sock"}]}, "locations.upstream"),
+        (
+            {"locations": [{"path": "/", "upstream": "https://10.0.0.1", "upstream_name": "app.example.net"}]},
+            "locations.upstream_name",
+        ),
+        (
+            {"locations": [{"path": "/a/", "root": "/srv/a"}, {"path": "/A/", "root": "/srv/b"}]},
+            "locations.path",
+        ),
+        ({"locations": [{"path": "/a:b/", "root": "/srv/a"}]}, "locations.path"),
+        ({"access": {"deny": ["2001:db8::/32"]}}, "access.deny"),
+        ({"access": {"allow": ["10.0.0.0/8"]}, "trusted_proxies": ["10.0.0.1"]}, "access"),
+    ],
+)
+def test_what_iis_cannot_hold_is_refused_with_its_key(change: dict[str, Any], key: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        iis.made(iis.STATIC | change)
+    assert refused.value.place == key
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize("network", ["2001:db8::/32", "::ffff:10.0.0.1"])
+def test_an_ipv6_network_of_proxies_is_refused_because_iis_has_only_text(network: str) -> None:
+    with pytest.raises(UsageError, match="as text"):
+        iis.made(iis.OFFLOADED | {"trusted_proxies": [network]})
+
+
+def test_modern_is_refused_where_windows_has_no_tls_13() -> None:
+    with pytest.raises(UsageError, match=r"no TLS 1\.3"):
+        iis.made(iis.STATIC, "2019", tls={"profile": "modern"})
+
+
+def test_schannel_is_touched_only_behind_its_switch() -> None:
+    script = iis.script(iis.variant("static-2022"), "setup.ps1")
+    before, _, behind = script.partition("if ($Schannel) {")
+    assert "\nSet-OtaProtocol" not in before
+    assert behind.count("Set-OtaProtocol -Name") == 5
+    chosen = profile("intermediate")
+    assert set(suite_names((*chosen.suites_tls13, *chosen.ciphers))) <= set(read(behind)[1])
+
+
+def test_cipher_suites_get_the_names_that_windows_knows() -> None:
+    assert suite_names(("ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "TLS_AES_128_GCM_SHA256")) == (
+        "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+        "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+        "TLS_AES_128_GCM_SHA256",
+    )
+    with pytest.raises(ValueError, match="AES128-SHA"):
+        suite_names(("AES128-SHA",))
+
+
+@pytest.mark.parametrize("name", [name for name in iis.NAMES if "snippet" not in name])
+def test_the_scripts_parse_as_powershell(name: str) -> None:
+    for file in iis.variant(name).files[1:]:
+        wrong = [node.start_point for node in iis.nodes(iis.tree(file.text)) if node.is_error or node.is_missing]
+        assert not wrong, f"{file.name} at {wrong}"
+
+
+# Source: the module's reference on learn.microsoft.com, page "IISAdministration", and each cmdlet's page.
+_DOCUMENTED = {
+    "get-iisconfigsection": {"sectionpath", "commitpath", "location", "clr"},
+    "get-iisconfigcollection": {"configelement", "collectionname"},
+    "get-iisconfigcollectionelement": {"configcollection", "configattribute"},
+    "get-iisconfigelement": {"configelement", "childelementname"},
+    "get-iisconfigattributevalue": {"configelement", "attributename"},
+    "set-iisconfigattributevalue": {"configelement", "attributename", "attributevalue"},
+    "new-iisconfigcollectionelement": {"configcollection", "configattribute", "addat", "passthru"},
+    "remove-iisconfigcollectionelement": {"configcollection", "configattribute", "confirm", "whatif"},
+    "remove-iisconfigattribute": {"configelement", "attributename"},
+    "new-iissitebinding": {"name", "bindinginformation", "protocol", "certificatethumbprint", "certstorelocation"}
+    | {"sslflag", "force", "passthru"},
+    "remove-iissitebinding": {"name", "bindinginformation", "protocol", "removeconfigonly", "confirm", "whatif"},
+    "start-iiscommitdelay": set(),
+    "stop-iiscommitdelay": {"commit"},
+}
+
+
+@pytest.mark.parametrize("script", ["setup.ps1", "undo.ps1"])
+def test_iis_is_changed_by_documented_cmdlets_and_parameters_only(script: str) -> None:
+    used = 0
+    for node in iis.nodes(iis.tree(iis.script(iis.variant("several-2025"), script))):
+        words = [child for child in iis.nodes(node) if child.type in ("command_name", "command_parameter")]
+        if node.type != "command" or not words or b"-IIS" not in (words[0].text or b""):
+            continue
+        own = [
+            (word.text or b"").decode().lower().lstrip("-").rstrip(":")
+            for child in node.children
+            for word in child.children
+            if word.type == "command_parameter"
+        ]
+        cmdlet = (words[0].text or b"").decode().lower()
+        used += 1
+        assert set(own) <= _DOCUMENTED[cmdlet], cmdlet
+    assert used > 5
+
+
+def test_every_kind_of_record_that_setup_writes_has_its_way_back_in_undo() -> None:
+    rendered = iis.variant("static-2022")
+    written = set(re.findall(r"Kind = '(\w+)'", iis.script(rendered, "setup.ps1")))
+    undone = set(re.findall(r"^ +'(\w+)' \{ Undo-", iis.script(rendered, "undo.ps1"), re.MULTILINE))
+    assert written == undone
+
+
+def test_every_change_in_setup_asks_first_so_that_whatif_changes_nothing() -> None:
+    functions = re.split(r"^function ", iis.script(iis.variant("static-2022"), "setup.ps1"), flags=re.MULTILINE)[1:]
+    recording = [text for text in functions if "$OtaRecords.Add(@{" in text]
+    assert len(recording) >= 7
+    for text in recording:
+        assert text.index("ShouldProcess(") < text.index("$OtaRecords.Add(@{")
+
+
+def test_a_path_that_is_not_ascii_gives_the_scripts_a_byte_order_mark() -> None:
+    rendered = iis.made(iis.STATIC | {"locations": [{"path": "/", "root": "/srv/öta ‘x’"}]})
+    script = iis.script(rendered, "setup.ps1")
+    assert script.startswith("\ufeff#Requires")
+    assert "%SystemDrive%\\srv\\öta ‘x’" in read(script.removeprefix("\ufeff"))[1]
+    assert rendered.files[0].text.isascii()
+    assert not iis.script(iis.variant("static-2022"), "setup.ps1").startswith("\ufeff")
+
+
+@pytest.mark.parametrize(
+    ("devices", "raised"), [(1000, []), (1001, ["queueLength"]), (5001, ["queueLength", "appConcurrentRequestLimit"])]
+)
+def test_limits_are_raised_only_where_the_phones_exceed_what_iis_ships(devices: int, raised: list[str]) -> None:
+    literals = read(iis.script(iis.made(iis.STATIC, expected_devices=devices), "setup.ps1"))[1]
+    assert [text for text in literals if text in ("queueLength", "appConcurrentRequestLimit")] == raised
+    assert all(
+        name in iis.texts(iis.made(iis.STATIC, scope="snippet", expected_devices=devices), "info") for name in raised
+    )
+
+
+def test_hsts_that_is_off_or_short_is_a_warning() -> None:
+    assert "switched off" in iis.texts(iis.made(iis.STATIC, hsts={"enabled": False}), "warning")
+    assert str(HSTS_MINIMUM_AGE) in iis.texts(iis.made(iis.STATIC, hsts={"max_age": HSTS_MINIMUM_AGE - 1}), "warning")
+    assert not iis.texts(iis.variant("static-2022"), "warning")
+
+
+def test_a_pool_name_fits_into_what_iis_allows_however_long_the_domain() -> None:
+    long = ".".join(("a" * 60, "b" * 60, "example", "com"))
+    literals = read(iis.script(iis.made(iis.STATIC | {"domains": [long]}), "setup.ps1"))[1]
+    section = literals.index("system.applicationHost/applicationPools")
+    pool = literals[section + 2]
+    assert pool.startswith("a" * 40)
+    assert len(pool) <= 64
