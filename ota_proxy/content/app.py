@@ -14,8 +14,8 @@ from typing import Any
 from ota_proxy.content.archive import ArchiveProblem, Entry, Reading, read_directory, read_entry
 from ota_proxy.content.plist import LARGEST, PlistProblem, load_plist
 from ota_proxy.content.profile import LARGEST as LARGEST_PROFILE
-from ota_proxy.content.profile import Profile, read_profile
-from ota_proxy.device.app_facts import AppFacts, Bundle
+from ota_proxy.content.profile import read_profile
+from ota_proxy.device.app_facts import AppFacts, Bundle, Profile
 
 MOST_EXTENSIONS = 16
 """Extensions whose profiles are read."""

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -18,53 +17,13 @@ from cryptography.x509.oid import NameOID
 
 from ota_proxy.content.der import DerProblem, signed_content
 from ota_proxy.content.plist import PlistProblem, load_plist
+from ota_proxy.device.app_facts import Profile, ProfileKind, SigningCertificate
 
-Kind = Literal["development", "ad-hoc", "in-house", "app-store", "unknown"]
 LARGEST = 2 << 20
 """Bytes of a profile that are read at most; one with 100 devices has about 36,000."""
 _MOST_CERTIFICATES = 200
 _MOST_DEVICES = 100_000
 _UNREADABLE = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm)
-
-
-@dataclass(frozen=True, slots=True)
-class SigningCertificate:
-    """A certificate that may sign the app; times are UTC. `name` is its common name, empty where it has none."""
-
-    name: str
-    not_before: datetime
-    not_after: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A profile in plain values, times UTC; texts are empty and times None where a key is missing or of another type."""
-
-    kind: Kind
-    name: str = ""
-    uuid: str = ""
-    team: str = ""
-    """The team's identifier, ten characters."""
-    team_name: str = ""
-    created: datetime | None = None
-    expires: datetime | None = None
-    devices: tuple[str, ...] = ()
-    """Identifiers as written in ProvisionedDevices."""
-    provisions_all: bool = False
-    app_id: str = ""
-    """application-identifier of the entitlements, prefix and all; ends in `*` for a wildcard."""
-    platforms: tuple[str, ...] = ()
-    certificates: tuple[SigningCertificate, ...] = ()
-    """Those that can be read."""
-    unread_certificates: int = 0
-
-    def has_device(self, udid: str) -> bool:
-        """Say whether the profile covers a device; hyphens and upper or lower case do not count."""
-        return self.provisions_all or _plain(udid) in map(_plain, self.devices)
-
-
-def _plain(udid: str) -> str:
-    return udid.replace("-", "").strip().casefold()
 
 
 def read_profile(data: bytes) -> Profile | str:
@@ -100,7 +59,7 @@ def _profile(root: Mapping[str, Any]) -> Profile:
     )
 
 
-def _kind(root: Mapping[str, Any]) -> Kind:
+def _kind(root: Mapping[str, Any]) -> ProfileKind:
     """Tell the kinds apart as TN3125 does: who may run the app, and whether a debugger may attach."""
     entitlements = _mapping(root.get("Entitlements"))
     if root.get("ProvisionsAllDevices") is True:

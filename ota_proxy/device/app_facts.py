@@ -6,11 +6,51 @@ Texts are a stranger's. What could not be read says why.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
-from ota_proxy.content.profile import Profile
-
+ProfileKind = Literal["development", "ad-hoc", "in-house", "app-store", "unknown"]
 ProfileState = Literal["read", "missing", "broken", "unseen"]
+
+
+@dataclass(frozen=True, slots=True)
+class SigningCertificate:
+    """A certificate that may sign the app; times are UTC. `name` is its common name, empty where it has none."""
+
+    name: str
+    not_before: datetime
+    not_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile in plain values, times UTC; texts are empty and times None where a key is missing or of another type."""
+
+    kind: ProfileKind
+    name: str = ""
+    uuid: str = ""
+    team: str = ""
+    """The team's identifier, ten characters."""
+    team_name: str = ""
+    created: datetime | None = None
+    expires: datetime | None = None
+    devices: tuple[str, ...] = ()
+    """Identifiers as written in ProvisionedDevices."""
+    provisions_all: bool = False
+    app_id: str = ""
+    """application-identifier of the entitlements, prefix and all; ends in `*` for a wildcard."""
+    platforms: tuple[str, ...] = ()
+    certificates: tuple[SigningCertificate, ...] = ()
+    """Those that can be read."""
+    unread_certificates: int = 0
+
+    def has_device(self, udid: str) -> bool:
+        """Say whether the profile covers a device; hyphens and upper or lower case do not count."""
+        return self.provisions_all or _plain(udid) in map(_plain, self.devices)
+
+
+def _plain(udid: str) -> str:
+    return udid.replace("-", "").strip().casefold()
 
 
 @dataclass(frozen=True, slots=True)

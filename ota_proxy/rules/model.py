@@ -31,6 +31,8 @@ class Rule:
     doors: str
     stage: Stage
     what: str
+    note_doors: str = ""
+    """Doors through which a finding is a note: `verify` proves a server, and an app's own faults are none of it."""
 
 
 @dataclass(frozen=True, slots=True)

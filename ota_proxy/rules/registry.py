@@ -29,6 +29,9 @@ _MODULES = (
     "package",
     "resume",
     "archive",
+    "hashes",
+    "app",
+    "signing",
     "server",
 )
 _CHECKS: dict[str, Check] = {}
@@ -63,17 +66,17 @@ def evaluate(facts: Facts, target: str, door: Door) -> tuple[Outcome, ...]:
     """Run every check of a door: one outcome for each finding, else one passed, not-applicable or no-verdict for the rule."""
     rules = catalogue()
     chosen = ((rules[id_], check) for id_, check in registered().items() if door in rules[id_].doors)
-    return tuple(outcome for rule, check in chosen for outcome in _outcomes(rule, check, facts, target))
+    return tuple(outcome for rule, check in chosen for outcome in _outcomes(rule, check, facts, target, door))
 
 
-def _outcomes(rule: Rule, check: Check, facts: Facts, target: str) -> Iterator[Outcome]:
+def _outcomes(rule: Rule, check: Check, facts: Facts, target: str, door: Door) -> Iterator[Outcome]:
     status: Status = "passed"
     reason = ""
     found = 0
     try:
         for finding in check(facts):
             found += 1
-            yield _failed(rule, finding, facts, target)
+            yield _failed(rule, finding, facts, target, door)
     except NotApplicable as error:
         status, reason = "not-applicable", str(error)
     except NoVerdict as error:
@@ -82,11 +85,11 @@ def _outcomes(rule: Rule, check: Check, facts: Facts, target: str) -> Iterator[O
         yield Outcome(rule=rule, status=status, severity=rule.severity, target=target, message=safe(reason))
 
 
-def _failed(rule: Rule, finding: Finding, facts: Facts, target: str) -> Outcome:
+def _failed(rule: Rule, finding: Finding, facts: Facts, target: str, door: Door) -> Outcome:
     return Outcome(
         rule=rule,
         status="failed",
-        severity=finding.severity or rule.severity,
+        severity="note" if door in rule.note_doors else finding.severity or rule.severity,
         target=target,
         subject=safe(finding.subject),
         message=safe(finding.message),
