@@ -156,3 +156,17 @@ def test_no_server_version_is_compared_outside_the_capability_table(path: Path) 
 def test_no_template_compares_a_version(path: Path) -> None:
     tags = re.findall(r"\{%.*?%\}|\{\{.*?\}\}", path.read_text(encoding="utf-8"), re.DOTALL)
     assert [tag for tag in tags if re.search(r"version|\d+\.\d+\.\d+", tag) and re.search(r"[<>]|==|!=", tag)] == []
+
+
+# -- a warning that is switched off has its reason beside it -------------------------------------------------------------
+
+_SUPPRESSED = re.compile(r"#\s*(?:noqa|type: ignore)\b")
+_REASONED = re.compile(r"#\s*(?:noqa: [A-Z]+\d+(?:, [A-Z]+\d+)*|type: ignore\[[\w, -]+\])\s+(?:-|#)\s+\S")
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if not name_of(path).startswith("ota_proxy/cli/")], ids=name_of
+)
+def test_a_suppressed_warning_is_named_and_has_its_reason(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if _SUPPRESSED.search(line) and not _REASONED.search(line)] == []
