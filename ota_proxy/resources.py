@@ -1,6 +1,6 @@
-"""Finds the files that are no Python: `templates/`, `compose/` and the data of `policy/`.
+"""Finds the files that are no Python: `templates/`, `compose/`, the rule pages of `docs/rules/` and the data of `policy/`.
 
-A wheel carries templates and compose inside the package (`_data/`); a checkout, also installed editable, has them beside it.
+A wheel carries the folders inside the package (`_data/`); a checkout, also installed editable, has them beside it.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from functools import cache
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
-_PLACES = (_PACKAGE / "_data", _PACKAGE.parent)
+_IN_CHECKOUT = {"rules": "docs/rules"}
+"""Where a folder has another place in the checkout than its name."""
 
 
 @cache
 def folder(name: str) -> Path:
-    """Return the folder `templates` or `compose`; raises FileNotFoundError when the installation is broken."""
-    for place in _PLACES:
-        if (place / name).is_dir():
-            return place / name
+    """Return the folder `templates`, `compose` or `rules`; raises FileNotFoundError when the installation is broken."""
+    for place in (_PACKAGE / "_data" / name, _PACKAGE.parent / _IN_CHECKOUT.get(name, name)):
+        if place.is_dir():
+            return place
     raise FileNotFoundError(f"this installation of ota-proxy lacks its {name}/ folder: install it again")
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from ota_proxy import __version__
 from ota_proxy.cli.main import main
+from ota_proxy.rules.catalogue import catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ("nginx", "apache", "iis")
@@ -111,10 +112,13 @@ def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def wanted_files() -> set[str]:
     """Return every file a wheel must carry, by its name in it."""
     package = {path for path in (ROOT / "ota_proxy").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
-    data = {path for name in ("templates", "compose") for path in (ROOT / name).rglob("*") if path.is_file()}
-    return {str(path.relative_to(ROOT)) for path in package} | {
-        f"ota_proxy/_data/{path.relative_to(ROOT)}" for path in data
+    data = {
+        f"ota_proxy/_data/{Path(place).name}/{path.relative_to(ROOT / place)}"
+        for place in ("templates", "compose", "docs/rules")
+        for path in (ROOT / place).rglob("*")
+        if path.is_file()
     }
+    return {str(path.relative_to(ROOT)) for path in package} | data
 
 
 def test_the_wheel_carries_every_file_that_is_read_at_run_time(wheel: Path) -> None:
@@ -123,6 +127,7 @@ def test_the_wheel_carries_every_file_that_is_read_at_run_time(wheel: Path) -> N
     assert wanted - names == set()
     assert {"ota_proxy/py.typed", "ota_proxy/rules/catalogue.toml", "ota_proxy/policy/capabilities.toml"} <= wanted
     assert any(name.endswith("compose/nginx.yml") for name in names)
+    assert "ota_proxy/_data/rules/OTA406-package-no-range.md" in names
 
 
 def test_the_wheel_carries_nothing_else(wheel: Path) -> None:
@@ -160,6 +165,18 @@ def test_every_install_renders_all_servers_from_another_folder(
         assert main(["render", server]) == 0
     assert rendered == capsys.readouterr().out.strip()
     assert rendered.count("https://ota.example.com") >= len(SERVERS)
+
+
+def test_every_install_finds_the_page_of_every_rule(installed: Environment) -> None:
+    program = (
+        "from ota_proxy.resources import folder\n"
+        "from ota_proxy.rules.catalogue import catalogue\n"
+        "from ota_proxy.rules.pages import page\n"
+        "print(folder('rules')); print(sum(page(rule).front['id'] == rule for rule in catalogue()))"
+    )
+    place, pages = installed.python(program).splitlines()
+    assert Path(place).is_relative_to(ROOT if installed.kind == "editable" else installed.site)
+    assert int(pages) == len(catalogue())
 
 
 def test_every_install_finds_its_templates_compose_files_and_policy(installed: Environment) -> None:
