@@ -10,14 +10,20 @@ from ota_proxy.policy.tables import table
 Agent = Literal["manifest", "package", "mdm", "browser"]
 
 
-def headers(agent: Agent, *, compressed: bool = False) -> tuple[Header, ...]:
-    """Return what this part sends with every request, in order; never cookies, never a Referer."""
+def in_app() -> dict[str, str]:
+    """Return app → the user agent of the browser inside it, for the apps of the table."""
+    view, names = table("agents")["in_app"]["view"], table("agents")["in_app"]["names"]
+    return {name: f"{view} {token}" for name, token in names.items()}
+
+
+def headers(agent: Agent, *, compressed: bool = False, user_agent: str = "") -> tuple[Header, ...]:
+    """Return what this part sends with every request, in order; never cookies, never a Referer. `user_agent` replaces its own."""
     who, common = table("agents")["agents"][agent], table("agents")["headers"]
     return (
         ("Accept", who["accept"]),
         ("Accept-Language", common["language"]),
         ("Accept-Encoding", common["compressed" if compressed else "plain"]),
-        ("User-Agent", who["user_agent"]),
+        ("User-Agent", user_agent or who["user_agent"]),
     )
 
 

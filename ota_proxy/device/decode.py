@@ -5,12 +5,14 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-from ota_proxy.device.facts import Response
+from ota_proxy.device.facts import Response, Visit
 
 LIMIT = 1 << 22
 _ENCODINGS_LIMIT = 2
 """Nested encodings that we undo; real servers use one."""
 _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+_OTHERS = {"br": "brotli", "zstd": "zstd"}
+"""What URL sessions of current systems undo by themselves (RFC 7932, RFC 8878)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,13 @@ class Decoded:
     error: str = ""
     bomb: bool = False
     """The body unpacks to more than the limit."""
+    unknown: str = ""
+    """The encoding that a device undoes and we do not; the error is about it."""
+
+
+def plain_body(visit: Visit) -> Decoded:
+    """Return the body of a visit's final answer without its encodings; nothing where there is no answer."""
+    return decode(visit.response) if visit.response else Decoded(b"")
 
 
 def decode(response: Response, limit: int = LIMIT) -> Decoded:
@@ -39,6 +48,10 @@ def decode(response: Response, limit: int = LIMIT) -> Decoded:
 
 
 def _undo(name: str, data: bytes, limit: int) -> Decoded:
+    if name in _OTHERS:
+        return Decoded(
+            b"", f"the body is compressed with {_OTHERS[name]}, which was not decoded", unknown=_OTHERS[name]
+        )
     if name not in _WINDOWS:
         return Decoded(b"", f"the encoding {name!r} cannot be undone here")
     plain = _inflate(data, _WINDOWS[name], limit)

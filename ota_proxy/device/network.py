@@ -18,7 +18,9 @@ import idna
 from ota_proxy.addresses import bracketed
 from ota_proxy.device.facts import ErrorKind, NetError
 
-Resolve = Mapping[tuple[str, int], tuple[str, int]]
+Place = tuple[str, int]
+"""A host or address, and a port."""
+Resolve = Mapping[Place, Place]
 CHUNK = 1 << 16
 
 
@@ -39,6 +41,8 @@ class Network:
     scale: float = 1.0
     closed: bool = False
     """Only what `resolve` names may be asked: a trial must not reach out of its own servers."""
+    silent: set[Place] = field(default_factory=set, compare=False)
+    """Addresses that took too long to connect to: asked last from then on, where a device would race them (RFC 8305)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ def ascii_host(host: str) -> str:
         raise NetFault("dns", f"the name {host!r} is not a host name: {error}") from None
 
 
-async def addresses(host: str, port: int, network: Network) -> list[tuple[str, int]]:
+async def addresses(host: str, port: int, network: Network) -> list[Place]:
     """Return where to connect, in order: the fixed address, or what the system resolves; NetFault `dns` where there is none."""
     fixed = network.resolve.get((host, port))
     if fixed:
@@ -132,7 +136,8 @@ async def dial(
     """
     host = peer.host
     fault = NetFault("dns", f"the name {host} has no address")
-    for address, number in await addresses(host, peer.port, network):
+    found = await addresses(host, peer.port, network)
+    for address, number in sorted(found, key=network.silent.__contains__):
         try:
             async with _patience(connect, f"no connection to {host} at {_place(address, number)}"):
                 reader, writer = await asyncio.open_connection(
@@ -146,6 +151,7 @@ async def dial(
             fault = NetFault(*explain(error, host, _place(address, number)))
         except NetFault as error:
             fault = error
+            network.silent.add((address, number))
         else:
             return Stream(reader, writer, _place(address, number), idle)
     raise fault

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
 from ota_proxy.device import agents
 from ota_proxy.device.agents import Agent
 from ota_proxy.device.facts import Exchange, Header, NetError, Visit, origin
 from ota_proxy.device.http import KEEP, Request, fetch
 from ota_proxy.device.incoming import Watch
-from ota_proxy.device.network import Network, Resolve
+from ota_proxy.device.network import Network, Place, Resolve
 from ota_proxy.device.redirects import follow
 from ota_proxy.device.tls_memory import TlsMemory
 
@@ -29,6 +30,8 @@ class WalkOptions:
     ca_pem: str | None = None
     resolve: Resolve = field(default_factory=dict)
     """(host, port) of a URL → (address, port) to connect to; names that are not in it are the system's to resolve."""
+    also: Resolve = field(default_factory=dict)
+    """The same for the other family of addresses, where `resolve` gives one."""
     scale: float = 1.0
     closed: bool = False
     """Ask only what `resolve` names."""
@@ -43,6 +46,12 @@ class WalkOptions:
     """Packages up to this size are read in full once; of larger ones only as much as the range to compare needs."""
     packages: int = 10
     images: int = 10
+    installs: int = 20
+    """Links of one page that `walk_all` walks."""
+    in_app: bool = True
+    """Ask for the landing page as the browsers inside other apps too."""
+    link_context: Literal["given", "qr"] = "given"
+    """Where an itms-services link to start at was found."""
 
 
 class Bounds(TypedDict, total=False):
@@ -54,7 +63,7 @@ class Bounds(TypedDict, total=False):
 
 
 class Wanted(Bounds, total=False):
-    """What a request has beside its step, URL and agent: fields of `Request`, `extra` headers, `compressed` answers welcome."""
+    """What a request has beside its step, URL and agent: fields of `Request`, `extra` headers, `compressed` answers welcome, another `user_agent`."""
 
     method: str
     h2: bool
@@ -62,6 +71,7 @@ class Wanted(Bounds, total=False):
     watch: Watch
     extra: tuple[Header, ...]
     compressed: bool
+    user_agent: str
 
 
 class Session:
@@ -71,8 +81,15 @@ class Session:
         self.options = options
         self.network = Network(options.resolve, options.ca_pem, options.scale, options.closed)
         self.tell: Progress = progress or (lambda _step, _text: None)
-        self._count = 0
+        self._numbers = itertools.count(1)
         self._dead: dict[tuple[str, str, int], NetError] = {}
+
+    def pinned(self, place: Place, address: Place) -> Session:
+        """Return the same device with one place's address fixed: its numbers go on, and what is dead there is its own business."""
+        other = Session(self.options, self.tell)
+        other.network = replace(self.network, resolve={**self.network.resolve, place: address})
+        other._numbers = self._numbers
+        return other
 
     async def visit(self, step: str, url: str, agent: Agent, **wanted: Unpack[Wanted]) -> Visit:
         """Ask for a URL and follow its redirects."""
@@ -81,7 +98,8 @@ class Session:
     @staticmethod
     def request(step: str, url: str, agent: Agent, **wanted: Unpack[Wanted]) -> Request:
         """Return the request that this part of the device makes."""
-        headers = (*agents.headers(agent, compressed=wanted.get("compressed", False)), *wanted.get("extra", ()))
+        compressed, user_agent = wanted.get("compressed", False), wanted.get("user_agent", "")
+        headers = (*agents.headers(agent, compressed=compressed, user_agent=user_agent), *wanted.get("extra", ()))
         return Request(
             url,
             step,
@@ -98,15 +116,15 @@ class Session:
 
     async def send(self, request: Request) -> Exchange:
         """Make one request, or answer for an origin that was found dead before."""
-        self._count += 1
+        number = next(self._numbers)
         place = origin(request.url)
         known = self._dead.get(place)
         if known is not None:
             return Exchange(
-                self._count, request.step, request.agent, request.method, request.url, request.headers, error=known
+                number, request.step, request.agent, request.method, request.url, request.headers, error=known
             )
         self.tell(request.step, f"{request.method} {request.url}")
-        exchange = await fetch(request, self.network, self._count)
+        exchange = await fetch(request, self.network, number)
         fault = _fatal(exchange)
         if fault is not None:
             self._dead[place] = fault
@@ -114,9 +132,10 @@ class Session:
 
     def refuse(self, step: str, url: str, agent: Agent, message: str) -> Visit:
         """Record a request that a device does not make at all."""
-        self._count += 1
         error = NetError("protocol", message)
-        return Visit(step, (Exchange(self._count, step, agent, "GET", url, agents.headers(agent), error=error),))
+        return Visit(
+            step, (Exchange(next(self._numbers), step, agent, "GET", url, agents.headers(agent), error=error),)
+        )
 
 
 def _fatal(exchange: Exchange) -> NetError | None:

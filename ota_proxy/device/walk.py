@@ -12,15 +12,12 @@ from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 from ota_proxy.content.link import read_link
-from ota_proxy.content.manifest import parse_manifest
-from ota_proxy.content.page import read_page
 from ota_proxy.device import agents, tls
-from ota_proxy.device.decode import Decoded, decode
+from ota_proxy.device.decode import plain_body
 from ota_proxy.device.facts import (
     Asset,
     InstallFacts,
     LinkFacts,
-    ManifestFacts,
     PageFacts,
     PlainHttpFacts,
     TlsFacts,
@@ -28,13 +25,16 @@ from ota_proxy.device.facts import (
     origin,
 )
 from ota_proxy.device.http import wire_path
+from ota_proxy.device.landing import all_links, page_facts
+from ota_proxy.device.manifest import visit_manifest
 from ota_proxy.device.network import NetFault, ascii_host
 from ota_proxy.device.package import visit_image, visit_package
-from ota_proxy.device.redirects import destination, follow
-from ota_proxy.device.session import Bounds, Progress, Session, WalkOptions
+from ota_proxy.device.redirects import follow
+from ota_proxy.device.session import Progress, Session, WalkOptions
+from ota_proxy.device.tls_memory import TlsMemory
 from ota_proxy.errors import UsageError
 
-__all__ = ["WalkOptions", "walk", "walk_sync"]
+__all__ = ["WalkOptions", "walk", "walk_all", "walk_sync"]
 
 SCHEME = "itms-services:"
 MISSING = "ota-proxy-no-such-file.plist"
@@ -57,10 +57,40 @@ async def walk(url_or_link: str, options: WalkOptions, progress: Progress | None
     `progress` hears of every step before it is made. Raises UsageError for a start that is none, or a CA file without certificate.
     """
     session = Session(options, progress)
-    steps = await _begin(session, url_or_link.strip())
-    host, port = _host(steps.manifest_url or steps.package_url or url_or_link)
+    return await _install(session, url_or_link, await _begin(session, url_or_link.strip()))
+
+
+async def walk_all(
+    url_or_link: str, options: WalkOptions, progress: Progress | None = None
+) -> tuple[InstallFacts, ...]:
+    """Walk like `walk`, then every further install link of the page and its frames, at most `options.installs` in all.
+
+    The walks share the page, the numbering of requests, and what is known of a host's TLS and plain port.
+    """
+    options = replace(options, tls_memory=options.tls_memory or TlsMemory())
+    session = Session(options, progress)
+    begun = await _begin(session, url_or_link.strip())
+    walks = [await _install(session, url_or_link, begun)]
+    for link in _further(begun)[: options.installs - 1]:
+        steps = replace(begun, link=link, manifest_url=link.manifest_url, package_url="")
+        walks.append(await _install(session, url_or_link, steps, known=walks[0]))
+    return tuple(walks)
+
+
+def _further(begun: _Begin) -> list[LinkFacts]:
+    """Return the links to other manifests than the first walk's, each manifest once."""
+    found: dict[str, LinkFacts] = {}
+    for link in all_links(begun.page) if begun.page else ():
+        found.setdefault(link.manifest_url, link)
+    return [link for url, link in found.items() if url not in ("", begun.manifest_url)]
+
+
+async def _install(session: Session, target: str, steps: _Begin, known: InstallFacts | None = None) -> InstallFacts:
+    """Walk one install; `known` is an earlier one of the same page, whose look at the plain port counts for its host."""
+    options, url = session.options, steps.manifest_url or steps.package_url or target
+    host, port = _host(url)
     facts = InstallFacts(
-        target=url_or_link,
+        target=target,
         start=steps.start,
         now=options.now,
         host=host,
@@ -69,11 +99,11 @@ async def walk(url_or_link: str, options: WalkOptions, progress: Progress | None
         link=steps.link,
         private_allowed=options.allow_private,
         resolved_hosts=frozenset(name for name, _ in options.resolve),
-        plain=await _plain(session, steps.manifest_url or steps.package_url or url_or_link),
+        plain=known.plain if known and known.host == host else await _plain(session, url),
         tls=await _tls(session, host, port),
     )
     if steps.manifest_url:
-        facts = await _manifest_part(session, facts, steps)
+        facts = await _manifest_part(session, facts, steps.manifest_url)
     return await _package_part(session, facts, steps.package_url)
 
 
@@ -90,7 +120,7 @@ class _Begin:
 
 async def _begin(session: Session, target: str) -> _Begin:
     if target.lower().startswith(SCHEME):
-        link = read_link(target, "given")
+        link = read_link(target, session.options.link_context)
         return _Begin("link", link=link, manifest_url=link.manifest_url)
     path = _checked(target)
     if path.endswith(".plist"):
@@ -99,7 +129,7 @@ async def _begin(session: Session, target: str) -> _Begin:
         return _Begin("package", package_url=target)
     limit = session.options.page_limit
     visit = await session.visit("page", target, "browser", keep=limit, read=limit)
-    return _by_content(visit, target)
+    return await _by_content(session, visit, target)
 
 
 def _checked(target: str) -> str:
@@ -113,31 +143,18 @@ def _checked(target: str) -> str:
     raise UsageError(f"'{target}' is no URL that a device can open", hint=hint)
 
 
-def _by_content(visit: Visit, target: str) -> _Begin:
+async def _by_content(session: Session, visit: Visit, target: str) -> _Begin:
     """Look at what came: a property list and an archive speak for themselves, everything else is a page."""
-    body = _plain_body(visit).data
+    body = plain_body(visit).data
     if body.startswith(b"bplist00") or b"<plist" in body[:2048]:
         return _Begin("manifest", manifest_url=target)
     if body.startswith(b"PK\x03\x04"):
         return _Begin("package", package_url=target)
-    page = _page(visit, body)
-    link = next((link for link in page.links if link.manifest_url), page.links[0] if page.links else None)
+    page = await page_facts(session, visit)
+    links = all_links(page)
+    link = next((link for link in links if link.manifest_url), links[0] if links else None)
     package = page.package_links[0] if page.package_links and link is None else ""
     return _Begin("page", page, link, link.manifest_url if link else "", package)
-
-
-def _page(visit: Visit, body: bytes) -> PageFacts:
-    found = read_page(body, visit.last.url)
-    links = found.links
-    target = destination(visit.last) if visit.stopped == "other-scheme" else None
-    if target and target.lower().startswith(SCHEME):
-        raw = visit.response.header("location") if visit.response else None
-        links = (read_link(raw or target, "redirect"), *links)
-    return PageFacts(visit, links, found.package_links, scripts=found.scripts)
-
-
-def _plain_body(visit: Visit) -> Decoded:
-    return decode(visit.response) if visit.response else Decoded(b"")
 
 
 def _host(url: str) -> tuple[str, int]:
@@ -177,52 +194,15 @@ async def _tls(session: Session, host: str, port: int) -> TlsFacts | None:
 # -- manifest ---------------------------------------------------------------------------------------------------------
 
 
-async def _manifest_part(session: Session, facts: InstallFacts, steps: _Begin) -> InstallFacts:
-    url = steps.manifest_url
-    manifest = await _manifest(session, url)
+async def _manifest_part(session: Session, facts: InstallFacts, url: str) -> InstallFacts:
+    facts = replace(facts, manifest=await visit_manifest(session, url))
     if urlsplit(url).scheme != "https":
-        return replace(facts, manifest=manifest)
+        return facts
     folder = url.partition("?")[0].rpartition("/")[0] + "/"
     return replace(
         facts,
-        manifest=manifest,
         missing=await session.visit("missing file", folder + MISSING, "manifest"),
         folder=await session.visit("folder", folder, "browser"),
-    )
-
-
-async def _manifest(session: Session, url: str) -> ManifestFacts:
-    if urlsplit(url).scheme != "https":
-        words = "the installer asks for no manifest over http"
-        return ManifestFacts(url, session.refuse("manifest", url, "manifest", words))
-    limit = session.options.manifest_limit
-    size: Bounds = {"keep": limit, "read": limit, "total": agents.seconds("manifest")}
-    visit = await session.visit("manifest", url, "manifest", **size)
-    return replace(
-        _parsed(url, visit),
-        mdm=await session.visit("manifest under management", url, "mdm", **size),
-        browser=await session.visit("manifest in a browser", url, "browser", **size),
-        h1=await session.visit("manifest over HTTP/1.1", url, "manifest", h2=False, **size),
-        compressed=await session.visit("manifest compressed", url, "manifest", compressed=True, **size),
-        stranger=await session.visit("stranger's name", url, "manifest", authority=tls.STRANGER, **size),
-    )
-
-
-def _parsed(url: str, visit: Visit) -> ManifestFacts:
-    body = _plain_body(visit)
-    if visit.response is None or body.error:
-        unsafe = body.error if body.bomb else ""
-        return ManifestFacts(url, visit, parse_error="" if unsafe else body.error, unsafe=unsafe)
-    found = parse_manifest(body.data)
-    return ManifestFacts(
-        url,
-        visit,
-        data=found.data,
-        parse_error=found.error,
-        unsafe=found.unsafe,
-        items=found.items,
-        metadata=found.metadata,
-        assets=found.assets,
     )
 
 

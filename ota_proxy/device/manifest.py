@@ -1,0 +1,76 @@
+"""The manifest as every part of a device asks for it, over IPv4 and IPv6 each, and what one reading of it found. Facts only."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from ota_proxy.content.manifest import parse_manifest
+from ota_proxy.device import agents, tls
+from ota_proxy.device.decode import plain_body
+from ota_proxy.device.facts import ManifestFacts, Visit
+from ota_proxy.device.families import by_family
+from ota_proxy.device.session import Bounds, Session
+
+
+async def visit_manifest(session: Session, url: str) -> ManifestFacts:
+    """Ask for a manifest as installer, device management, older installers and browser, and in the ways that show more."""
+    if urlsplit(url).scheme != "https":
+        words = "the installer asks for no manifest over http"
+        return ManifestFacts(url, session.refuse("manifest", url, "manifest", words))
+    size = bounds(session)
+    visit = await session.visit("manifest", url, "manifest", **size)
+    facts = replace(
+        _parsed(url, visit),
+        mdm=await session.visit("manifest under management", url, "mdm", **size),
+        download=await session.visit("manifest on older systems", url, "package", **size),
+        browser=await session.visit("manifest in a browser", url, "browser", **size),
+        h1=await session.visit("manifest over HTTP/1.1", url, "manifest", h2=False, **size),
+        compressed=await session.visit("manifest compressed", url, "manifest", compressed=True, **size),
+        stranger=await session.visit("stranger's name", url, "manifest", authority=tls.STRANGER, **size),
+        by_family=await by_family(session, url, size) if visit.last.address else (),
+    )
+    return replace(facts, again=await _again(session, facts, size))
+
+
+def bounds(session: Session) -> Bounds:
+    """Return how long a manifest may take and how much of it is read."""
+    limit = session.options.manifest_limit
+    return {"keep": limit, "read": limit, "total": agents.seconds("manifest")}
+
+
+async def _again(session: Session, facts: ManifestFacts, size: Bounds) -> tuple[Visit, ...]:
+    """Ask as every agent once more where their answers differ, the browser first: a filter by agent answers the same again."""
+    asked = [visit for visit in (facts.browser, facts.visit, facts.mdm, facts.download) if visit is not None]
+    answered = [visit for visit in asked if visit.response is not None]
+    if len({(visit.status, visit.stopped, _is_list(visit)) for visit in answered}) < 2:
+        return ()
+    await asyncio.sleep(agents.seconds("pause") * session.options.scale)
+    return tuple(
+        [await session.visit(f"{visit.step} again", facts.url, visit.first.agent, **size) for visit in answered]
+    )
+
+
+def _is_list(visit: Visit) -> bool:
+    return parse_manifest(plain_body(visit).data).data is not None
+
+
+def _parsed(url: str, visit: Visit) -> ManifestFacts:
+    body = plain_body(visit)
+    if visit.response is None or body.error:
+        error = "" if body.bomb or body.unknown else body.error
+        return ManifestFacts(
+            url, visit, parse_error=error, unsafe=body.error if body.bomb else "", undecoded=body.unknown
+        )
+    found = parse_manifest(body.data)
+    return ManifestFacts(
+        url,
+        visit,
+        data=found.data,
+        parse_error=found.error,
+        unsafe=found.unsafe,
+        items=found.items,
+        metadata=found.metadata,
+        assets=found.assets,
+    )
