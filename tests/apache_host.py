@@ -84,6 +84,11 @@ class Host:
         data = "\r\n".join([*lines, "Connection: close", "", ""]).encode()
         return _reply(self._exchange(port, data, tls=tls, sni=sni), method)
 
+    def plain_on_tls_port(self, target: str) -> Reply:
+        """Speak http to the TLS port."""
+        data = f"GET {target} HTTP/1.1\r\nHost: {DOMAIN}\r\nConnection: close\r\n\r\n".encode()
+        return _reply(self._exchange(self.site.https_port, data, tls=False, sni=""), "GET")
+
     def context(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cadata=self.authority.ca_pem.decode())
         context.check_hostname = False  # the tests that matter here send another name on purpose

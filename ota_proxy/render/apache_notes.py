@@ -8,6 +8,7 @@ from ota_proxy.model import Site
 from ota_proxy.policy.apache import capacity, modules, section
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
+from ota_proxy.render.log_notes import log_folders
 from ota_proxy.render.result import Note, NoteKind, Scope
 
 _ORDER: tuple[NoteKind, ...] = ("cannot-enforce", "needs-parent", "warning", "info")
@@ -52,6 +53,8 @@ def _cannot(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
     own_tls = not site.tls.offloaded and scope != "snippet"
     features = ["read_buffer", *(("sni_policy", "mlkem", "tls13") if own_tls else ())]
     yield from (text for text in map(caps.cannot, features) if text)
+    if site.proxied:
+        yield "slashes that repeat in or right after the prefix of an application reach it as one slash; the rest of the path is handed on byte for byte"
     if scope == "snippet":
         yield from _snippet(site)
     if own_tls and site.unknown_hosts == "refuse":
@@ -68,6 +71,8 @@ def _snippet(site: Site) -> Iterator[str]:
 
 
 def _parent(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
+    if scope != "snippet":
+        yield from log_folders(site)
     if scope == "full":
         return
     yield "these modules: " + ", ".join(needed_modules(site, scope))

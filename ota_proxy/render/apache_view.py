@@ -7,6 +7,7 @@ from ota_proxy.model import Location, Site
 from ota_proxy.policy import guideline
 from ota_proxy.policy.apache import capacity, section
 from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.policy.forwarding import claims
 from ota_proxy.policy.media_types import extensions, ota_types
 from ota_proxy.render import apache_quote as quote
 from ota_proxy.render.apache_notes import listens, needed_modules
@@ -35,8 +36,9 @@ def view(site: Site, caps: Capabilities, scope: Scope) -> View:
         "folders": [_folder(location) for location in _shortest_first(site.static)],
         "upstreams": _upstreams(site, caps),
         "apps": [_app(site, location) for location in _shortest_first(site.proxied)],
+        "claims": [Quoted(name) for name in claims()],
         "kinds": _kinds(site),
-        "hsts": _hsts(site, scope),
+        "hsts": _hsts(site),
         "headers": [_header(name, value) for name, value in sorted(site.headers.items())],
         "access": _access(site),
         "statuses": section("pages")["statuses"],
@@ -153,13 +155,13 @@ def _app(site: Site, location: Location) -> View:
     }
 
 
-def _hsts(site: Site, scope: Scope) -> View | None:
+def _hsts(site: Site) -> View | None:
     if site.tls.offloaded or not site.hsts.enabled:
         return None
     only = quote.argument("expr=%{HTTPS} == 'on'", "hsts")
     return {
         "value": quote.header_value(site.hsts.value, "hsts"),
-        "condition": Quoted(f" {only}" if scope == "snippet" else ""),
+        "condition": Quoted(f" {only}"),
     }
 
 

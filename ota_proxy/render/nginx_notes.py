@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE, Profile
+from ota_proxy.render.log_notes import log_folders
 from ota_proxy.render.result import Note, Scope
 
 _LEAST_CONNECTIONS = 8192  # serves 1,000 slow downloads with room for the manifests of the next phones
@@ -74,6 +75,8 @@ def _snippet_cannot(site: Site) -> Iterator[str]:
     if site.proxied:
         yield "a proxied manifest without Cache-Control does not get no-store, which takes a map in the http block"
         yield "upstream connections are opened for each request: keeping them open takes an upstream block"
+    if site.log.access is not None or site.log.error is not None:
+        yield "log files stay those of the server block around this file: log has no effect"
     if site.tls.offloaded:
         yield "whether a request comes from a trusted proxy with X-Forwarded-Proto https is not checked, which takes a geo block in the http block"
 
@@ -81,6 +84,7 @@ def _snippet_cannot(site: Site) -> Iterator[str]:
 def _needs(site: Site, scope: Scope) -> Iterator[str]:
     if scope == "full":
         yield f"nginx with {', '.join(_modules(site, scope))}"
+        yield from log_folders(site)
         return
     numbers = limits(site)
     yield (
@@ -95,6 +99,8 @@ def _needs(site: Site, scope: Scope) -> Iterator[str]:
         yield f"no other default_server on {_ports(site)}: this file has it (unknown_hosts = ignore leaves it out)"
     if scope == "site" and (size := name_bucket(site)):
         yield f"in the http block: server_names_hash_bucket_size {size}; for the long domain"
+    if scope == "site":
+        yield from log_folders(site)
 
 
 def _modules(site: Site, scope: Scope) -> Iterator[str]:

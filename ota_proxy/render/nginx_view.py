@@ -10,6 +10,7 @@ from ota_proxy.errors import UsageError
 from ota_proxy.model import Location, Site
 from ota_proxy.policy import media_types
 from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.policy.forwarding import claims
 from ota_proxy.policy.guideline import Profile
 from ota_proxy.render.nginx_notes import limits, name_bucket
 from ota_proxy.render.nginx_quote import identifier, quote, quote_path, quote_socket
@@ -18,6 +19,7 @@ from ota_proxy.render.result import Scope
 
 _REVALIDATE = "no-cache"  # RFC 9111 section 5.2.2.4: may be stored, is asked for again before every use
 _NEVER = "no-store"
+_TOGETHER = 10  # names of at most 253 bytes in one condition, so that it stays below the 4096 bytes nginx reads at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,20 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """Regular expressions on the name in the handshake (or none), and on the Host, for some of the site's domains."""
+
+    sni: Quoted
+    host: Quoted
+
+
+@dataclass(frozen=True, slots=True)
 class Static:
     """A prefix with a folder: the `directive` root or alias, and its argument; `dotfiles` is a regular expression on the path."""
 
     path: Quoted
+    bare: Quoted | None
+    slashed: Quoted
     dotfiles: Quoted
     directive: Quoted
     folder: Quoted
@@ -44,6 +56,8 @@ class Proxied:
     """A prefix with an application: `name` is its upstream block, `address` what that connects to, `tls_name` and `ca` for https."""
 
     path: Quoted
+    bare: Quoted | None
+    slashed: Quoted
     name: Quoted
     scheme: Quoted
     address: Quoted
@@ -62,8 +76,12 @@ def view(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> dict
         "offloaded": site.tls.offloaded,
         "refuse": site.unknown_hosts == "refuse",
         "domains": _joined(site.domains, "domains"),
+        "ours": _names(site),
         "static": [_static(location) for location in site.static],
         "proxied": [_proxied(location, name, number, caps) for number, location in enumerate(site.proxied, 1)],
+        "bare_static": any(location.path != "/" for location in site.static),
+        "bare_proxied": any(location.path != "/" for location in site.proxied),
+        "claims": [Quoted(name) for name in claims()],
         "has_root": any(location.path == "/" for location in site.locations),
         "kinds": list(_kinds(site)),
         "headers": [(quote(key, "headers"), quote(value, f"headers.{key}")) for key, value in site.headers.items()],
@@ -82,6 +100,18 @@ def view(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> dict
 
 def _joined(values: tuple[str, ...], place: str) -> Quoted:
     return Quoted(" ".join(quote(value, place) for value in values))
+
+
+def _names(site: Site) -> list[Names]:
+    """Return conditions on the names of a request; a wildcard stands for one label (RFC 6125 section 6.4.3)."""
+    each = ["[^.]+" + re.escape(name[1:]) if name.startswith("*.") else re.escape(name) for name in site.domains]
+    groups = ["|".join(each[start : start + _TOGETHER]) for start in range(0, len(each), _TOGETHER)]
+    return [Names(sni=_regex(f"^(?:{group})?$"), host=_regex(f"^(?:{group})$")) for group in groups]
+
+
+def _regex(pattern: str) -> Quoted:
+    """Quote a regular expression made of escaped text; its `$` starts no variable, because a condition has none on that side."""
+    return Quoted('"' + pattern.replace("\\", "\\\\") + '"')
 
 
 def _public(site: Site) -> dict[str, object]:
@@ -163,10 +193,22 @@ def _static(location: Location) -> Static:
     folder, at_root = location.root or "", location.path == "/"
     return Static(
         path=quote(location.path, "locations"),
+        bare=_bare(location),
+        slashed=_slashed(location),
         dotfiles=_dotfiles(location.path),
         directive=Quoted("root" if at_root else "alias"),
         folder=quote_path(folder if at_root else folder.rstrip("/") + "/", f"locations {location.path} root"),
     )
+
+
+def _bare(location: Location) -> Quoted | None:
+    """Return the prefix without its slash at the end, None for `/`."""
+    return quote(location.path.rstrip("/"), "locations") if location.path != "/" else None
+
+
+def _slashed(location: Location) -> Quoted:
+    """Return where the bare prefix is sent: the path and the query, without host and port."""
+    return Quoted(f'"{location.path}$is_args$args"')  # a prefix has no character to escape (model.values)
 
 
 def _dotfiles(prefix: str) -> Quoted:
@@ -184,6 +226,8 @@ def _proxied(location: Location, site_name: Quoted, number: int, caps: Capabilit
     scheme = "https" if target.scheme == "https" else "http"
     return Proxied(
         path=quote(location.path, "locations"),
+        bare=_bare(location),
+        slashed=_slashed(location),
         name=Quoted(f"ota_proxy_{site_name}_{number}"),
         scheme=Quoted(scheme),
         address=address,

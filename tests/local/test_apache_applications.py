@@ -11,6 +11,7 @@ import pytest
 
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.certificates import Authority
+from ota_proxy.policy.forwarding import claims
 from tests import apache_host
 from tests.apache_host import DOMAIN, HSTS, Host
 
@@ -48,12 +49,11 @@ def test_the_application_learns_the_public_address_and_the_device_and_nothing_ma
         "X-Forwarded-For: 9.9.9.9",
         "X-Forwarded-Proto: http",
         "X-Forwarded-Host: evil",
-        "Forwarded: for=9.9.9.9",
-        "X-Real-IP: 9.9.9.9",
         "X-Forwarded-Port: 1",
+        *(f"{name}: 9.9.9.9" for name in claims()),
     )
     lines = busy_apache.get("/app/x", *spoofed).body.decode().splitlines()
-    assert sorted(line for line in lines if line.startswith(("X-", "Forwarded", "Host"))) == [
+    assert sorted(line for line in lines if line.startswith(("X-", "Forwarded", "Proxy", "Host"))) == [
         f"Host: {DOMAIN}:8443",
         "X-Forwarded-For: 127.0.0.1",
         f"X-Forwarded-Host: {DOMAIN}:8443",

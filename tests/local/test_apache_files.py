@@ -73,8 +73,9 @@ def test_cache_rules_hold_against_the_parents_expires(busy_apache: Host) -> None
     manifest, package = busy_apache.get("/ota/manifest.plist"), busy_apache.get("/ota/App.ipa")
     assert (manifest.one("Cache-Control"), manifest.all("Expires")) == ("no-store", [])
     assert (package.one("Cache-Control"), package.all("Expires")) == ("no-cache", [])
-    assert busy_apache.get("/ota/none.plist").one("Cache-Control") == "no-store"
-    assert busy_apache.get("/ota/none.ipa").all("Cache-Control") == []
+    assert busy_apache.get("/ota/index.html").one("Cache-Control") == "no-cache"
+    for missing in ("/ota/none.plist", "/ota/none.ipa", "/ota/none.html"):
+        assert busy_apache.get(missing).one("Cache-Control") == "no-store"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,18 @@ def test_hsts_stands_once_on_refusals_too(busy_apache: Host) -> None:
         assert reply.one(HSTS) == busy_apache.site.hsts.value
 
 
+def test_http_on_the_tls_port_gets_no_hsts_either(busy_apache: Host) -> None:
+    reply = busy_apache.plain_on_tls_port("/ota/App.ipa")
+    assert (reply.status, reply.all(HSTS)) == (400, [])
+
+
+def test_no_answer_offers_to_switch_to_http2(busy_apache: Host) -> None:
+    for target in ("/ota/App.ipa", "/ota/index.html", "/app/x"):
+        reply = busy_apache.get(target)
+        assert reply.all("Upgrade") == []
+        assert "upgrade" not in reply.one("Connection").lower()
+
+
 def test_hsts_is_never_sent_over_http(busy_apache: Host) -> None:
     for target in ("/ota/App.ipa", "/.well-known/acme-challenge/token", "/.well-known/acme-challenge/none"):
         assert busy_apache.get(target, tls=False).all(HSTS) == []
@@ -118,7 +131,10 @@ def test_security_headers_are_byte_exact_and_single_on_files_and_their_errors(bu
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "PROPFIND"])
 def test_files_answer_get_and_head_only(busy_apache: Host, method: str) -> None:
-    assert busy_apache.get("/ota/App.ipa", method=method).status == 405
+    reply = busy_apache.get("/ota/App.ipa", method=method)
+    assert reply.status == 405
+    if method != "TRACE":  # refused before a folder is looked for
+        assert [value for value in reply.all("Allow") if value] == ["GET, HEAD"]
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,12 @@ import json
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ota_proxy.policy import media_types
+from ota_proxy.policy.forwarding import claims
 from tests.local.nginx_application import application
 from tests.local.nginx_server import HOST, HSTS, MIXED, Answer, Bench, fill
 
@@ -171,7 +173,28 @@ def test_a_strange_name_gets_no_handshake_and_a_strange_host_421(bench: Bench) -
     with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
         bench.ask("/", sni="stranger.example.net")
     answer = bench.ask("/", host="stranger.example.net")
-    assert answer.status == 421
+    assert (answer.status, answer.one("strict-transport-security")) == (421, HSTS)
+
+
+def test_a_wildcard_is_one_label_deep(bench: Bench) -> None:
+    assert bench.ask("/app.ipa", host="a.team.example.com").status == 200
+    assert bench.ask("/app.ipa", host="a.b.team.example.com").status == 421
+
+
+@pytest.mark.parametrize("path", ["/app.ipa", "/own/app.plist"])
+def test_a_range_that_does_not_exist_is_answered_with_each_header_once(bench: Bench, path: str) -> None:
+    answer = bench.ask(path, Range="bytes=9999-")
+    assert (answer.status, answer.one("content-range")) == (416, "bytes */2000")
+    assert answer.one("strict-transport-security") == HSTS
+    assert answer.one("x-quoted") == MIXED["headers"]["X-Quoted"]
+    assert "no-store" in answer.all("cache-control")
+
+
+@pytest.mark.parametrize("prefix", ["/own", "/app"])
+def test_a_prefix_without_its_slash_is_redirected_with_its_query(bench: Bench, prefix: str) -> None:
+    answer = bench.ask(f"{prefix}?a=%2F&b")
+    assert (answer.status, answer.one("location")) == (308, f"{prefix}/?a=%2F&b")
+    assert answer.one("strict-transport-security") == HSTS
 
 
 def test_a_folder_without_its_slash_is_redirected_by_path_only(bench: Bench) -> None:
@@ -180,14 +203,13 @@ def test_a_folder_without_its_slash_is_redirected_by_path_only(bench: Bench) -> 
 
 @pytest.mark.parametrize("path", ["/app/x.ipa", "/app/loud.plist", "/app/.hidden", "/app/"])
 def test_an_application_gets_the_path_unchanged_and_the_public_address(bench: Bench, path: str) -> None:
-    answer = bench.ask(
-        path + "?a=%2F", X_Forwarded_For="1.2.3.4", X_Forwarded_Proto="http", Forwarded="for=x", Proxy="x"
-    )
+    made_up: dict[str, Any] = {name.replace("-", "_"): "x" for name in claims()}
+    answer = bench.ask(path + "?a=%2F", X_Forwarded_For="1.2.3.4", X_Forwarded_Proto="http", **made_up)
     told = json.loads(answer.body)
     assert told["path"] == path + "?a=%2F"
     assert (told["Host"], told["X-Forwarded-Host"], told["X-Forwarded-Port"]) == (HOST, HOST, "443")
     assert (told["X-Forwarded-For"], told["X-Forwarded-Proto"]) == ("127.0.0.1", "https")
-    assert not {"Forwarded", "Proxy", "Connection"} & set(told)
+    assert not {"Connection", *claims()} & set(told)
 
 
 @pytest.mark.parametrize("path", ["/app/x.ipa", "/app/loud.plist", "/app/quiet.plist"])

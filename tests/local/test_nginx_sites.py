@@ -170,6 +170,37 @@ def test_two_sites_live_in_one_nginx(binary: str, tmp_path: Path) -> None:
     assert "[warn]" not in bench.test()
 
 
+def test_mixed_names_get_421_although_strangers_are_left_to_the_default_server(binary: str, tmp_path: Path) -> None:
+    bench = Bench(binary, tmp_path, {**STATIC, "unknown_hosts": "ignore"})
+    fill(Path(bench.site.static[0].root or ""))
+    with bench.running():
+        stranger = "stranger.example.net"
+        assert bench.ask("/app.ipa").status == 200
+        assert bench.ask("/app.ipa", host=stranger).status == 421
+        assert bench.ask("/app.ipa", sni=stranger).status == 421
+        assert bench.ask("/app.ipa", host=stranger, sni=stranger).status == 200
+
+
+def test_a_handshake_for_a_neighbour_does_not_open_this_site(binary: str, tmp_path: Path) -> None:
+    bench = Bench(binary, tmp_path, STATIC)
+    fill(Path(bench.site.static[0].root or ""))
+    pair, neighbour = bench.site.certificates[0], "neighbour.example.net"
+    more = f"server {{ listen 127.0.0.1:{bench.ports['https']} ssl; server_name {neighbour}; return 204;"
+    more += f"ssl_certificate {pair.cert}; ssl_certificate_key {pair.key}; }}\n}}"
+    bench.config.write_text(bench.config.read_text().rstrip().removesuffix("}") + more)
+    with bench.running():
+        assert bench.ask("/", sni=neighbour, host=neighbour).status == 204
+        assert bench.ask("/app.ipa", sni=neighbour).status == 421
+        assert bench.ask("/app.ipa").status == 200
+
+
+def test_many_long_domains_fit_into_the_conditions_on_names(binary: str, tmp_path: Path) -> None:
+    label = "-".join("a" * 30)
+    domains = [HOST, *(f"n{number}.{label}.{label}.{label}.example.com" for number in range(25))]
+    raw = {**STATIC, "domains": domains}
+    assert "[warn]" not in Bench(binary, tmp_path, raw, "full").test()
+
+
 @pytest.mark.parametrize("length", [46, 47, 110, 111, 200, 253])
 def test_a_domain_of_any_length_fits_the_hash_of_names(binary: str, tmp_path: Path, length: int) -> None:
     rest = length - len("a.com")

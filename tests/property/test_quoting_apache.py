@@ -73,7 +73,7 @@ def _plain(one: Directive) -> tuple[str, ...]:
     if one.name == "<Directory>":
         return tuple(map(apache_reader.directory_name, one.arguments))
     if one.name == "Header" and one.arguments[:2] == ("always", "set"):
-        return (*one.arguments[:3], *map(apache_reader.header_value, one.arguments[3:]))
+        return (*one.arguments[:3], *map(apache_reader.header_value, one.arguments[3:4]), *one.arguments[4:])
     return one.arguments
 
 

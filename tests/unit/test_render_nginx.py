@@ -337,3 +337,11 @@ def test_a_long_command_stays_in_lines_that_nginx_can_read() -> None:
     site = Site.model_validate(STATIC)
     config = render(site, resolve("nginx"), "site", "ota-proxy render nginx " + "x" * 9000).files[0].text
     assert max(map(len, config.splitlines())) < 1100
+
+
+@pytest.mark.parametrize("scope", ["site", "full", "snippet"])
+def test_own_log_files_have_their_folders_asked_for_or_are_said_to_have_no_effect(scope: Scope) -> None:
+    raw = {**STATIC, "log": {"access": "/var/log/ota/access.log"}}
+    said = [note.text for note in render(Site.model_validate(raw), resolve("nginx"), scope, "test").notes]
+    assert any("log has no effect" in text for text in said) == (scope == "snippet")
+    assert any("/var/log/ota" in text for text in said) == (scope != "snippet")
