@@ -1,4 +1,4 @@
-"""One thing broken in a healthy walk, and exactly the rules that must report it: link, transport, TLS, certificate, server."""
+"""One thing broken in a healthy walk, and exactly the rules that must report it: link, transport, TLS, certificate, what answers give away."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from datetime import timedelta
 import pytest
 
 from ota_proxy.device.facts import InstallFacts, LinkFacts, NetError, PlainHttpFacts, Response, Visit
-from ota_proxy.hosts.facts import ConfigTest, HostFacts, KeyFile, Socket
-from ota_proxy.model import Site
 from tests.facts import (
     BASE,
     HOST,
@@ -36,13 +34,6 @@ from tests.facts import (
 )
 
 PLAIN = f"http://{HOST}/ota/app-1.2.plist?probe=%2Fx"
-SITE = Site.model_validate(
-    {
-        "domains": [HOST],
-        "locations": [{"path": "/ota/", "root": "/srv/ota"}],
-        "certificates": [{"cert": "/etc/ssl/ota.pem", "key": "/etc/ssl/ota.key"}],
-    }
-)
 
 
 def link(*problems: str, context: str = "html-attribute", target: str = "", url: str = MANIFEST_URL) -> InstallFacts:
@@ -315,75 +306,6 @@ SERVER = {
 )
 def test_exactly_the_expected_rules_report(facts: InstallFacts, expected: set[str]) -> None:
     assert reported(facts) == expected
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        pytest.param(
-            HostFacts("local://", keys=(KeyFile("/etc/ssl/ota.key", 0o600, "root"),)), set(), id="a key of root alone"
-        ),
-        pytest.param(
-            HostFacts("local://", keys=(KeyFile("/etc/ssl/ota.key", 0o640, "root"),)), set(), id="a group may read"
-        ),
-        pytest.param(
-            HostFacts("local://", keys=(KeyFile("/etc/ssl/ota.key", 0o644, "root"),)), {"OTA614"}, id="open to all"
-        ),
-        pytest.param(
-            HostFacts("local://", keys=(KeyFile("/srv/ota/ota.key", 0o600, "root", "/srv/ota"),)),
-            {"OTA614"},
-            id="under the root",
-        ),
-        pytest.param(
-            HostFacts(
-                "local://",
-                config_test=ConfigTest("nginx -t", False, "unknown directive", "/etc/nginx/x.conf", 7),
-                listening=(),
-            ),
-            {"OTA615"},
-            id="a refused configuration is 615, and not also 616",
-        ),
-        pytest.param(
-            HostFacts(
-                "local://", config_test=ConfigTest("apachectl -t", True, "Syntax OK"), listening=(Socket("::", 80),)
-            ),
-            {"OTA616"},
-            id="a server that died at its start",
-        ),
-        pytest.param(
-            HostFacts("local://", config_test=ConfigTest("nginx -t", True, "ok"), listening=(Socket("0.0.0.0", 443),)),  # noqa: S104 - as the system prints it
-            set(),
-            id="a server that listens",
-        ),
-    ],
-)
-def test_the_host_shows_its_own_faults(host: HostFacts, expected: set[str]) -> None:
-    assert reported(None, host=host, site=SITE) == expected
-
-
-def test_a_server_that_dies_at_its_start_is_quoted() -> None:
-    test = ConfigTest("apachectl -t", passed=True, output="Syntax OK")
-    host = HostFacts("docker://x", "apache", config_test=test, start_failure="AH00016: Configuration Failed")
-    (found,) = [o for o in outcomes(None, host=host, site=SITE, server="apache") if o.status == "failed"]
-    assert found.rule.id == "OTA616"
-    assert found.evidence == "AH00016: Configuration Failed"
-    assert "only when Apache starts" in found.remedy
-
-
-def test_a_refused_configuration_names_file_and_line() -> None:
-    test = ConfigTest("nginx -t", passed=False, output='unknown directive "foo"', file="/etc/nginx/x.conf", line=7)
-    (found,) = [
-        o for o in outcomes(None, host=HostFacts("local://", "nginx", config_test=test)) if o.status == "failed"
-    ]
-    assert (found.file, found.line) == ("/etc/nginx/x.conf", 7)
-    assert 'unknown directive "foo"' in found.evidence
-
-
-def test_what_could_not_be_read_on_the_host_is_no_verdict_with_its_reason() -> None:
-    host = HostFacts("docker://x", unread={"keys": "stat is missing"})
-    (found,) = [o for o in outcomes(None, host=host) if o.rule.id == "OTA614"]
-    assert found.status == "no-verdict"
-    assert "stat is missing" in found.message
 
 
 def test_a_name_that_does_not_resolve_here_gives_no_verdict_on_anything() -> None:
