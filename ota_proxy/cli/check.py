@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
-from ota_proxy.cli.report_flags import add_report_flags, deliver, load_options
+from ota_proxy.cli.report_flags import add_report_flags, check_output, deliver, load_options
 from ota_proxy.cli.site_flags import say
+from ota_proxy.cli.stdout import emit
 from ota_proxy.errors import UsageError
 
 if TYPE_CHECKING:
+    from ota_proxy.live.many import Sink
     from ota_proxy.live.target import CheckOptions
     from ota_proxy.report.model import TargetReport
     from ota_proxy.settings import Options
@@ -23,9 +27,11 @@ Ask a live server for an install as an iPhone does, and report what the phone wo
 URL is a landing page, a manifest, a package (.ipa) or an itms-services link as it was pasted.
 
   ota-proxy check https://ota.example.com/
-  ota-proxy check 'itms-services://?action=download-manifest&url=https%3A%2F%2Fota.example.com%2Fapp.plist'
-  ota-proxy check https://ota.example.com/app.plist --udid 00008030-001A2B3C4D5E6F70 --ios 17.4
-  ota-proxy check https://ota.example.com/ --ca root.pem --resolve ota.example.com:443:192.0.2.7
+  ota-proxy check 'itms-services://?action=download-manifest&url=https%3A%2F%2F…'
+  ota-proxy check https://ota.example.com/app.plist --ios 17.4 \\
+      --udid 00008030-001A2B3C4D5E6F70
+  ota-proxy check https://ota.example.com/ --ca root.pem \\
+      --resolve ota.example.com:443:192.0.2.7
   ota-proxy check https://ota.example.com/ --format html -o report.html
   ota-proxy check --targets urls.txt --jobs 32 -o results.jsonl
 """
@@ -42,7 +48,6 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
         "check",
         help="install from a live URL",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("urls", nargs="*", metavar="URL", help="landing page, manifest, package or itms-services link")
     _add_way_flags(command)
@@ -101,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
     how = _check_options(args)
     if args.targets is not None:
         return _many(args, how, options)
+    check_output(args.output)
     return deliver(asyncio.run(_each(args.urls, how, args.jobs)), options, args.output)
 
 
@@ -114,11 +120,12 @@ def _check_options(args: argparse.Namespace) -> CheckOptions:
         raise UsageError(f"{args.jobs} is no number of jobs", place="--jobs", hint=f"from 1 to {_MOST_JOBS}")
     if not _SHORTEST <= args.timeout < float("inf"):
         raise UsageError(f"{args.timeout:g} is no time to wait", place="--timeout", hint="in seconds, for instance 60")
-    ca_pem = _ca(args.ca) if args.ca else None
+    ca_pem, (resolve, also) = _ca(args.ca) if args.ca else None, read_resolve(args.resolve)
     device_context(ca_pem, h2=True)
     return CheckOptions(
         ca_pem=ca_pem,
-        resolve=read_resolve(args.resolve),
+        resolve=resolve,
+        also=also,
         allow_private=args.allow_private,
         full=args.full,
         udid=_formed(args.udid, _UDID, "--udid", "40 hexadecimal digits, or 8, a hyphen and 16"),
@@ -175,4 +182,28 @@ def _many(args: argparse.Namespace, how: CheckOptions, options: Options) -> int:
             place="--format",
             hint="leave --format out, or give the URLs themselves for one report",
         )
-    return check_many(args.targets, args.urls, how, args.jobs, options.fail_on, args.output)
+    with _sink(args.output) as sink:
+        return check_many(args.targets, args.urls, how, args.jobs, options.fail_on, sink)
+
+
+@contextlib.contextmanager
+def _sink(output: Path | None) -> Iterator[Sink]:
+    """Open where lines go; a file is written line by line, so that it can be followed while it grows."""
+    from ota_proxy.live.many import Sink  # noqa: PLC0415
+
+    if output is None:
+        yield Sink(emit, sys.stdout.isatty())
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(output.open("w", encoding="utf-8", buffering=1))
+        except OSError as error:
+            raise UsageError(f"cannot write: {error.strerror}", place=f"-o {output}") from None
+        yield Sink(lambda text: _put(file, text))
+
+
+def _put(file: TextIO, text: str) -> None:
+    try:
+        file.write(text)
+    except OSError as error:
+        raise UsageError(f"cannot write: {error.strerror}", place=f"-o {file.name}") from None

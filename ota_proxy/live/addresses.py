@@ -18,12 +18,22 @@ _HINT = "for instance --resolve ota.example.com:443:192.0.2.7 or --resolve ota.e
 _LAST_PORT = 65535
 
 
-def read_resolve(texts: Iterable[str]) -> dict[Place, Place]:
-    """Return (host, port) of a URL → (address, port) to connect to; the last word on a host and port counts.
+Ways = dict[Place, Place]
+"""(host, port) of a URL → (address, port) to connect to."""
 
-    UsageError for what has another form, a port that is none, or an address that is a name.
+
+def read_resolve(texts: Iterable[str]) -> tuple[Ways, Ways]:
+    """Return the ways to the servers, and those over the other family where both IPv4 and IPv6 were given for a host and port.
+
+    Otherwise the last word on a host and port counts. UsageError for another form, a port that is none, a name as address.
     """
-    return dict(map(_one, texts))
+    first: Ways = {}
+    also: Ways = {}
+    for place, way in map(_one, texts):
+        known = first.get(place)
+        other = known is not None and (":" in known[0]) != (":" in way[0])
+        (also if other else first)[place] = way
+    return first, also
 
 
 def _one(text: str) -> tuple[Place, Place]:

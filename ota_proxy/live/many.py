@@ -1,4 +1,4 @@
-"""Thousands of targets: spread over processes, each line written as its target is done, nothing kept.
+"""Thousands of targets: spread over processes, each line written when its target is done, nothing kept.
 
 `jobs` targets are under way at once; the exit code is that of the worst.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO
 
 from ota_proxy.errors import EXIT_CLEAN, UsageError
 from ota_proxy.live.fleet import Fleet
@@ -23,15 +24,23 @@ from ota_proxy.report.line import Line, dumped, worst
 from ota_proxy.report.model import FailOn
 
 
-def check_many(  # noqa: PLR0913, PLR0917 - one argument for each flag of the command line
-    file: str, urls: Sequence[str], options: CheckOptions, jobs: int, fail_on: FailOn, output: Path | None
-) -> int:
-    """Check the URLs and those of `file` (`-` is stdin), print or write a line for each, and return the worst exit code.
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """Where lines go: `write` takes one with its newline; `terminal` says that people see it where they see progress too."""
 
-    UsageError for a file that cannot be read or holds no target, and for an output that cannot be written.
+    write: Callable[[str], None]
+    terminal: bool = False
+
+
+def check_many(  # noqa: PLR0913, PLR0917 - one argument for each flag of the command line
+    file: str, urls: Sequence[str], options: CheckOptions, jobs: int, fail_on: FailOn, sink: Sink
+) -> int:
+    """Check the URLs and those of `file` (`-` is stdin), write a line for each, and return the worst exit code.
+
+    UsageError for a file that cannot be read or holds no target; what `sink.write` raises ends the run.
     """
-    with _source(file) as lines, _sink(output) as sink:
-        run = _Run(sink, Meter(sys.stderr, _total(file, urls, lines), beside=sink))
+    with _source(file) as lines:
+        run = _Run(sink, Meter(sys.stderr, _total(file, urls, lines), mixed=sink.terminal))
         asyncio.run(run.all(chain(urls, targets_of(lines)), Fleet(options, fail_on, jobs)))
     if not run.count:
         raise UsageError("there is no target in it", place=f"--targets {file}", hint="write one URL a line")
@@ -69,23 +78,10 @@ def _source(file: str) -> Iterator[IO[bytes]]:
         yield opened
 
 
-@contextlib.contextmanager
-def _sink(output: Path | None) -> Iterator[TextIO]:
-    if output is None:
-        yield sys.stdout
-        return
-    with contextlib.ExitStack() as stack:
-        try:
-            opened = stack.enter_context(output.open("w", encoding="utf-8"))
-        except OSError as error:
-            raise UsageError(f"cannot write: {error.strerror}", place=f"-o {output}") from None
-        yield opened
-
-
 class _Run:
     """One run: everything that happens comes through one queue of events, so that nothing has to be locked."""
 
-    def __init__(self, sink: TextIO, meter: Meter) -> None:
+    def __init__(self, sink: Sink, meter: Meter) -> None:
         self.sink, self.meter, self.waiting = sink, meter, Waiting()
         self.code, self.count, self.busy, self.ended = EXIT_CLEAN, 0, 0, False
 
@@ -124,5 +120,4 @@ class _Run:
         self.code = worst(self.code, line["exit"])
         self.meter.clear()
         self.sink.write(dumped(line) + "\n")
-        self.sink.flush()
         self.meter.count(line["exit"])

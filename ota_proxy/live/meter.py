@@ -17,12 +17,12 @@ _BAR = 24
 
 
 class Meter:
-    """Counts targets by their exit code. `total` is None where it is not known; `beside` is where the results go."""
+    """Counts targets by their exit code. `total` is None where it is not known; `mixed`: results go to the same terminal."""
 
-    def __init__(self, stream: TextIO, total: int | None, *, beside: TextIO) -> None:
+    def __init__(self, stream: TextIO, total: int | None, *, mixed: bool) -> None:
         self.stream, self.total = stream, total
         self.terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
-        self.mixed = self.terminal and beside.isatty()
+        self.mixed = self.terminal and mixed
         self.codes: Counter[int] = Counter()
         self.begun = time.monotonic()
         self.drawn = False

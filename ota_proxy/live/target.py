@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 from ota_proxy.device.facts import Exchange, InstallFacts
 from ota_proxy.device.tls_memory import TlsMemory
-from ota_proxy.device.walk import SCHEME, WalkOptions, walk
+from ota_proxy.device.walk import SCHEME, WalkOptions, walk_all
 from ota_proxy.errors import UsageError
 from ota_proxy.report.model import TargetReport, no_verdict
 from ota_proxy.rules.evidence import safe
+from ota_proxy.rules.merge import merge
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
 
@@ -38,10 +39,11 @@ Progress = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class CheckOptions:
-    """How to check. `resolve` as in WalkOptions, `seconds` is the longest a target may take, `udid` and `ios` are a phone's."""
+    """How to check. `resolve` and `also` as in WalkOptions, `seconds` is the longest a target may take, `udid` and `ios` are a phone's."""
 
     ca_pem: str | None = None
     resolve: Mapping[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
+    also: Mapping[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
     allow_private: bool = False
     full: bool = False
     udid: str = ""
@@ -83,7 +85,7 @@ async def check(
     tracker = _Tracker(progress)
     try:
         async with asyncio.timeout(options.seconds) as limit:
-            seen = await walk(wanted, _walk_options(options, tls), tracker)
+            seen = await walk_all(wanted, _walk_options(options, tls), tracker)
     except TimeoutError:
         if not limit.expired():
             raise
@@ -106,17 +108,21 @@ class _Tracker:
 
 def _walk_options(options: CheckOptions, tls: TlsMemory | None) -> WalkOptions:
     usual = WalkOptions(
-        ca_pem=options.ca_pem, resolve=options.resolve, allow_private=options.allow_private, tls_memory=tls
+        ca_pem=options.ca_pem,
+        resolve=options.resolve,
+        also=options.also,
+        allow_private=options.allow_private,
+        tls_memory=tls,
     )
     return replace(usual, package_limit=WHOLE) if options.full else usual
 
 
-def _report(target: str, seen: InstallFacts, options: CheckOptions) -> TargetReport:
-    server, version = server_of(seen)
-    facts = Facts(install=seen, server=server, udid=options.udid, ios_version=options.ios)
-    nobody = _nobody(seen)
-    outcomes = () if nobody else evaluate(facts, target, "c")
-    return TargetReport(target, server, version, "", None, outcomes, facts, reason=nobody)
+def _report(target: str, walks: tuple[InstallFacts, ...], options: CheckOptions) -> TargetReport:
+    server, version = server_of(walks[0])
+    facts = [Facts(install=one, server=server, udid=options.udid, ios_version=options.ios) for one in walks]
+    nobody = _nobody(walks[0])
+    outcomes = () if nobody else merge([evaluate(one, target, "c") for one in facts])
+    return TargetReport(target, server, version, "", None, outcomes, facts[0], tuple(facts[1:]), reason=nobody)
 
 
 def _nobody(seen: InstallFacts) -> str:
@@ -134,7 +140,7 @@ def _nobody(seen: InstallFacts) -> str:
 
 
 def _scheme(seen: InstallFacts) -> str:
-    """The scheme of what the device wanted; the plain port is only looked at beside it."""
+    """Return the scheme of what the device wanted; the plain port is only looked at beside it."""
     return "http:" if seen.target.lower().startswith("http:") else "https:"
 
 

@@ -6,6 +6,7 @@ Everything is JSON, one value a line. At the end of stdin (also when the parent 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 import time
@@ -20,17 +21,20 @@ from ota_proxy.report.model import FailOn
 
 LONGEST = 1 << 24
 """Bytes of one line between the processes."""
+_WAYS = ("resolve", "also")
+"""Fields of the options whose keys JSON cannot have."""
 
 
 def settings(options: CheckOptions, fail_on: FailOn) -> bytes:
     """Return the first line of a worker's stdin."""
-    plain = {**asdict(options), "resolve": [[*key, *value] for key, value in options.resolve.items()]}
+    ways = {name: [[*key, *way] for key, way in getattr(options, name).items()] for name in _WAYS}
+    plain = {**asdict(options), **ways}
     return json.dumps({"options": plain, "fail_on": fail_on}).encode() + b"\n"
 
 
 def _options(plain: dict[str, Any]) -> CheckOptions:
-    resolve = {(host, port): (address, other) for host, port, address, other in plain["resolve"]}
-    return CheckOptions(**{**plain, "resolve": resolve})
+    ways = {name: {(host, port): (address, way) for host, port, address, way in plain[name]} for name in _WAYS}
+    return CheckOptions(**{**plain, **ways})
 
 
 class Worker:
@@ -76,4 +80,5 @@ async def _serve() -> None:
 
 def main() -> None:
     """Serve until stdin ends."""
+    gc.freeze()  # what was imported stays: the collector need not look at it again with every thousand objects
     asyncio.run(_serve())

@@ -179,7 +179,8 @@ def _rest(target: TargetReport) -> Iterator[str]:
         yield "</ul></details>"
     passed = [outcome for outcome in target.outcomes if outcome.status == "passed"]
     if passed:
-        yield f"<details><summary>{_mark('good')} {len(passed)} rules passed</summary>{_names(passed)}</details>"
+        summary = f"{_mark('good')} {len(passed)} rules passed: none of these was found"
+        yield f"<details><summary>{summary}</summary>{_names(passed)}</details>"
     yield f'<p class="about">{text(view.counts(Report((target,))))}</p>'
 
 

@@ -77,7 +77,11 @@ def log_lines(target: TargetReport) -> tuple[str, list[str]]:
     if not lines or not any(outcome.severity == "error" for outcome in target.findings):
         return "", []
     shown = lines[-LOG_LINES:]
-    many = f"the last {len(shown)} of {len(lines)} lines" if len(lines) > len(shown) else f"{len(lines)} lines"
+    many = (
+        f"the last {len(shown)} of {len(lines)} lines"
+        if len(lines) > len(shown)
+        else f"{len(lines)} line{'s' * (len(lines) != 1)}"
+    )
     return many, [safe(line) for line in shown]
 
 
