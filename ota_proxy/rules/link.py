@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ota_proxy.device.facts import LinkFacts, PageFacts
-from ota_proxy.rules.evidence import answer, proof
+from ota_proxy.rules.evidence import answer, proof, request_line
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
-from ota_proxy.rules.predicates import walk
+from ota_proxy.rules.predicates import page_of, walk
 from ota_proxy.rules.registry import checks
 
 _PAGE_TYPES = ("text/html", "application/xhtml+xml")
@@ -18,19 +18,14 @@ _MORE_SPECIFIC = frozenset({"not-encoded", "amp-outside-html", "double-escaped",
 def _links(facts: Facts) -> tuple[LinkFacts, ...]:
     install = walk(facts)
     given = (install.link,) if install.link else ()
-    shown = install.page.links if install.page else ()
+    shown = (*install.page.links, *_framed(install.page)) if install.page else ()
     if not given and not shown:
         raise NotApplicable("no install link was part of the walk")
     return tuple({(link.text, link.context): link for link in (*given, *shown)}.values())
 
 
-def _page(facts: Facts) -> PageFacts:
-    page = walk(facts).page
-    if page is None:
-        raise NotApplicable("the walk did not start at a landing page")
-    if page.visit.response is None:
-        raise NoVerdict("the landing page gave no answer")
-    return page
+def _framed(page: PageFacts) -> tuple[LinkFacts, ...]:
+    return tuple(link for frame in page.frames for link in frame.links)
 
 
 def _with(facts: Facts, problem: str, message: str, explained_by: frozenset[str] = frozenset()) -> Iterator[Finding]:
@@ -95,9 +90,16 @@ def link_manifest_not_https(facts: Facts) -> Iterator[Finding]:
 @checks("OTA107")
 def link_framed(facts: Facts) -> Iterator[Finding]:
     """In a frame of Safari the tap does nothing (one report); target="_top" or a page that cannot be framed avoids it."""
-    page = _page(facts)
+    page = page_of(facts)
+    for frame in page.frames:
+        if any(link.context == "html-attribute" and link.target.lower() != "_top" for link in frame.links):
+            message = (
+                'The page shows its install link in a frame, without target="_top"; in a frame the tap does nothing'
+            )
+            yield Finding(page.visit.last.url, message, f"{request_line(page.visit.last)}\nframe: {frame.url}")
+            return
     if not page.links:
-        raise NotApplicable("the page has no install link")
+        raise NotApplicable("the page has no install link of its own")
     if _frames_refused(page):
         return
     for link in page.links:
@@ -125,8 +127,8 @@ def _frames_refused(page: PageFacts) -> bool:
 @checks("OTA109")
 def page_direct_ipa_link(facts: Facts) -> Iterator[Finding]:
     """Safari saves an .ipa as a file; only a manifest installs it."""
-    page = _page(facts)
-    if page.package_links and not page.links:
+    page = page_of(facts)
+    if page.package_links and not page.links and not _framed(page):
         yield Finding(
             page.visit.last.url,
             "The page links the package itself and no manifest: Safari saves the file instead of installing it",
@@ -137,7 +139,7 @@ def page_direct_ipa_link(facts: Facts) -> Iterator[Finding]:
 @checks("OTA110")
 def page_wrong_type(facts: Facts) -> Iterator[Finding]:
     """A page that is not text/html (or XHTML) is downloaded or shown as text."""
-    page = _page(facts)
+    page = page_of(facts)
     response = page.visit.response
     if not page.visit.ok or response is None:
         raise NoVerdict(f"the landing page was not delivered ({answer(page.visit.last)})")
@@ -150,8 +152,8 @@ def page_wrong_type(facts: Facts) -> Iterator[Finding]:
 @checks("OTA114")
 def page_no_install_link(facts: Facts) -> Iterator[Finding]:
     """A landing page needs an itms-services link; one that a script would have to make is not seen here."""
-    page = _page(facts)
-    if page.links or (page.visit.ok and page.package_links):
+    page = page_of(facts)
+    if page.links or _framed(page) or (page.visit.ok and page.package_links):
         return
     if not page.visit.ok:
         message = f"The landing page is not there ({answer(page.visit.last)}), so there is no install link"

@@ -16,10 +16,10 @@ from ota_proxy.rules.predicates import (
     manifest_of,
     manifest_state,
     readable_manifest,
-    refused_agents,
     unconnected,
     walk,
 )
+from ota_proxy.rules.refusals import limited, recovered, refused_agents
 from ota_proxy.rules.registry import checks
 
 _NEVER_SEEN = ("http-link", "tls", "loop", "left-https")
@@ -35,6 +35,10 @@ def _failed_as(facts: Facts, *states: ManifestState) -> Iterator[Visit]:
         raise NoVerdict(f"the manifest was not delivered: {unheard}")
     if found in _NEVER_SEEN:
         raise NoVerdict(f"the manifest was not delivered: {WHY[found]}")
+    if found == "undecoded":
+        raise NoVerdict(
+            f"the manifest could not be read: it is compressed with {manifest.undecoded}, which was not decoded"
+        )
     if found in states:
         yield manifest.visit
     elif found != "ok":
@@ -48,8 +52,10 @@ def manifest_not_found(facts: Facts) -> Iterator[Finding]:
         message = f"The manifest is answered with {visit.status} and no property list"
         if visit.response is None:
             message = "The server takes the connection and gives no answer for the manifest"
-        elif is_rate_limit(visit):
+        elif is_rate_limit(visit) or limited(manifest_of(facts)):
             message += ": the server limits how often it may be asked"
+        elif recovered(manifest_of(facts)) is not None:
+            message += "; asked again as the same installer it came"
         yield Finding(visit.last.url, message, _way(visit, "content-type?", "cf-mitigated?", "retry-after?"))
 
 
@@ -81,6 +87,7 @@ def manifest_blocked(facts: Facts) -> Iterator[Finding]:
     for visit in refused_agents(manifest)[:1]:
         agent = _agent(visit.last)
         message = f"The installer ({agent}) is answered {visit.status} where a browser gets the manifest"
+        message += ", and again when both ask a second time" if manifest.again else ""
         yield Finding(visit.last.url, message, _way(visit, "server?", "cf-mitigated?", "content-type?"))
 
 

@@ -14,12 +14,14 @@ from ota_proxy.device.facts import (
     InstallFacts,
     ManifestFacts,
     PackageFacts,
+    PageFacts,
     Response,
     TlsFacts,
     Visit,
     origin,
 )
 from ota_proxy.rules.model import Facts, NotApplicable, NoVerdict
+from ota_proxy.rules.refusals import looks_like_plist, refused_agents
 
 ZIP = b"PK\x03\x04"
 """Signature of a local file header (APPNOTE 4.3.7)."""
@@ -46,6 +48,7 @@ ManifestState = Literal[
     "login",
     "not-found",
     "unsafe",
+    "undecoded",
     "html",
     "malformed",
 ]
@@ -57,6 +60,16 @@ def walk(facts: Facts) -> InstallFacts:
     if facts.install is None:
         raise NotApplicable("no device walk was made")
     return facts.install
+
+
+def page_of(facts: Facts) -> PageFacts:
+    """Return the landing page; NotApplicable for another start, NoVerdict where it gave no answer."""
+    page = walk(facts).page
+    if page is None:
+        raise NotApplicable("the walk did not start at a landing page")
+    if page.visit.response is None:
+        raise NoVerdict("the landing page gave no answer")
+    return page
 
 
 def manifest_of(facts: Facts) -> ManifestFacts:
@@ -107,6 +120,7 @@ WHY = {
     "refused": "access to it is refused",
     "not-found": "the answer is an error",
     "unsafe": "it is not safe to parse",
+    "undecoded": "it is compressed in a way that a device undoes and we do not",
     "html": "the answer is a web page",
     "malformed": "it is no property list",
     "used-up": "the address works only once",
@@ -158,34 +172,11 @@ def location_of(exchange: Exchange) -> str:
     return (exchange.response.header("location") or "") if exchange.response else ""
 
 
-def looks_like_plist(response: Response | None) -> bool:
-    """Say whether a body is a property list at first sight, XML or binary."""
-    if response is None:
-        return False
-    head = response.body.lstrip()[:2048]
-    return head.startswith(b"bplist00") or b"<plist" in head
-
-
 def is_rate_limit(visit: Visit) -> bool:
     """Say whether the server asks to come back later (429, or 503 with Retry-After; RFC 6585 §4, RFC 9110 §15.6.4)."""
     if visit.status == 429:
         return True
     return visit.status == 503 and visit.response is not None and visit.response.header("retry-after") is not None
-
-
-def refused_agents(manifest: ManifestFacts) -> tuple[Visit, ...]:
-    """Return the installer's visits that got no manifest although a browser gets it from the same URL."""
-    browser = manifest.browser
-    if browser is None or not (browser.ok and looks_like_plist(browser.response)):
-        return ()
-    asked = [visit for visit in (manifest.visit, manifest.mdm) if visit is not None]
-    return tuple(visit for visit in asked if _turned_away(visit))
-
-
-def _turned_away(visit: Visit) -> bool:
-    """Answered with something else; redirects that never end or leave https have rules of their own."""
-    lost = visit.stopped in {"loop", "too-many", "left-https"}
-    return not lost and visit.response is not None and not looks_like_plist(visit.response)
 
 
 def manifest_state(manifest: ManifestFacts) -> ManifestState:
@@ -202,6 +193,7 @@ def manifest_state(manifest: ManifestFacts) -> ManifestState:
         ("blocked", visit in refused_agents(manifest)),
         ("login", is_login(visit)),
         ("not-found", visit.status >= 300 or bool(visit.stopped)),
+        ("undecoded", bool(manifest.undecoded)),
         ("html", is_html(visit.response)),
     )
     return next((state for state, holds in causes if holds), "malformed")
@@ -303,7 +295,9 @@ def visits(install: InstallFacts) -> Iterator[Visit]:
     if install.page:
         yield install.page.visit
     if manifest:
-        yield from _there(manifest.visit, manifest.browser, manifest.mdm, manifest.h1, manifest.compressed)
+        yield from _there(
+            manifest.visit, manifest.browser, manifest.mdm, manifest.download, manifest.h1, manifest.compressed
+        )
     for package in install.packages:
         yield from _there(package.head, package.get, package.ranged, package.tail, package.resumed, package.conditional)
         yield from _there(package.second, package.compressed, package.compressed_head, package.h1)

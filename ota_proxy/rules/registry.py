@@ -20,6 +20,7 @@ Door = Literal["v", "c", "a", "l"]
 
 _MODULES = (
     "link",
+    "landing",
     "redirects",
     "transport",
     "certificate",

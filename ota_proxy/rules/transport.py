@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ota_proxy.device.facts import Exchange
+from ota_proxy.device.facts import Exchange, Visit
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
-from ota_proxy.rules.evidence import proof, request_line
+from ota_proxy.rules.evidence import answer, proof, request_line
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
-from ota_proxy.rules.predicates import answers, looks_like_plist, same_host, walk
+from ota_proxy.rules.predicates import answers, same_host, walk
+from ota_proxy.rules.refusals import looks_like_plist
 from ota_proxy.rules.registry import checks
 
 _HSTS = "strict-transport-security"
@@ -79,6 +80,33 @@ def hsts_preload(facts: Facts) -> Iterator[Finding]:
             message = "HSTS includes sub-domains: every host below this name must speak https, internal ones too"
             yield Finding(hop.url, message, proof(hop, _HSTS))
             return
+
+
+@checks("OTA221")
+def ipv6_broken(facts: Facts) -> Iterator[Finding]:
+    """A device takes IPv6 first where it has it (RFC 8305): that address must answer as the IPv4 one does."""
+    install = walk(facts)
+    seen = {one.family: one for one in install.manifest.by_family} if install.manifest else {}
+    if len(seen) < 2:
+        raise NotApplicable("the manifest's host has addresses of one family only, or was given one")
+    old, new = seen["ipv4"], seen["ipv6"]
+    if old.visit is None or new.visit is None:
+        family = "IPv4" if old.visit is None else "IPv6"
+        raise NoVerdict(f"this machine has no way to {family} addresses, so the two families were not compared")
+    if not _brings(old.visit):
+        raise NoVerdict("the manifest does not come over IPv4 either")
+    if not _brings(new.visit):
+        got = answer(new.visit.last)
+        message = f"The manifest comes over IPv4 ({old.address}) and not over IPv6 ({new.address}): {got}"
+        yield Finding(
+            install.host,
+            message,
+            f"{new.address}: {request_line(new.visit.last)} → {got}\n{old.address}: {answer(old.visit.last)}",
+        )
+
+
+def _brings(visit: Visit) -> bool:
+    return visit.ok and looks_like_plist(visit.response)
 
 
 @checks("OTA222")

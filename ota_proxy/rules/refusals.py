@@ -1,0 +1,55 @@
+"""Who got the manifest and who did not: a filter by user agent, a limit on requests, or a server that answers now so, now so.
+
+Each function names what the answers are; none judges it.
+"""
+
+from __future__ import annotations
+
+from ota_proxy.device.facts import ManifestFacts, Response, Visit
+
+
+def looks_like_plist(response: Response | None) -> bool:
+    """Say whether a body is a property list at first sight, XML or binary."""
+    if response is None:
+        return False
+    head = response.body.lstrip()[:2048]
+    return head.startswith(b"bplist00") or b"<plist" in head
+
+
+def refused_agents(manifest: ManifestFacts) -> tuple[Visit, ...]:
+    """Return the installer's visits that got no manifest although a browser gets it from the same URL."""
+    browsers = [
+        visit for visit in (manifest.browser, *manifest.again) if visit is not None and _agent(visit) == "browser"
+    ]
+    if not browsers or not all(visit.ok and looks_like_plist(visit.response) for visit in browsers):
+        return ()
+    asked = [visit for visit in (manifest.visit, manifest.mdm, manifest.download) if visit is not None]
+    return tuple(visit for visit in asked if all(map(_turned_away, [visit, *_repeated(manifest, visit)])))
+
+
+def _agent(visit: Visit) -> str:
+    return visit.first.agent
+
+
+def _repeated(manifest: ManifestFacts, visit: Visit) -> list[Visit]:
+    """The further answers that the agent of a visit got."""
+    return [other for other in manifest.again if _agent(other) == _agent(visit)]
+
+
+def recovered(manifest: ManifestFacts) -> Visit | None:
+    """Return a later visit of the installer that got the manifest which the first did not get."""
+    later = _repeated(manifest, manifest.visit) if _turned_away(manifest.visit) else []
+    return next((visit for visit in later if visit.ok and looks_like_plist(visit.response)), None)
+
+
+def limited(manifest: ManifestFacts) -> bool:
+    """Say whether a browser that had got the manifest was refused it later, as the installer was: a limit on requests, not a filter."""
+    first = manifest.browser
+    later = [visit for visit in manifest.again if _agent(visit) == "browser"]
+    return first is not None and first.ok and _turned_away(manifest.visit) and any(map(_turned_away, later))
+
+
+def _turned_away(visit: Visit) -> bool:
+    """Answered with something else; redirects that never end or leave https have rules of their own."""
+    lost = visit.stopped in {"loop", "too-many", "left-https"}
+    return not lost and visit.response is not None and not looks_like_plist(visit.response)
