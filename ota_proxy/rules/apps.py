@@ -21,7 +21,10 @@ def looked_into(facts: Facts, look: Look) -> Iterator[Finding]:
     unseen = ""
     for package in delivered(facts):
         if package.app is None:
-            unseen = unseen or f"{file_name(package.url)} was not looked into: {package.app_unread or 'nobody tried'}"
+            unseen = (
+                unseen
+                or f"{file_name(package.url)} was not looked into: {package.app_unread or 'no part of it was read'}"
+            )
             continue
         try:
             yield from look(package, package.app)
