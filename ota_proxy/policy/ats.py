@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ota_proxy.policy.tables import table
 
 TLS13 = "TLSv1.3"
@@ -45,3 +47,34 @@ def minimum_bits(key_kind: str) -> int:
 def accepted_hashes() -> frozenset[str]:
     """Return the names of the signature hashes that are strong enough."""
     return frozenset(table("ats")["certificate"]["hashes"])
+
+
+def next_generation_problems(
+    versions: Collection[str], suites: Collection[str], *, master_secret: bool | None
+) -> tuple[str, ...]:
+    """Return what the announced stricter rules would miss, empty where they let a server pass.
+
+    `versions` that a server accepts, `suites` its TLS 1.2 suites by IANA name, `master_secret` whether it speaks Extended
+    Master Secret (None: not known, which is no miss).
+    """
+    if TLS13 in versions:
+        return ()
+    gcm = next_generation_suites(table("ats")["accepted"]["oldest"]) & set(suites)
+    lacks = () if gcm else ("no TLS 1.3 and no ECDHE suite with AES-GCM",)
+    wanted = next_generation_wants_extended_master_secret() and master_secret is False
+    return (*lacks, "no Extended Master Secret") if wanted else lacks
+
+
+def exception_versions() -> tuple[str, ...]:
+    """Return the versions that an app may name as its least in an exception, newest first."""
+    return tuple(table("ats")["exceptions"]["versions"])
+
+
+def exception_suites(version: str, *, forward_secrecy: bool) -> frozenset[str]:
+    """Return what is accepted under a version that an exception allows; without forward secrecy RSA key exchange too."""
+    if version == TLS13:
+        return accepted_suites(version)
+    chosen = frozenset(table("ats")["accepted"]["suites"])
+    return (
+        chosen if forward_secrecy else chosen | frozenset(table("ats")["exceptions"]["suites_without_forward_secrecy"])
+    )

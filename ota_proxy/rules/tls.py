@@ -8,8 +8,7 @@ from ota_proxy.device.facts import TlsFacts
 from ota_proxy.policy.ats import (
     TLS13,
     accepted_suites,
-    next_generation_suites,
-    next_generation_wants_extended_master_secret,
+    next_generation_problems,
     weakness,
 )
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
@@ -90,13 +89,9 @@ def tls_weak_suite_offered(facts: Facts) -> Iterator[Finding]:
 def ats_next_generation(facts: Facts) -> Iterator[Finding]:
     """The stricter rules: scope announced by Apple (support.apple.com/126655), detail second-hand; enforcement is not established."""
     for tls in _modern(facts):
-        if TLS13 in tls.versions:
-            continue
-        lacks = []
-        if not next_generation_suites(TLS12) & set(tls.suites.get(TLS12, ())):
-            lacks.append("no TLS 1.3 and no ECDHE suite with AES-GCM")
-        if next_generation_wants_extended_master_secret() and tls.extended_master_secret is False:
-            lacks.append("no Extended Master Secret")
+        lacks = next_generation_problems(
+            tls.versions, tls.suites.get(TLS12, ()), master_secret=tls.extended_master_secret
+        )
         if lacks:
             message = f"{tls.host} would be refused by the rules announced for the 27 systems: {', '.join(lacks)}"
             yield Finding(tls.place, f"{message}; whether they are enforced is not established", _accepts(tls))
