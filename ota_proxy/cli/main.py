@@ -15,7 +15,7 @@ from typing import NoReturn
 from ota_proxy import __version__
 from ota_proxy.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, OtaError, did_you_mean
 
-COMMANDS = ("render", "verify", "up", "check", "manifest", "page", "link", "config", "clean")
+COMMANDS = ("render", "verify", "up", "check", "manifest", "page", "link", "explain", "rules", "config", "clean")
 
 _DESCRIPTION = """\
 Will an iPhone install this from that server, and if not, which line do I change?

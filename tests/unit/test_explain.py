@@ -1,0 +1,177 @@
+"""`explain` and `rules` as people use them: ids, names, sentences, mistakes; what they say is checked today is what the registry has."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from ota_proxy.cli.main import COMMANDS, main
+from ota_proxy.report.markdown import as_text
+from ota_proxy.report.paint import Paint
+from ota_proxy.rules import pages
+from ota_proxy.rules.catalogue import catalogue
+from ota_proxy.rules.doors import COMMANDS as BEHIND
+from ota_proxy.rules.doors import checked_by, planned
+from ota_proxy.rules.registry import registered, unchecked
+from ota_proxy.rules.remedies import remedies
+
+Said = pytest.CaptureFixture[str]
+
+
+def told(words: list[str], capsys: Said) -> str:
+    assert main(["explain", *words]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out
+
+
+def refused(words: list[str], capsys: Said) -> str:
+    assert main(["explain", *words]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return captured.err
+
+
+@pytest.mark.parametrize(
+    "words", [["OTA406"], ["ota406"], ["OTA-406"], ["406"], ["package-no-range"], ["Package", "No", "Range"]]
+)
+def test_a_rule_is_found_by_id_or_name_in_any_case(words: list[str], capsys: Said) -> None:
+    said = told(words, capsys)
+    assert said.startswith("OTA406 package-no-range (error)\n")
+    assert "proxy_force_ranges on;" in said
+    assert "max_ranges 0;" in said
+
+
+@pytest.mark.parametrize("rule", catalogue(), ids=str)
+def test_every_page_reads_well_at_80_columns_without_colour(rule: str, capsys: Said) -> None:
+    said = told([rule], capsys)
+    prose = [line for line in said.splitlines() if not line.startswith("    ")]
+    assert [line for line in prose if len(line) > 80 and "ota-proxy" not in line and "HOST" not in line] == []
+    assert "```" not in said
+    assert "\x1b" not in said
+    assert "\n\n\n" not in said
+    assert all(line == line.rstrip() for line in said.splitlines())
+
+
+def test_colour_changes_no_word() -> None:
+    body = pages.page("OTA406").body
+    painted = as_text(body, Paint(80, colour=True))
+    assert "\x1b[" in painted
+    assert re.sub(r"\x1b\[[0-9;]*m", "", painted) == as_text(body, Paint(80)).replace("`", "")
+
+
+def test_code_keeps_its_lines() -> None:
+    text = as_text("Before.\n```nginx wrong\nlocation / {\n    deny all;\n}\n```\nAfter `this`.", Paint(80))
+    assert text == "  Before.\n\n  nginx, wrong\n    location / {\n        deny all;\n    }\n\n  After `this`."
+
+
+def test_a_sentence_fans_out_to_its_rules_in_order_each_with_a_command(capsys: Said) -> None:
+    said = told(["cannot connect to server"], capsys)
+    ids = re.findall(r"(?m)^ *\d+\.  (OTA\d{3})", said)
+    assert ids[0] == "OTA301"
+    assert set(ids) == {rule.id for rule in catalogue().values() if "C" in rule.sees}
+    commands = re.findall(r"(?m)^      (?:ota-proxy|curl|openssl|nginx|grep|unzip|ls) .*$", said)
+    assert len(commands) == len(ids)
+
+
+def test_the_words_of_a_sentence_need_no_quotes(capsys: Said) -> None:
+    assert told(["invalid", "manifest"], capsys) == told(["invalid manifest"], capsys)
+
+
+def test_a_letter_of_the_catalogue_is_a_symptom(capsys: Said) -> None:
+    assert told(["w"], capsys).startswith("The icon stays on Waiting")
+
+
+def test_a_page_says_which_commands_look_for_the_rule(capsys: Said) -> None:
+    for rule in (catalogue()["OTA406"], catalogue()["OTA625"]):
+        second = told([rule.id], capsys).splitlines()[1]
+        now = checked_by(rule, COMMANDS)
+        assert ", ".join(now) in second
+        assert ("not looked for by any command yet" in second) == (not now)
+        assert all(command in second for command in planned(rule) if now)
+
+
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [
+        ("packge-no-range", "package-no-range"),
+        ("ota4o6", "OTA406"),
+        ("OTA999", "rules"),
+        ("gzip", "OTA605"),
+        ("range", "OTA407"),
+    ],
+)
+def test_an_unknown_word_gets_what_is_nearest(word: str, near: str, capsys: Said) -> None:
+    said = refused([word], capsys)
+    assert near in said
+    assert "hint: " in said
+
+
+@pytest.mark.parametrize("words", [["frobnicate"], ["the", "moon", "is", "blue"], [""], ["?"], ["\x1b[31mred"]])
+def test_words_that_say_nothing_get_a_way_out(words: list[str], capsys: Said) -> None:
+    assert "ota-proxy rules" in refused(words, capsys)
+
+
+def test_explain_loads_nothing_heavy() -> None:
+    program = "import sys; from ota_proxy.cli.main import main; main(['explain', 'OTA406']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert {"docker", "jinja2", "testinfra", "trustme"} & set(done.stderr.split()) == set()
+
+
+def test_the_list_says_of_every_rule_who_looks_for_it(capsys: Said) -> None:
+    assert main(["rules"]) == 0
+    said = capsys.readouterr().out
+    rows = re.findall(r"(?m)^(OTA\d{3})  (\S+) +(error|warning|note) +(.*)$", said)
+    assert [row[0] for row in rows] == list(catalogue())
+    for id_, name, severity, commands in rows:
+        rule = catalogue()[id_]
+        assert (name, severity) == (rule.name, rule.severity)
+        assert commands == (", ".join(checked_by(rule, COMMANDS)) or "-")
+    count = sum(commands != "-" for *_, commands in rows)
+    assert f"{len(rows)} rules, {count} of them looked for today" in said
+
+
+@pytest.mark.parametrize("door", ["v", "verify"])
+def test_the_list_of_one_door_has_its_rules_only(door: str, capsys: Said) -> None:
+    assert main(["rules", "--door", door, "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == "ota-proxy/rules/1"
+    assert [row["id"] for row in document["rules"]] == [rule.id for rule in catalogue().values() if "v" in rule.doors]
+    without = {row["id"] for row in document["rules"] if "verify" not in row["checked_by"]}
+    assert without == {rule.id for rule in unchecked("v")}
+
+
+def test_an_unknown_door_is_refused_with_what_there_is(capsys: Said) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["rules", "--door", "verfy"])
+    assert stopped.value.code == 2
+    assert "verify" in capsys.readouterr().err
+
+
+def test_a_rule_is_not_said_to_be_checked_by_a_command_that_does_not_exist() -> None:
+    rule = catalogue()["OTA406"]
+    assert checked_by(rule, ()) == ()
+    assert checked_by(rule, ("verify",)) == ("verify",)
+    assert checked_by(rule, ("audit",)) == ()
+
+
+def test_pages_remedies_and_checks_belong_to_the_catalogue() -> None:
+    assert set(registered()) <= set(catalogue())
+    assert set(remedies()) <= set(catalogue())
+    assert [rule for rule in catalogue() if pages.page(rule).front["id"] != rule] == []
+
+
+def test_a_rule_with_a_check_has_a_remedy() -> None:
+    worded = {
+        rule for rule, check in registered().items() if "remedy" in check.__code__.co_names + check.__code__.co_varnames
+    }
+    missing = set(registered()) - set(remedies()) - worded
+    assert missing == set(), f"no remedy for {sorted(missing)}"
+
+
+def test_every_door_of_the_catalogue_has_its_command() -> None:
+    assert {door for rule in catalogue().values() for door in rule.doors} == {*BEHIND, "r"}
