@@ -8,14 +8,17 @@ from typing import Any
 from ota_proxy.cli.site_flags import say
 from ota_proxy.errors import EXIT_CLEAN
 
+_DESCRIPTION = """\
+Remove containers that ota-proxy made and no living run owns, those of --keep included.
+
+  ota-proxy verify nginx --keep     leaves its server running
+  ota-proxy clean                   removes it
+"""
+
 
 def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
     """Add the command."""
-    command = commands.add_parser(
-        "clean",
-        help="remove leftover containers",
-        description="Remove containers that ota-proxy made and no living run owns, those of --keep included.",
-    )
+    command = commands.add_parser("clean", help="remove leftover containers", description=_DESCRIPTION)
     command.set_defaults(run=run)
 
 

@@ -4,35 +4,47 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 from ota_proxy.cli.site_flags import add_site_flags, load_site
+from ota_proxy.cli.stdout import emit
 
 if TYPE_CHECKING:
     from ota_proxy.settings import Loaded
     from ota_proxy.settings.sources import Key
 
 
+_DESCRIPTION = """\
+Every setting with its value and where it came from, or the JSON Schema of the site file.
+
+  ota-proxy config show              a whole ota-proxy.toml, to start from
+  ota-proxy config schema            for editors that complete and check it
+"""
+_SHOW = """\
+Print every setting as TOML, with where it came from. The output is a site file itself.
+
+  ota-proxy config show
+  ota-proxy config show --domain ota.example.com > ota-proxy.toml
+  ota-proxy config show --format json
+"""
+_SCHEMA = """\
+Print the JSON Schema (draft 2020-12) of ota-proxy.toml, with a description of every key.
+
+  ota-proxy config schema > ota-proxy.schema.json
+"""
+
+
 def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
     """Add the command."""
-    command = commands.add_parser("config", help="show the settings, or their schema", description=__doc__)
+    command = commands.add_parser("config", help="show the settings, or their schema", description=_DESCRIPTION)
     what = command.add_subparsers(dest="what", metavar="show|schema", required=True)
-    show = what.add_parser(
-        "show",
-        help="every setting as TOML, with where it came from",
-        description="Print every setting as TOML, with where it came from.",
-    )
+    show = what.add_parser("show", help="every setting as TOML, with where it came from", description=_SHOW)
     add_site_flags(show)
     show.add_argument(
         "--format", choices=("text", "json"), default="text", dest="show_format", help="text is TOML with comments"
     )
     show.set_defaults(run=run_show)
-    schema = what.add_parser(
-        "schema",
-        help="JSON Schema of ota-proxy.toml",
-        description="Print the JSON Schema (draft 2020-12) of ota-proxy.toml.",
-    )
+    schema = what.add_parser("schema", help="JSON Schema of ota-proxy.toml", description=_SCHEMA)
     schema.set_defaults(run=run_schema)
 
 
@@ -42,7 +54,7 @@ def run_schema(_: argparse.Namespace) -> int:
 
     schema = SiteFile.model_json_schema()
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "ota-proxy.toml"}
-    print(json.dumps(schema, indent=2, ensure_ascii=False))
+    emit(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
     return 0
 
 
@@ -54,12 +66,11 @@ def run_show(args: argparse.Namespace) -> int:
         data = {
             _dotted(key): {"value": value, "source": str(source), "kind": source.kind} for key, value, source in rows
         }
-        print(json.dumps(data, indent=2, ensure_ascii=False))
+        emit(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
         return 0
-    lines = [(_line(key, value), source) for key, value, source in rows]
+    lines = [(_line(key, value, loaded), source) for key, value, source in rows]
     width = min(60, max(len(line) for line, _ in lines))
-    for line, source in lines:
-        sys.stdout.write(f"{line:<{width}}  # {source}\n")
+    emit("".join(f"{line:<{width}}  # {source}\n" for line, source in lines))
     return 0
 
 
@@ -74,15 +85,18 @@ def _value(loaded: Loaded, key: Key) -> Any:  # noqa: ANN401 - any JSON value
     value: Any = {**loaded.site.model_dump(mode="json"), "options": loaded.options.model_dump(mode="json")}
     for step in key:
         value = value[step]
-    return loaded.site.base_url if key == ("public_url",) else value
+    return value
 
 
 def _dotted(key: Key) -> str:
     return ".".join(str(step) for step in key)
 
 
-def _line(key: Key, value: Any) -> str:  # noqa: ANN401 - any JSON value
-    return f"# {_dotted(key)} is not set" if value is None else f"{_dotted(key)} = {_toml(value)}"
+def _line(key: Key, value: Any, loaded: Loaded) -> str:  # noqa: ANN401 - any JSON value
+    if value is None:
+        follows = {"public_url": loaded.site.base_url, "listen.https": loaded.site.https_port}.get(_dotted(key))
+        return f"# {_dotted(key)} is not set" + (f", so it is {_toml(follows)}" if follows else "")
+    return f"{_dotted(key)} = {_toml(value)}"
 
 
 def _toml(value: Any) -> str:  # noqa: ANN401 - any JSON value

@@ -6,23 +6,21 @@ import argparse
 import sys
 from typing import Any
 
-_DESCRIPTION = """\
-Print the install link of a manifest URL, encoded for where it goes.
+from ota_proxy.cli.stdout import emit
 
-  ota-proxy link https://ota.example.com/ota/app.plist              for scripts, mails, redirects
-  ota-proxy link https://ota.example.com/ota/app.plist --for html   the value of an href attribute
-  ota-proxy link https://ota.example.com/ --for qr                  a QR code of the landing page: cameras open https, not itms-services
+_DESCRIPTION = """\
+Print the install link of a manifest URL, encoded for where it goes: text for scripts, mails and redirects, html for the value of an href attribute, \
+qr for a QR code of the landing page (cameras open https, not itms-services).
+
+  ota-proxy link https://ota.example.com/ota/app.plist
+  ota-proxy link https://ota.example.com/ota/app.plist --for html
+  ota-proxy link https://ota.example.com/ --for qr
 """
 
 
 def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
     """Add the command."""
-    command = commands.add_parser(
-        "link",
-        help="make an install link",
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = commands.add_parser("link", help="make an install link", description=_DESCRIPTION)
     command.add_argument("url", metavar="URL", help="https URL of the manifest (of the landing page with --for qr)")
     command.add_argument(
         "--for", choices=("text", "html", "amp", "qr"), default="text", dest="place", help="where it will stand"
@@ -37,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if args.place == "qr":
         print_qr(args.url)
         return 0
-    print(install_link(args.url, "text" if args.place == "text" else "html"))
+    emit(install_link(args.url, "text" if args.place == "text" else "html") + "\n")
     return 0
 
 

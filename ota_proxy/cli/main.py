@@ -5,53 +5,40 @@ Data goes to stdout, everything else to stderr. Exit codes are in `errors.py`.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
 
 from ota_proxy import __version__
-from ota_proxy.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, OtaError, did_you_mean
+from ota_proxy.cli import stdout
+from ota_proxy.cli.parser import Parser
+from ota_proxy.errors import EXIT_BUG, EXIT_CLEAN, EXIT_INTERRUPTED, OtaError
 
 COMMANDS = ("render", "verify", "up", "check", "manifest", "page", "link", "explain", "rules", "config", "clean")
 
 _DESCRIPTION = """\
 Will an iPhone install this from that server, and if not, which line do I change?
 
-  ota-proxy render nginx                  print a working nginx configuration for the example site
-  ota-proxy render apache --domain ota.example.com --root /srv/ota --cert C.pem --key K.pem
-  ota-proxy verify nginx                  start it, install from it as a simulated iPhone, report
-  ota-proxy check https://ota.example.com/    the same iPhone in front of what already runs
-  ota-proxy config show                   every setting, its value and where it came from
+  ota-proxy render nginx           print a working configuration for an example site
+  ota-proxy verify nginx           start it, install from it as a simulated iPhone
+  ota-proxy check https://ota.example.com/       the same iPhone, where it already runs
+  ota-proxy config show            every setting, its value and where it came from
+
+  ota-proxy render apache --domain ota.example.com --root /srv/ota \\
+      --cert /etc/ssl/ota.pem --key /etc/ssl/ota.key -o ota.conf
+
+`ota-proxy COMMAND --help` shows the flags of a command.
 """
-_EPILOG = "Exit codes: 0 clean, 1 findings or drift, 2 usage or configuration, 3 no verdict, 70 bug in ota-proxy, 130 interrupted."
-
-
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose mistakes read like all our errors: a sentence and a way out, exit 2."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong, with a did-you-mean for a misspelt command or choice."""
-        print(f"{self.prog}: error: {message}", file=sys.stderr)
-        print(f"  hint: {_suggestion(message) or f'`{self.prog} --help` shows what there is'}", file=sys.stderr)
-        raise SystemExit(EXIT_USAGE)
-
-
-def _suggestion(message: str) -> str:
-    if "invalid choice: '" not in message:
-        return ""
-    word, _, rest = message.partition("invalid choice: '")[2].partition("'")
-    choices = rest.partition("(choose from ")[2].rstrip(")").replace("'", "").split(", ")
-    return did_you_mean(word, choices)
+_EPILOG = """\
+Exit codes: 0 clean, 1 findings or drift, 2 usage or configuration, 3 no verdict, 70 bug in ota-proxy, 130 interrupted.
+"""
+_FIRST = ("-h", "--help", "--version")
 
 
 def parser() -> Parser:
     """Build the whole command line."""
-    top = Parser(
-        prog="ota-proxy", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    top = Parser(prog="ota-proxy", description=_DESCRIPTION, epilog=_EPILOG)
     top.add_argument("--version", action="version", version=f"ota-proxy {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
@@ -61,23 +48,32 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    args = parser().parse_args(argv)
+    stdout.prepare()
     try:
-        code = int(args.run(args))
-        sys.stdout.flush()
+        return _run(sys.argv[1:] if argv is None else argv)
     except OtaError as error:
         print(f"ota-proxy: error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("ota-proxy: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # the reader has gone; nothing to complain about at exit
-        return 0
+    except stdout.ReaderGoneError:
+        return EXIT_CLEAN
     except Exception as error:  # noqa: BLE001 - the last fence: whatever comes here is our bug and must say so
         return _bug(error)
+
+
+def _run(argv: Sequence[str]) -> int:
+    top = parser()
+    if argv and argv[0].startswith("-") and argv[0] not in _FIRST:
+        top.error(f"{argv[0]} comes before the command; write `ota-proxy COMMAND {argv[0]} …`")
+    try:
+        args = top.parse_args(argv)
+    except SystemExit:
+        stdout.flush()  # a help that nobody reads to its end is no error
+        raise
+    code = int(args.run(args))
+    stdout.flush()
     return code
 
 

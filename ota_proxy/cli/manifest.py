@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
+from ota_proxy.cli.report_flags import output_path
 from ota_proxy.cli.site_flags import say
+from ota_proxy.cli.stdout import emit
 
 _DESCRIPTION = """\
 Make the manifest (property list) for a package. The package is expected at BASE-URL/FILE.ipa.
 
   ota-proxy manifest App.ipa --base-url https://ota.example.com/ota > App.plist
-  ota-proxy manifest App.ipa --base-url https://ota.example.com/ota -o public/     writes public/App.plist
+  ota-proxy manifest App.ipa --base-url https://ota.example.com/ota -o public/
 """
 
 
 def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
     """Add the command."""
-    command = commands.add_parser(
-        "manifest",
-        help="make a manifest from an .ipa",
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = commands.add_parser("manifest", help="make a manifest from an .ipa", description=_DESCRIPTION)
     add_package_arguments(command)
     command.add_argument(
-        "-o", "--output", metavar="DIR", type=Path, help="write NAME.plist into this folder; default: stdout"
+        "-o", "--output", metavar="DIR", type=output_path, help="write NAME.plist into this folder; default: stdout"
     )
     command.set_defaults(run=run)
 
@@ -57,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     package, manifest = urls(args)
     body = build_manifest(read_info(args.ipa), package)
     if args.output is None:
-        sys.stdout.write(body.decode("utf-8"))
+        emit(body.decode("utf-8"))
     else:
         say(f"{write_bytes(args.output / f'{args.ipa.stem}.plist', body)}: written, to be served as {manifest}")
     return 0

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from pathlib import Path
 from typing import Any
 
 from ota_proxy.cli.manifest import add_package_arguments, urls
+from ota_proxy.cli.report_flags import output_path
 from ota_proxy.cli.site_flags import say
+from ota_proxy.cli.stdout import emit
+
+_DESCRIPTION = """\
+Make a small landing page with the install button, help for chat apps and for trust. Its manifest is expected at BASE-URL/NAME.plist.
+
+  ota-proxy page App.ipa --base-url https://ota.example.com/ota > index.html
+  ota-proxy page App.ipa --base-url https://ota.example.com/ota -o public/index.html
+"""
 
 
 def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
     """Add the command."""
-    command = commands.add_parser("page", help="make a landing page from an .ipa", description=__doc__)
+    command = commands.add_parser("page", help="make a landing page from an .ipa", description=_DESCRIPTION)
     add_package_arguments(command)
-    command.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: stdout")
+    command.add_argument("-o", "--output", metavar="FILE", type=output_path, help="default: stdout")
     command.set_defaults(run=run)
 
 
@@ -27,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
     body = landing_page(read_info(args.ipa), urls(args)[1])
     if args.output is None:
-        sys.stdout.write(body.decode("utf-8"))
+        emit(body.decode("utf-8"))
     else:
         say(f"{write_bytes(args.output, body)}: written")
     return 0

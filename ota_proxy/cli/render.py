@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, load_site, say
+from ota_proxy.cli.again import canonical_command
+from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site, say
+from ota_proxy.cli.stdout import emit
 from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, UsageError
 
 if TYPE_CHECKING:
+    from ota_proxy.policy.capabilities import Capabilities
+    from ota_proxy.render.output import Change
     from ota_proxy.render.result import Rendered
     from ota_proxy.settings import Loaded
 
 _DESCRIPTION = """\
 Print the configuration of a site for one server. Nothing is started and no certificate file is needed.
 
-  ota-proxy render nginx                                     the example site
+  ota-proxy render nginx                            the example site
   ota-proxy render nginx --server-version debian12 -o /etc/nginx/conf.d/ota.conf
-  ota-proxy render apache --check -o /etc/apache2/sites-available/ota.conf     exit 1 when it differs
-  ota-proxy render iis -o C:\\inetpub\\ota                     web.config, setup.ps1, undo.ps1
+  ota-proxy render nginx --check -o /etc/nginx/conf.d/ota.conf    differs: exit 1
+  ota-proxy render apache --domain ota.example.com --root /srv/ota \\
+      --cert /etc/ssl/ota.pem --key /etc/ssl/ota.key
+  ota-proxy render iis -o out/                      web.config, setup.ps1, undo.ps1
 """
+_ANOTHER = {"nginx": "debian12", "apache": "debian12", "iis": "2019"}
 
 
 def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
     """Add the command."""
-    command = commands.add_parser(
-        "render",
-        help="write a server configuration",
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = commands.add_parser("render", help="write a server configuration", description=_DESCRIPTION)
     command.add_argument("server", choices=("nginx", "apache", "iis"))
     add_site_flags(command)
     add_server_flags(command)
@@ -46,8 +47,8 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
         "-o",
         "--output",
         metavar="PATH",
-        type=Path,
-        help="file, or folder when there are several files; default: stdout",
+        type=_output,
+        help="file, or folder when there are several files; default, and -: stdout",
     )
     group.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 when -o PATH is not what would be written"
@@ -60,6 +61,11 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
         "--check-files", action="store_true", help="look at the certificate files too: present, readable, key matching"
     )
     command.set_defaults(run=run)
+
+
+def _output(text: str) -> str | None:
+    """Keep the text as typed: a slash at its end asks for a folder."""
+    return None if text == "-" else text
 
 
 def run(args: argparse.Namespace) -> int:
@@ -75,54 +81,62 @@ def run(args: argparse.Namespace) -> int:
         from ota_proxy.harness.certificate_files import check_files  # noqa: PLC0415 - needs cryptography
 
         check_files(loaded)
-    rendered = render(args.server, loaded, canonical_command(args, loaded))
-    for note in rendered.notes:
-        say(f"{note.kind}: {note.text}")
-    return _print(rendered) if args.output is None else _write(rendered, args)
+    caps = capabilities(args.server, loaded)
+    rendered = render(caps, loaded, canonical_command(args, loaded))
+    code, told = (EXIT_CLEAN, _others(rendered)) if args.output is None else _write(rendered, args)
+    for sentence in (*_assumed_version(caps, loaded), *(f"{note.kind}: {note.text}" for note in rendered.notes), *told):
+        say(sentence)
+    if args.output is None:
+        emit(rendered.files[0].text)
+    return code
 
 
-def render(server: str, loaded: Loaded, command: str) -> Rendered:
-    """Render a loaded site for one of the three servers at the version its options name."""
-    from ota_proxy.policy.capabilities import resolve  # noqa: PLC0415
+def capabilities(server: str, loaded: Loaded) -> Capabilities:
+    """Look up the version that the options name; UsageError where it was written."""
+    from ota_proxy.policy.capabilities import resolve  # noqa: PLC0415 - `--help` needs none of it
+
+    with at_its_place(
+        loaded, {"--server-version": ("options", "server_version"), "--tls-library": ("options", "tls_library")}
+    ):
+        return resolve(server, loaded.options.server_version, loaded.options.tls_library)
+
+
+def render(caps: Capabilities, loaded: Loaded, command: str) -> Rendered:
+    """Render a loaded site for a server of a version; UsageError names where a value came from that it cannot take."""
     from ota_proxy.render.servers import renderer  # noqa: PLC0415 - jinja2 costs 60 ms
 
-    caps = resolve(server, loaded.options.server_version, loaded.options.tls_library)
-    return renderer(server)(loaded.site, caps, loaded.options.scope, command)
+    with at_its_place(loaded):
+        return renderer(caps.server)(loaded.site, caps, loaded.options.scope, command)
 
 
-def canonical_command(args: argparse.Namespace, loaded: Loaded) -> str:
-    """Return the command that makes the same file again: no output flags, no absolute site path, always the same order."""
-    words = ["ota-proxy", "render", args.server]
-    if loaded.file:
-        words += ["--site", loaded.file.name]
-    for flag in ("domain", "root", "upstream", "cert", "key", "trusted_proxy"):
-        for value in getattr(args, flag):
-            words += ["--" + flag.replace("_", "-"), value]
-    for flag in ("public_url", "tls_profile", "server_version", "tls_library", "scope"):
-        if (value := getattr(args, flag)) is not None:
-            words += ["--" + flag.replace("_", "-"), value]
-    return shlex.join([*words, *(word for text in args.sets for word in ("--set", text))])
+def _assumed_version(caps: Capabilities, loaded: Loaded) -> list[str]:
+    if loaded.source(("options", "server_version")).kind != "default":
+        return []
+    name = "IIS of Windows" if caps.server == "iis" else caps.server
+    which = "" if caps.server == "iis" else ", the latest"
+    return [
+        f"note: rendered for {name} {caps.version}{which}; --server-version {_ANOTHER[caps.server]} (say) for another"
+    ]
 
 
-def _print(rendered: Rendered) -> int:
-    sys.stdout.write(rendered.files[0].text)
-    if others := [file.name for file in rendered.files[1:]]:
-        say(f"note: {rendered.files[0].name} is printed; {' and '.join(others)} come with -o FOLDER")
-    return EXIT_CLEAN
+def _others(rendered: Rendered) -> list[str]:
+    others = [file.name for file in rendered.files[1:]]
+    return [f"note: {rendered.files[0].name} is printed; {' and '.join(others)} come with -o FOLDER"] if others else []
 
 
-def _write(rendered: Rendered, args: argparse.Namespace) -> int:
+def _write(rendered: Rendered, args: argparse.Namespace) -> tuple[int, list[str]]:
+    """Write or compare; return the exit code and what to say of each file."""
     from ota_proxy.render.output import difference, plan, write  # noqa: PLC0415
 
-    changes = plan(rendered, args.output)
-    differing = [change for change in changes if change.needed]
+    changes = plan(rendered, Path(args.output), folder=args.output.endswith(("/", os.sep)))
     if args.diff:
-        sys.stdout.write(difference(changes))
+        emit(difference(changes))
     if args.check or args.diff:
-        for change in differing:
-            say(f"{change.path}: {'missing' if change.old is None else 'differs from the site'}")
-        return EXIT_FINDINGS if differing else EXIT_CLEAN
+        differing = [change for change in changes if change.needed]
+        return EXIT_FINDINGS if differing else EXIT_CLEAN, [_drift(change) for change in differing]
     written = write(changes, force=args.force)
-    for change in changes:
-        say(f"{change.path}: {'written' if change.path in written else 'unchanged'}")
-    return EXIT_CLEAN
+    return EXIT_CLEAN, [f"{one.path}: {'written' if one.path in written else 'unchanged'}" for one in changes]
+
+
+def _drift(change: Change) -> str:
+    return f"{change.path}: {'missing' if change.old is None else 'differs from the site'}"

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ota_proxy.cli.stdout import emit
+
 if TYPE_CHECKING:
     from ota_proxy.report.model import TargetReport
     from ota_proxy.settings import Options
@@ -17,12 +19,25 @@ def add_report_flags(command: argparse.ArgumentParser) -> None:
     """Add --format, -o and --fail-on."""
     group = command.add_argument_group("report")
     group.add_argument("--format", choices=("text", "json", "html"), help="default: text")
-    group.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: stdout")
+    group.add_argument("-o", "--output", metavar="FILE", type=output_path, help="default: stdout")
     group.add_argument(
         "--fail-on",
         choices=("error", "warning", "note", "never"),
         help="least severity that makes the exit code 1 (default: error)",
     )
+
+
+def output_path(text: str) -> Path | None:
+    """Read the value of -o: a path, or `-` for stdout."""
+    return None if text == "-" else Path(text)
+
+
+def check_output(output: Path | None) -> None:
+    """Raise UsageError for a report file that could not be written, before anything is started or asked."""
+    from ota_proxy.render.output import check_writable  # noqa: PLC0415
+
+    if output is not None:
+        check_writable(output)
 
 
 def deliver(targets: Sequence[TargetReport], options: Options, output: Path | None) -> int:
@@ -39,7 +54,7 @@ def deliver(targets: Sequence[TargetReport], options: Options, output: Path | No
     if output:
         write_bytes(output, rendered.encode())
     else:
-        sys.stdout.write(rendered.rstrip("\n") + "\n")
+        emit(rendered.rstrip("\n") + "\n")
     return exit_code(report, options.fail_on)
 
 

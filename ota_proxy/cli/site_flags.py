@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import re
 import sys
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
+
+from ota_proxy.errors import UsageError
 
 if TYPE_CHECKING:
     from ota_proxy.settings import Loaded
+    from ota_proxy.settings.sources import Key
 
 _OPTION_FLAGS = ("server_version", "tls_library", "scope", "engine", "image", "format", "fail_on")
 
@@ -106,6 +112,34 @@ def load_site(args: argparse.Namespace) -> Loaded:
     return loaded
 
 
+@contextlib.contextmanager
+def at_its_place(loaded: Loaded, known: Mapping[str, Key] | None = None) -> Iterator[None]:
+    """Put file and line, variable or flag before the key that a UsageError from inside names; `known` has other names of keys."""
+    try:
+        yield
+    except UsageError as error:
+        key = (known or {}).get(error.place) or _key(error.place, loaded)
+        source = loaded.source(key)
+        if key[0] in (*type(loaded.site).model_fields, "options") and source.kind in ("flag", "environment", "file"):
+            error.place = str(source) if known and error.place in known else f"{source}: {error.place}"
+        raise
+
+
+def _key(place: str, loaded: Loaded) -> Key:
+    """Read a renderer's name of a key: `hsts.max_age`, `locations[1].root`, or `locations /ota/` by its prefix."""
+    name, _, rest = place.partition(" ")
+    steps: Key = tuple(int(step) if step.isdecimal() else step for step in re.findall(r"\w+", name))
+    prefix = rest.partition(" ")[0]
+    index = next((i for i, location in enumerate(loaded.site.locations) if location.path == prefix), None)
+    return (*steps, index) if steps == ("locations",) and index is not None else steps or ("",)
+
+
 def say(text: str) -> None:
     """Print one line for people, to stderr."""
     print(text, file=sys.stderr)
+
+
+def tell(text: str) -> None:
+    """Write a piece of a line for people to stderr, seen at once."""
+    sys.stderr.write(text)
+    sys.stderr.flush()

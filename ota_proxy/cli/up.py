@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ota_proxy.cli.link import print_qr
-from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, load_site, say
+from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site, say, tell
+from ota_proxy.cli.stdout import emit, flush
 from ota_proxy.cli.verify import add_run_flags, check_version, engine_of, trial
 from ota_proxy.errors import EXIT_CLEAN, NoVerdictError
 
@@ -18,15 +18,18 @@ if TYPE_CHECKING:
     from ota_proxy.harness.verify import Started
 
 _POLL = 0.5
+_DESCRIPTION = """\
+Start the site on a real server with test certificates, print how to reach it, and stop at ^C.
+
+  ota-proxy up nginx                          the example site
+  ota-proxy up apache --engine local          the Apache of this machine, no root
+  ota-proxy up nginx --ipa build/App.ipa --image bookworm
+"""
 
 
 def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
     """Add the command."""
-    command = commands.add_parser(
-        "up",
-        help="start it and leave it running",
-        description="Start the site on a real server with test certificates, print how to reach it, and stop at ^C.",
-    )
+    command = commands.add_parser("up", help="start it and leave it running", description=_DESCRIPTION)
     command.add_argument("server", choices=("nginx", "apache", "iis"))
     add_site_flags(command)
     add_server_flags(command)
@@ -36,15 +39,18 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
 
 def run(args: argparse.Namespace) -> int:
     """Start, tell, wait."""
-    from ota_proxy.harness.verify import start, timed  # noqa: PLC0415
+    from ota_proxy.harness.progress import Timed  # noqa: PLC0415
+    from ota_proxy.harness.verify import start  # noqa: PLC0415
 
     loaded = load_site(args)
     one = trial(args.server, loaded, args)
+    progress = Timed(tell)
+    progress(f"looking for an engine that can run {args.server}")
     engine = engine_of(one, loaded)
     check_version(engine, args.server, loaded)
     with tempfile.TemporaryDirectory(prefix="ota-proxy-up-") as folder:
         ca_file = Path(folder) / "ca.pem"
-        with start(one, engine, engine.capabilities(args.server), timed(say)) as started:
+        with at_its_place(loaded), start(one, engine, engine.capabilities(args.server), progress) as started:
             ca_file.write_bytes(started.prepared.ca_pem)
             _tell(started, ca_file, engine.replaced)
             _wait(started)
@@ -53,16 +59,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _tell(started: Started, ca_file: Path, replaced: str) -> None:
     endpoint, url = started.running.endpoint, started.prepared.page_url
-    print(f"URL      {url}")
-    for manifest in started.prepared.manifest_urls:
-        print(f"manifest {manifest}")
-    print(f"CA file  {ca_file}")
+    manifests = [f"manifest {manifest}" for manifest in started.prepared.manifest_urls]
     connect = " ".join(
         f"--connect-to {host}:{port}:{address}:{there}" for (host, port), (address, there) in endpoint.resolve.items()
     )
-    print(f"try      curl --cacert {ca_file} {connect} {url}")
+    hand = f"try      curl --cacert {ca_file} {connect} {url}"
+    emit("\n".join([f"URL      {url}", *manifests, f"CA file  {ca_file}", hand]) + "\n")
     print_qr(url)
-    sys.stdout.flush()
+    flush()
     for line in (replaced, endpoint.by_hand, "^C stops it"):
         if line:
             say(line)

@@ -6,12 +6,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ota_proxy.cli.report_flags import add_report_flags, deliver
-from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, load_site, say
+from ota_proxy.cli.render import capabilities
+from ota_proxy.cli.report_flags import add_report_flags, check_output, deliver
+from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site, tell
+from ota_proxy.cli.stdout import emit
 from ota_proxy.errors import EXIT_CLEAN, NoVerdictError, UsageError
 
 if TYPE_CHECKING:
     from ota_proxy.harness.engine import Engine
+    from ota_proxy.harness.served import Content
     from ota_proxy.harness.verify import Trial
     from ota_proxy.report.model import TargetReport
     from ota_proxy.settings import Loaded
@@ -21,21 +24,18 @@ SERVERS = ("nginx", "apache", "iis")
 _DESCRIPTION = """\
 Render the site (or take --config), start a real server with it and test certificates, install from it as a simulated iPhone, and report.
 
-  ota-proxy verify nginx                        with Docker, else a server on the PATH, else the embedded nginx
-  ota-proxy verify all --ipa build/App.ipa      nginx, Apache and IIS, with your own package
-  ota-proxy verify nginx --engine embedded      no Docker, no root
-  ota-proxy verify nginx --config nginx.conf --domain ota.example.com --root /srv/ota --cert C.pem --key K.pem
+  ota-proxy verify nginx                      Docker, else the PATH, else embedded
+  ota-proxy verify all --ipa build/App.ipa    every server, with your own package
+  ota-proxy verify nginx --engine embedded    no Docker, no root
+  ota-proxy verify nginx --dry-run            only say what would be done
+  ota-proxy verify nginx --config /etc/nginx --domain ota.example.com \\
+      --root /srv/ota --cert /etc/ssl/ota.pem --key /etc/ssl/ota.key
 """
 
 
 def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
     """Add the command."""
-    command = commands.add_parser(
-        "verify",
-        help="start it and install from it",
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = commands.add_parser("verify", help="start it and install from it", description=_DESCRIPTION)
     command.add_argument("server", nargs="?", choices=(*SERVERS, "all"), default="nginx", help="default: nginx")
     add_site_flags(command)
     add_server_flags(command)
@@ -62,7 +62,12 @@ def add_run_flags(command: argparse.ArgumentParser) -> None:
         metavar="REF",
         help="container image, or a Debian suite built here: bullseye, bookworm, trixie, forky",
     )
-    group.add_argument("--scope", choices=("site", "full"), help="how much of the configuration is rendered")
+    group.add_argument(
+        "--scope",
+        choices=("snippet", "site", "full"),  # a snippet gets a sentence of its own
+        metavar="{site,full}",
+        help="how much of the configuration is rendered",
+    )
     group.add_argument(
         "--config", metavar="PATH", type=Path, help="start this file or tree instead of a rendered one (Docker only)"
     )
@@ -85,31 +90,54 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         from ota_proxy.harness.dry_run import describe  # noqa: PLC0415
 
-        print("\n\n".join(describe(one, loaded.options) for one in trials))
+        with at_its_place(loaded):
+            plans = [describe(one, capabilities(one.server, loaded), loaded.options) for one in trials]
+        emit("\n\n".join(plans) + "\n")
         return EXIT_CLEAN
+    check_output(args.output)
     return deliver([_verify(one, loaded, args) for one in trials], loaded.options, args.output)
 
 
 def trial(server: str, loaded: Loaded, args: argparse.Namespace) -> Trial:
-    """Put together what to prove; UsageError for files that are missing or do not match."""
-    from ota_proxy.harness.certificate_files import check_files  # noqa: PLC0415 - heavy, as all of the harness
-    from ota_proxy.harness.own_config import own_config  # noqa: PLC0415
+    """Put together what to prove; UsageError for flags that exclude each other and for files that are missing or do not match."""
+    from ota_proxy.harness.own_config import own_config  # noqa: PLC0415 - heavy, as all of the harness
     from ota_proxy.harness.served import Content  # noqa: PLC0415
-    from ota_proxy.harness.verify import Trial, content_of  # noqa: PLC0415
+    from ota_proxy.harness.verify import Trial  # noqa: PLC0415
 
-    if args.check_files and loaded.certificates_given:
-        check_files(loaded)
-    if loaded.options.scope == "snippet":
-        raise UsageError("a snippet cannot be started by itself", place="--scope", hint="use site or full")
+    _possible(loaded, args)
     return Trial(
         server=server,
         site=loaded.site,
         scope=loaded.options.scope,
         command="ota-proxy verify " + server,
-        content=content_of(_package(args.ipa)) if args.ipa else Content(),
+        content=_content(args.ipa) if args.ipa else Content(),
         config=own_config(args.config, server) if args.config else None,
         keep=getattr(args, "keep", False),
     )
+
+
+def _possible(loaded: Loaded, args: argparse.Namespace) -> None:
+    options, elsewhere = loaded.options, loaded.options.engine not in ("auto", "docker")
+    if options.scope == "snippet":
+        place = str(loaded.source(("options", "scope")))
+        raise UsageError("a snippet cannot be started by itself", place=place, hint="use --scope site or --scope full")
+    if args.config and args.server == "all":
+        hint = "name the server it is for: nginx or apache"
+        raise UsageError("one configuration cannot be for all servers", place="--config", hint=hint)
+    if args.config and elsewhere:
+        raise UsageError(
+            "your own configuration names its own paths and ports, so only docker can start it",
+            place="--config",
+            hint="use --engine docker",
+        )
+    if options.image and elsewhere:
+        text = f"the image {options.image} needs the docker engine, not {options.engine}"
+        place = str(loaded.source(("options", "image")))
+        raise UsageError(text, place=place, hint="leave --engine out, or --image")
+    if args.check_files and loaded.certificates_given:
+        from ota_proxy.harness.certificate_files import check_files  # noqa: PLC0415 - needs cryptography
+
+        check_files(loaded)
 
 
 def engine_of(one: Trial, loaded: Loaded) -> Engine:
@@ -120,20 +148,10 @@ def engine_of(one: Trial, loaded: Loaded) -> Engine:
         raise NoVerdictError(
             "IIS cannot be started on this machine",
             place="iis",
-            hint="its rendered files have been checked as XML and PowerShell only",
+            hint="put the files of `ota-proxy render iis` on Windows and look with `ota-proxy check URL`",
         )
-    engine = choose(
-        "docker" if one.config and loaded.options.engine == "auto" else loaded.options.engine,
-        one.server,
-        loaded.options.image,
-    )
-    if one.config and engine.name != "docker":
-        raise UsageError(
-            "your own configuration names its own paths and ports, so only docker can start it",
-            place="--config",
-            hint="use --engine docker",
-        )
-    return engine
+    engine = loaded.options.engine
+    return choose("docker" if one.config and engine == "auto" else engine, one.server, loaded.options.image)
 
 
 def check_version(engine: Engine, server: str, loaded: Loaded) -> None:
@@ -147,28 +165,39 @@ def check_version(engine: Engine, server: str, loaded: Loaded) -> None:
     if there.split(".")[:2] != asked.split(".")[:2] or (wanted[0].isdigit() and there != asked):
         raise UsageError(
             f"the engine {engine.name} has {server} {there}, not {asked}",
-            place="--server-version",
-            hint="choose one with --image",
+            place=str(loaded.source(("options", "server_version"))),
+            hint="choose one with --image, or leave --server-version out",
         )
 
 
 def _verify(one: Trial, loaded: Loaded, args: argparse.Namespace) -> TargetReport:
-    from ota_proxy.harness.verify import timed, verify  # noqa: PLC0415
+    from ota_proxy.harness.progress import Timed  # noqa: PLC0415
+    from ota_proxy.harness.verify import verify  # noqa: PLC0415
     from ota_proxy.report.model import no_verdict  # noqa: PLC0415
 
-    progress = timed(say)
+    progress = Timed(tell)
     try:
+        progress(f"looking for an engine that can run {one.server}")
         engine = engine_of(one, loaded)
         check_version(engine, one.server, loaded)
-        return verify(one, engine, progress)
+        with at_its_place(loaded):
+            return verify(one, engine, progress)
     except NoVerdictError as error:
-        if args.server != "all":
+        if args.server != "all" and loaded.options.format == "text":
             raise
         return no_verdict(one.site.base_url, one.server, str(error))
+    finally:
+        progress.close()
 
 
-def _package(path: Path) -> bytes:
+def _content(path: Path) -> Content:
+    from ota_proxy.harness.verify import content_of  # noqa: PLC0415
+
     try:
-        return path.read_bytes()
+        return content_of(path.read_bytes())
     except OSError as error:
-        raise UsageError(f"the package cannot be read: {error.strerror}", place=f"--ipa {path}") from None
+        hint = "give the .ipa file, or leave --ipa out: ota-proxy makes a small one"
+        raise UsageError(f"the package cannot be read: {error.strerror}", place=f"--ipa {path}", hint=hint) from None
+    except UsageError as error:
+        error.place = f"--ipa {path}"
+        raise

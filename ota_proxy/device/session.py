@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal, TypedDict, Unpack
+from typing import Literal, Protocol, TypedDict, Unpack, runtime_checkable
 
 from ota_proxy.device import agents
 from ota_proxy.device.agents import Agent
@@ -18,9 +18,17 @@ from ota_proxy.device.redirects import follow
 from ota_proxy.device.tls_memory import TlsMemory
 
 Progress = Callable[[str, str], None]
-"""Called with the step and a sentence about it."""
+"""Called with the step and a sentence about it, before it is made."""
 
 MIB = 1 << 20
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """A Progress that also hears how each request ended."""
+
+    def ended(self, step: str, text: str, outcome: str) -> None:
+        """Hear `200, 512 bytes`, or why there was no answer, for a step as it was told before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,7 @@ class Session:
         self.options = options
         self.network = Network(options.resolve, options.ca_pem, options.scale, options.closed)
         self.tell: Progress = progress or (lambda _step, _text: None)
+        self._listener = progress if isinstance(progress, Listener) else None
         self._numbers = itertools.count(1)
         self._dead: dict[tuple[str, str, int], NetError] = {}
 
@@ -123,8 +132,11 @@ class Session:
             return Exchange(
                 number, request.step, request.agent, request.method, request.url, request.headers, error=known
             )
-        self.tell(request.step, f"{request.method} {request.url}")
+        asked = f"{request.method} {request.url}"
+        self.tell(request.step, asked)
         exchange = await fetch(request, self.network, number)
+        if self._listener is not None:
+            self._listener.ended(request.step, asked, _outcome(exchange))
         fault = _fatal(exchange)
         if fault is not None:
             self._dead[place] = fault
@@ -136,6 +148,14 @@ class Session:
         return Visit(
             step, (Exchange(next(self._numbers), step, agent, "GET", url, agents.headers(agent), error=error),)
         )
+
+
+def _outcome(exchange: Exchange) -> str:
+    answer = exchange.response
+    if answer is None:
+        return exchange.error.message if exchange.error else "no answer"
+    size = f", {answer.received} bytes" if answer.received else ""
+    return f"{answer.status}{size}" + (f", then {answer.broken.message}" if answer.broken else "")
 
 
 def _fatal(exchange: Exchange) -> NetError | None:

@@ -9,7 +9,7 @@ from typing import Literal
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.engine import Engine, EngineName
 
-_ENGINES: Mapping[EngineName, tuple[str, str]] = {
+ENGINES: Mapping[EngineName, tuple[str, str]] = {
     "docker": ("docker.engine", "DockerEngine"),
     "local": ("process.local", "LocalEngine"),
     "embedded": ("process.embedded", "EmbeddedEngine"),
@@ -22,7 +22,7 @@ def choose(name: EngineName | Literal["auto"], server: str, image: str = "") -> 
 
     NoVerdictError (exit 3) with the reason of every engine that was tried.
     """
-    names = tuple(_ENGINES) if name == "auto" and not image else ("docker",) if name == "auto" else (name,)
+    names = tuple(ENGINES) if name == "auto" and not image else ("docker",) if name == "auto" else (name,)
     if image and name not in ("auto", "docker"):
         raise NoVerdictError(f"--image {image} needs the docker engine, not {name}", hint="leave --engine out")
     refused: list[tuple[EngineName, NoVerdictError]] = []
@@ -41,6 +41,6 @@ def choose(name: EngineName | Literal["auto"], server: str, image: str = "") -> 
 
 def _make(name: EngineName, image: str) -> Engine:
     """Import only the engine that is tried: the Docker SDK costs more than a whole local run."""
-    module, kind = _ENGINES[name]
+    module, kind = ENGINES[name]
     make: Callable[..., Engine] = getattr(import_module(f"ota_proxy.harness.{module}"), kind)
     return make(image) if name == "docker" else make()

@@ -1,46 +1,109 @@
-"""What a trial would do, in words, without asking Docker or any server."""
+"""What a trial would do, in words, without asking Docker or any server: the scenario itself is made, and not started."""
 
 from __future__ import annotations
 
-from ota_proxy.harness.places import config_path
-from ota_proxy.harness.verify import Trial
-from ota_proxy.policy.capabilities import resolve
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+
+from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.choose import ENGINES
+from ota_proxy.harness.engine import Scenario, TestFile
+from ota_proxy.harness.scenario import build_scenario
+from ota_proxy.harness.side.config import group_by_target
+from ota_proxy.harness.verify import Trial, config_texts
+from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.settings import Options
 
-_ENGINES = {
-    "auto": "docker, else a server on the PATH, else the embedded nginx",
-    "docker": "a container, the configuration byte for byte",
-    "local": "the server on the PATH, ports and paths replaced",
-    "embedded": "the nginx of the extra `embedded`, ports and paths replaced",
-}
+_NAMES = {"nginx": "nginx", "apache": "Apache"}
+_MOST_NAMES = 8
 
 
-def describe(trial: Trial, options: Options) -> str:
-    """Return the plan of a trial, one step a line."""
+def describe(trial: Trial, caps: Capabilities, options: Options) -> str:
+    """Return the plan of a trial, one step a line; UsageError for a value that the server's grammar cannot take."""
+    head = f"{trial.server} for {trial.site.base_url}"
     if trial.server == "iis":
-        return f"iis for {trial.site.base_url}\n  no engine here starts IIS: no verdict"
-    caps, site = resolve(trial.server, options.server_version, options.tls_library), trial.site
-    scope = "full" if trial.scope == "full" else "site"
-    place = config_path(caps, trial.scope)
-    source = (
-        f"{trial.config.tree or trial.config.main} as it is"
-        if trial.config
-        else f"rendered in scope {scope} for the version the engine has"
+        return f"{head}\n  no engine here starts IIS: no verdict"
+    candidates = [name for name in _candidates(trial, options) if name != "embedded" or trial.server == "nginx"]
+    if not candidates:
+        return f"{head}\n  there is no embedded {_NAMES[trial.server]}: no verdict"
+    texts = config_texts(trial, trial.site, caps)
+    scenario = build_scenario(trial.site, caps, texts, Authority(), trial.content).scenario
+    steps = (
+        *_engine(trial, candidates, options),
+        *_configuration(trial, caps, options),
+        *_files(scenario),
+        *_sides(scenario),
     )
-    steps = [
-        f"engine: {_ENGINES[options.engine]}",
-        f"image: {options.image}" if options.image else "",
-        f"configuration: {source}, at {place} (layout of {caps.preset or 'the latest Debian'})",
-        *(f"test certificate at {pair.cert}, key at {pair.key}" for pair in site.certificates),
-        *(f"test page, manifest and package at {location.root} for {location.path}" for location in site.static),
-        *(
-            f"application for {location.path} played by a second nginx at {location.upstream}"
-            for location in site.proxied
-        ),
-        "TLS-offloading proxy in front, played by a second nginx" if site.tls.offloaded else "",
-        f"ready when the manifest comes over HTTPS, verified for {site.public_host}",
-        "host facts: version, TLS library in use, configuration test, listening sockets, process user, key modes",
-        "device: port 80, TLS, landing page, link, manifest, HEAD, GET, ranged, resumed and second GET, HTTP/1.1 and h2",
-        "left running" if trial.keep else "everything is removed",
+    return "\n".join([head, *(f"  {step}" for step in (*steps, *_end(trial)))])
+
+
+def _candidates(trial: Trial, options: Options) -> tuple[str, ...]:
+    if options.engine != "auto":
+        return (options.engine,)
+    return ("docker",) if trial.config or options.image else tuple(ENGINES)
+
+
+def _engine(trial: Trial, candidates: list[str], options: Options) -> Iterator[str]:
+    server = _NAMES[trial.server]
+    words = {
+        "docker": f"{server} in a container, the configuration byte for byte",
+        "local": f"{server} on the PATH, ports and paths replaced",
+        "embedded": "the nginx of the extra `embedded`, ports and paths replaced",
+    }
+    yield "engine: " + "; else ".join(f"{name} ({words[name]})" for name in candidates)
+    if options.image:
+        yield f"image: {options.image}"
+    if options.server_version != "latest":
+        yield f"refused unless the engine has {server} {options.server_version}"
+
+
+def _configuration(trial: Trial, caps: Capabilities, options: Options) -> Iterator[str]:
+    if trial.config:
+        yield f"configuration: {trial.config.tree or trial.config.main} as it is, started from {', '.join(trial.config.texts(caps))}"
+        if more := len(trial.config.files(caps)):
+            yield f"beside it: {more} more files of the tree"
+        return
+    place = next(iter(config_texts(trial, trial.site, caps)))
+    version = f"{caps.server} {caps.version}" if options.server_version != "latest" else "the version the engine has"
+    yield f"configuration: rendered in scope {trial.scope} for {version}, at {place}"
+
+
+def _files(scenario: Scenario) -> Iterator[str]:
+    """Yield one line a folder: what is put where the site says it is."""
+    keys = {pair.key for pair in scenario.site.certificates}
+    certificates = [
+        file
+        for file in scenario.files
+        if file.mode == 0o600 or file.path in {p.cert for p in scenario.site.certificates}
     ]
-    return "\n".join([f"{trial.server} for {site.base_url}", *(f"  {step}" for step in steps if step)])
+    for file in certificates:
+        yield f"test {'key' if file.path in keys else 'certificate'}: {file.path}"
+    yield from _folders(file for file in scenario.files if file not in certificates)
+
+
+def _folders(files: Iterable[TestFile]) -> Iterator[str]:
+    folders: dict[str, list[str]] = {}
+    for file in files:
+        path = PurePosixPath(file.path)
+        folders.setdefault(str(path.parent), []).append(path.name)
+    for folder, names in folders.items():
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        yield f"test files in {folder}: {', '.join(names[:_MOST_NAMES])}{more}"
+
+
+def _sides(scenario: Scenario) -> Iterator[str]:
+    for target, locations in group_by_target(scenario.site.proxied).items():
+        yield f"application at {target} for {', '.join(place.path for place in locations)}: played by a second nginx"
+    if scenario.front:
+        yield f"TLS-offloading proxy in front of port {scenario.site.listen.http}: played by a second nginx"
+    if names := ", ".join((*scenario.hosts, *scenario.addresses)):
+        yield f"names and addresses that lead to this server's own network: {names}"
+
+
+def _end(trial: Trial) -> Iterator[str]:
+    site = trial.site
+    yield f"ready when the manifest comes over HTTPS, verified for {site.public_host}"
+    yield "host facts: version, TLS library in use, configuration test, listening sockets, process user, key modes"
+    plain = "plain http, " if site.listen.http is not False else ""
+    yield f"device: {plain}TLS, landing page, link, manifest, HEAD, GET, ranged, resumed and second GET, HTTP/1.1 and h2"
+    yield "left running" if trial.keep else "everything is removed"

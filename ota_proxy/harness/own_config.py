@@ -28,7 +28,7 @@ class OwnConfig:
 
     def texts(self, caps: Capabilities) -> Mapping[str, str]:
         """Return path on the server → text of the file under test."""
-        text = self.main.read_text(encoding="utf-8", errors="surrogateescape")
+        text = _read(self.main).decode("utf-8", "surrogateescape")
         whole = self.tree is not None or any(word in text for word in _MAIN_WORDS[self.server])
         return {main_file(caps) if whole else config_path(caps): text}
 
@@ -45,19 +45,32 @@ class OwnConfig:
                 hint="give the server's configuration folder only",
             )
         return tuple(
-            TestFile(f"{folder}/{path.relative_to(self.tree)}", path.read_bytes(), path.stat().st_mode & 0o777)
+            TestFile(f"{folder}/{path.relative_to(self.tree)}", _read(path), path.stat().st_mode & 0o777)
             for path in found
         )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        hint = "ota-proxy must be able to read the whole tree"
+        raise UsageError(f"the file cannot be read: {error.strerror}", place=f"--config {path}", hint=hint) from None
 
 
 def own_config(path: Path, server: str) -> OwnConfig:
     """Look at a path given with --config; UsageError when it is no configuration of that server."""
     if server not in _MAIN_NAMES:
-        raise UsageError(f"--config is for nginx and apache, not {server}", place="--config")
+        raise UsageError(
+            f"only a configuration of nginx or Apache can be started, not of {server}",
+            place="--config",
+            hint="name the server it is for: ota-proxy verify nginx --config PATH",
+        )
     if path.is_file():
         return OwnConfig(server, path, None)
     if not path.is_dir():
-        raise UsageError("there is no such file or folder", place=f"--config {path}")
+        hint = "give the main file, a site file, or the folder of the whole configuration"
+        raise UsageError("there is no such file or folder", place=f"--config {path}", hint=hint)
     main = next((path / name for name in _MAIN_NAMES[server] if (path / name).is_file()), None)
     if main is None:
         names = " or ".join(_MAIN_NAMES[server])

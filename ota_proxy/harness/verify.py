@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +15,7 @@ from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.engine import Engine, Running, ServerRefusedError
 from ota_proxy.harness.own_config import OwnConfig
 from ota_proxy.harness.places import config_path
+from ota_proxy.harness.progress import Progress, Steps
 from ota_proxy.harness.readiness import wait_ready
 from ota_proxy.harness.scenario import Prepared, build_scenario
 from ota_proxy.harness.served import Content
@@ -31,7 +31,6 @@ from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.registry import evaluate
 
 READY_SECONDS = 20.0
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +93,13 @@ def verify(trial: Trial, engine: Engine, progress: Progress) -> TargetReport:
 def start(trial: Trial, engine: Engine, caps: Capabilities, progress: Progress) -> Iterator[Started]:
     """Start a trial and wait until it serves its own manifest over verified HTTPS; ends it unless `trial.keep`."""
     site = engine.adapt(trial.site)
-    texts = _rendered(trial, site, caps)
+    texts = config_texts(trial, site, caps)
     extra = trial.config.files(caps) if trial.config else ()
     content = replace(trial.content, extra=(*extra, *trial.content.extra))
     prepared = build_scenario(site, caps, texts, Authority(), content)
     progress(f"starting {trial.server} {caps.version} with {caps.tls_library}")
     with engine.run(prepared.scenario, keep=trial.keep) as running:
+        progress(f"waiting for {prepared.manifest_urls[0]}")
         _await(prepared, running)
         yield Started(running, prepared, caps, texts)
 
@@ -114,7 +114,8 @@ def _await(prepared: Prepared, running: Running) -> None:
         # it runs but does not serve what it should: that is for the rules to say, request by request
 
 
-def _rendered(trial: Trial, site: Site, caps: Capabilities) -> Mapping[str, str]:
+def config_texts(trial: Trial, site: Site, caps: Capabilities) -> Mapping[str, str]:
+    """Return path on the server → text under test: the person's own, or the site rendered for the version."""
     if trial.config:
         return trial.config.texts(caps)
     rendered = renderer(trial.server)(site, caps, trial.scope, trial.command)
@@ -123,7 +124,7 @@ def _rendered(trial: Trial, site: Site, caps: Capabilities) -> Mapping[str, str]
 
 
 def _texts(trial: Trial, engine: Engine, caps: Capabilities) -> Mapping[str, str]:
-    return _rendered(trial, engine.adapt(trial.site), caps)
+    return config_texts(trial, engine.adapt(trial.site), caps)
 
 
 def _judge(trial: Trial, started: Started, progress: Progress) -> tuple[Facts, tuple[Outcome, ...]]:
@@ -161,7 +162,7 @@ def _walk(url: str, started: Started, progress: Progress, *, first: bool) -> Ins
     )
     if not first:
         progress(f"another install, the same requests: {url}")
-    return walk_sync(url, options, (lambda step, text: progress(f"{step}: {text}")) if first else None)
+    return walk_sync(url, options, Steps(progress) if first else None)
 
 
 def _host(trial: Trial, started: Started, progress: Progress) -> HostFacts | None:
@@ -190,9 +191,3 @@ def _simulated(trial: Trial) -> str:
     parts += ["the applications behind the site are played by a second nginx"] if trial.site.proxied else []
     parts += ["the TLS-offloading proxy in front is played by a second nginx"] if trial.site.tls.offloaded else []
     return "; ".join(parts)
-
-
-def timed(progress: Progress) -> Progress:
-    """Put the seconds since now before every line."""
-    begun = time.monotonic()
-    return lambda text: progress(f"[{time.monotonic() - begun:5.1f} s] {text}")

@@ -36,18 +36,27 @@ class Change:
         return self.old is None or MARK in self.old[:_HEAD]
 
 
-def plan(rendered: Rendered, target: Path) -> tuple[Change, ...]:
-    """Lay rendered files over `target`: a file when there is one of them (or a folder that exists), else a folder.
+def plan(rendered: Rendered, target: Path, *, folder: bool = False) -> tuple[Change, ...]:
+    """Lay rendered files over `target`: a file when there is one of them, else (or with `folder`, or one that exists) a folder.
 
     A symbolic link stands for the file it leads to. UsageError where something there cannot be read.
     """
-    one_file = len(rendered.files) == 1 and not target.is_dir()
+    one_file = len(rendered.files) == 1 and not folder and not _is_folder(target)
     paths = [target] if one_file else [target / file.name for file in rendered.files]
-    if not one_file and target.exists() and not target.is_dir():
-        raise UsageError(
-            f"{len(rendered.files)} files need a folder, and this is a file", place=str(target), hint="give -o a folder"
-        )
+    if not one_file and target.exists() and not _is_folder(target):
+        raise UsageError(f"{_count(rendered)} a folder, and this is a file", place=str(target), hint="give -o a folder")
     return tuple(Change(path, file.text, _read(path)) for path, file in zip(paths, rendered.files, strict=True))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # a name that no file can have; reading it says so
+
+
+def _count(rendered: Rendered) -> str:
+    return f"{len(rendered.files)} files need" if len(rendered.files) > 1 else "a name with a slash at its end needs"
 
 
 def difference(changes: tuple[Change, ...]) -> str:
@@ -86,25 +95,28 @@ def _real(path: Path) -> Path:
 
 
 def _read(path: Path) -> str | None:
-    if path.exists() and not path.is_file():
-        raise UsageError("this is not a regular file", place=str(path), hint="leave -o out to print instead")
     try:
+        if path.exists() and not path.is_file():
+            raise UsageError("this is not a regular file", place=str(path), hint="leave -o out to print instead")
         return path.read_bytes().decode("utf-8", errors="replace")
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise UsageError(f"cannot read what is there: {error.strerror}", place=str(path)) from None
+        hint = "choose another place with -o"
+        raise UsageError(f"cannot read what is there: {error.strerror}", place=str(path), hint=hint) from None
 
 
 @contextlib.contextmanager
 def _staged(change: Change) -> Iterator[Path]:
     final = _real(change.path)
+    there = final.parent.exists()
     try:
-        if not final.parent.exists() and final.parent.parent.is_dir():
+        if not there and final.parent.parent.is_dir():
             final.parent.mkdir()
         handle, name = tempfile.mkstemp(prefix=f".{final.name}.", dir=final.parent)
     except OSError as error:
-        hint = "make the folder first" if isinstance(error, FileNotFoundError) else "choose a place you may write to"
+        missing = isinstance(error, FileNotFoundError) and not there
+        hint = f"make the folder first: mkdir -p {final.parent}" if missing else "choose a place you may write to"
         raise UsageError(f"cannot write here: {error.strerror}", place=str(change.path), hint=hint) from None
     source = Path(name)
     try:
@@ -129,7 +141,14 @@ def _rename(source: Path, final: Path) -> None:
     try:
         source.replace(final)
     except OSError as error:
-        raise UsageError(f"cannot put the file in place: {error.strerror}", place=str(final)) from None
+        hint = "nothing was changed here; choose another place with -o"
+        raise UsageError(f"cannot put the file in place: {error.strerror}", place=str(final), hint=hint) from None
+
+
+def check_writable(path: Path) -> None:
+    """Raise UsageError where `write_bytes` would, before the work whose result goes there is begun; nothing is written."""
+    with _staged(Change(path, "", _read(path))):
+        pass
 
 
 def write_bytes(path: Path, body: bytes) -> Path:

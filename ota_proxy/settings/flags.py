@@ -67,23 +67,23 @@ def environment_layer(environ: Mapping[str, str]) -> Layer:
     """Turn `OTA_PROXY_*` into values; an unknown variable is refused with a did-you-mean."""
     names, layer = variables(), []
     given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and name not in NOT_SETTINGS}
-    short = {name: given.pop(name, "") for name in _SHORT}
+    short = {name: given.pop(name, "") for name in SHORT}
     for name, value in sorted(given.items()):
         if name not in names:
-            hint = did_you_mean(name, (*names, *_SHORT)) or "`ota-proxy config show` lists every key"
+            hint = did_you_mean(name, (*names, *SHORT)) or "`ota-proxy config show` lists every key"
             raise UsageError(f"the environment variable {name} is not known", place=name, hint=hint)
         layer.append((names[name], _read(value, _annotation(names[name]), name), Source("environment", name)))
     return layer + _short_layer(short)
 
 
-_SHORT = ("OTA_PROXY_DOMAIN", "OTA_PROXY_ROOT", "OTA_PROXY_UPSTREAM", "OTA_PROXY_CERT", "OTA_PROXY_KEY")
+SHORT = ("OTA_PROXY_DOMAIN", "OTA_PROXY_ROOT", "OTA_PROXY_UPSTREAM", "OTA_PROXY_CERT", "OTA_PROXY_KEY")
 
 
 def _short_layer(short: Mapping[str, str]) -> Layer:
-    domain, root, upstream, cert, key = (short[name] for name in _SHORT)
-    layer: Layer = [(("domains",), _words(domain), Source("environment", _SHORT[0]))] if domain else []
-    layer += _locations(_some(root), _some(upstream), Source("environment", _SHORT[1] if root else _SHORT[2]))
-    return layer + _certificates(_some(cert), _some(key), _SHORT[3:], "environment")
+    domain, root, upstream, cert, key = (short[name] for name in SHORT)
+    layer: Layer = [(("domains",), _words(domain), Source("environment", SHORT[0]))] if domain else []
+    layer += _locations(_some(root), _some(upstream), Source("environment", SHORT[1] if root else SHORT[2]))
+    return layer + _certificates(_some(cert), _some(key), SHORT[3:], "environment")
 
 
 def _some(text: str) -> list[str]:

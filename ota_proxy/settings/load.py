@@ -35,8 +35,9 @@ class Loaded:
     assumed: tuple[str, ...]
 
     def source(self, key: Key) -> Source:
-        """Return where the value of a key came from: its own source, else the nearest table's, else `default`."""
-        return nearest(self.sources, key) or Source("default", "default")
+        """Return where the value of a key came from: its own source, else the nearest table's, else that of a part of it, else `default`."""
+        inside = (source for known, source in self.sources.items() if known[: len(key)] == key)
+        return nearest(self.sources, key) or next(inside, _NOWHERE)
 
     @property
     def certificates_given(self) -> bool:
@@ -98,22 +99,26 @@ def _nearest_file(folder: Path) -> tuple[Path | None, tuple[str, ...]]:
         if (place / FILE_NAME).is_file():
             return place / FILE_NAME, ()
         project = place / "pyproject.toml"
-        if project.is_file() and b"ota-proxy" in project.read_bytes() and _has_table(project):
+        if project.is_file() and _has_table(project):
             return project, _TABLE
     return None, ()
 
 
 def _has_table(path: Path) -> bool:
+    """Say whether a project file has a table of ours; one that names it and is no TOML has one, so that its mistake is told."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False  # somebody else's file: its own tools say what is wrong with it
-    return isinstance(data.get("tool", {}).get("ota-proxy"), dict)
+        text = path.read_text(encoding="utf-8", errors="replace")
+        tool = tomllib.loads(text).get("tool") if "ota-proxy" in text else None
+    except OSError:
+        return False  # somebody else's file, and not for us to read
+    except tomllib.TOMLDecodeError:
+        return "[tool.ota-proxy" in text
+    return isinstance(tool, dict) and isinstance(tool.get("ota-proxy"), dict)
 
 
 def _file_layer(path: Path, table: tuple[str, ...]) -> Layer:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         data: Any = tomllib.loads(text)
     except OSError as error:
         raise UsageError(
@@ -129,6 +134,8 @@ def _file_layer(path: Path, table: tuple[str, ...]) -> Layer:
         ) from None
     for step in table:
         data = data.get(step, {})
+        if not isinstance(data, dict):
+            raise UsageError(f"'{step}' is no table here", place=_short(path), hint=f"write [{'.'.join(table)}]")
     lines, name = key_lines(text, table), _short(path)
     layer: Layer = [(key, value, Source("file", name, lines.get(key, 0))) for key, value in _leaves(data)]
     deeper = [(key, None, Source("file", name, line)) for key, line in lines.items() if len(key) > 1]
@@ -172,20 +179,14 @@ def _assume(raw: dict[str, Any], sources: dict[Key, Source], *, given: bool) -> 
     if not given:
         raw["domains"] = [EXAMPLE_DOMAIN]
         said.append(f"no site file and no flags: this is the example site {EXAMPLE_DOMAIN}")
-    elif not raw.get("domains"):
-        raise UsageError(
-            "the site has no domain",
-            place="domains",
-            hint='give --domain ota.example.com, or domains = ["…"] in the site file',
-        )
     if "locations" not in raw:
         raw["locations"] = [{"path": "/", "root": ASSUMED_ROOT}]
         sources[("locations",)] = Source("assumed", "assumed")
         said.append(f"no location given: the folder {ASSUMED_ROOT} is served; --root or --upstream says otherwise")
     offloaded = isinstance(raw.get("tls"), dict) and raw["tls"].get("offloaded") is True
     if "certificates" not in raw and not offloaded:
-        first = raw["domains"][0] if isinstance(raw["domains"], list) else raw["domains"]
-        live = f"/etc/letsencrypt/live/{first}"
+        names = raw.get("domains")
+        live = f"/etc/letsencrypt/live/{names[0] if isinstance(names, list) and names else EXAMPLE_DOMAIN}"
         raw["certificates"] = [{"cert": f"{live}/fullchain.pem", "key": f"{live}/privkey.pem"}]
         sources[("certificates",)] = Source("assumed", "assumed")
         said.append(
@@ -235,7 +236,7 @@ _WORDS = {
 
 
 def _sentence(problem: Any, key: Key, sources: Mapping[Key, Source], file: Path | None) -> tuple[str, str, str]:  # noqa: ANN401 - ErrorDetails
-    place, kind = str(nearest(sources, key) or file or "site"), problem["type"]
+    place, kind = str(nearest(sources, key) or (_short(file) if file else "site")), problem["type"]
     if kind == "extra_forbidden":
         known = _siblings(key)
         return (
@@ -243,6 +244,9 @@ def _sentence(problem: Any, key: Key, sources: Mapping[Key, Source], file: Path 
             f"unknown key '{dotted(key)}'",
             did_you_mean(str(key[-1]), known) or f"known keys: {', '.join(known)}",
         )
+    if key == ("domains",) and kind in ("missing", "too_short"):
+        hint = 'give --domain ota.example.com, or domains = ["…"] in the site file'
+        return place if nearest(sources, key) or file else "--domain", "the site has no domain", hint
     if kind == "missing":
         return place, f"the key '{dotted(key)}' is missing", ""
     if kind == "value_error":

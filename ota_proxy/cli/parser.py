@@ -1,0 +1,61 @@
+"""The command line's grammar: argparse with one sentence, a way out and a did-you-mean for each mistake, and help that fits."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import textwrap
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from ota_proxy.errors import EXIT_USAGE, did_you_mean
+
+_UNKNOWN = "unrecognized arguments: "
+_CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)$", re.DOTALL)
+
+
+class Help(argparse.HelpFormatter):
+    """Wraps the sentences of a description; lines that are indented are examples and stay as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines = []
+        for line in text.strip("\n").splitlines():
+            kept = not line.strip() or line.startswith(" ")
+            lines += (
+                [indent + line] if kept else textwrap.wrap(line, width, initial_indent=indent, subsequent_indent=indent)
+            )
+        return "\n".join(lines)
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose mistakes read like all our errors, with exit code 2. Flags are written in full."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - argparse's own arguments
+        super().__init__(**{"formatter_class": Help, "allow_abbrev": False, **settings})
+
+    def parse_known_args(  # type: ignore[override]  # the overloads of typeshed differ in the namespace only
+        self,
+        args: Sequence[str] | None = None,
+        namespace: Any = None,  # noqa: ANN401 - any namespace
+    ) -> tuple[Any, list[str]]:
+        """Refuse what is not known at once: only the command itself knows which of its flags was meant."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(_UNKNOWN + " ".join(unknown))
+        return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, with a did-you-mean for a misspelt command, flag or choice."""
+        print(f"{self.prog}: error: {message}", file=sys.stderr)
+        print(f"  hint: {self._suggestion(message) or f'`{self.prog} --help` shows what there is'}", file=sys.stderr)
+        raise SystemExit(EXIT_USAGE)
+
+    def _suggestion(self, message: str) -> str:
+        if match := _CHOICE.search(message):
+            word, choices = match[1], re.findall(r"[\w-]+", match[2])
+            return did_you_mean(word, choices)
+        if not message.startswith(_UNKNOWN):
+            return ""
+        flag = message.removeprefix(_UNKNOWN).split()[0].partition("=")[0]
+        return did_you_mean(flag, self._option_string_actions) if flag.startswith("-") else ""

@@ -1,0 +1,60 @@
+"""The one way data leaves through stdout: UTF-8 bytes as they are, and a sentence where stdout takes no more."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+from ota_proxy.errors import UsageError
+
+
+class ReaderGoneError(Exception):
+    """Who read our stdout has what it wanted (`| head -1`); there is nothing to complain about."""
+
+
+def emit(text: str) -> None:
+    """Write data to stdout as UTF-8, the same bytes on every machine.
+
+    ReaderGoneError when nobody reads it to the end, UsageError where it cannot be written.
+    """
+    buffer = getattr(sys.stdout, "buffer", None)
+    try:
+        sys.stdout.flush()
+        if buffer is None:
+            sys.stdout.write(text)
+        else:
+            buffer.write(text.encode("utf-8", "surrogateescape"))
+        sys.stdout.flush()
+    except OSError as error:
+        raise _lost(error) from None
+
+
+def flush() -> None:
+    """Send what other writers have left; errors as in `emit`."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        raise _lost(error) from None
+
+
+def prepare() -> None:
+    """Make stdout something that can always be written to: nowhere where it is closed, an escape for a sign its encoding lacks."""
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it lives as long as the process
+    if getattr(sys.stdout, "errors", "") == "strict" and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def give_up() -> None:
+    """Send what is still to be flushed nowhere, so that Python does not complain again at its end."""
+    with Path(os.devnull).open("wb") as nowhere, contextlib.suppress(OSError, ValueError):  # not every stdout is a file
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def _lost(error: OSError) -> Exception:
+    give_up()
+    if isinstance(error, BrokenPipeError):
+        return ReaderGoneError()
+    return UsageError(f"cannot write: {error.strerror}", place="stdout", hint="choose a place with room for the output")
