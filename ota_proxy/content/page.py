@@ -29,7 +29,7 @@ _STRINGS = re.compile(
     r"""\"((?:[^"\\\n]|\\.){0,2000}+)\"?|'((?:[^'\\\n]|\\.){0,2000}+)'?|`((?:[^`\\]|\\.){0,2000}+)`?""", re.DOTALL
 )
 """A string of a script. Its end may be missing: a pattern that takes what it has read never reads anything twice."""
-_MOST_ENDLESS = 20
+_MOST_ENDLESS = 5
 """Tags, comments and declarations without an end that are borne with; real pages have none or one."""
 _SHORTEST_STRING = 4
 """Characters of a string in a script from which on it may be something that people read."""
