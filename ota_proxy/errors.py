@@ -43,12 +43,6 @@ class NoVerdictError(OtaError):
     exit_code = EXIT_NO_VERDICT
 
 
-class FindingsError(OtaError):
-    """A comparison the user asked for came out different (drift of `render --check`): exit 1."""
-
-    exit_code = EXIT_FINDINGS
-
-
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?` for the known word nearest to `word`, or an empty string."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ota_proxy.addresses import bracketed, is_address
 from ota_proxy.model import Site
 from ota_proxy.policy.apache import capacity, modules, section
 from ota_proxy.policy.capabilities import Capabilities
@@ -43,7 +44,7 @@ def listens(site: Site) -> tuple[tuple[str, bool], ...]:
     ports = [(site.listen.http, False)] if site.listen.http else []
     if not site.tls.offloaded:
         ports.append((site.https_port, True))
-    places = [f"[{host}]:" if ":" in host else f"{host}:" for host in site.listen.hosts]
+    places = [f"{bracketed(host)}:" for host in site.listen.hosts]
     if not places:
         places = [""] if site.listen.ipv6 else ["0.0.0.0:"]
     return tuple((f"{place}{port}", tls) for port, tls in ports for place in places)
@@ -104,12 +105,8 @@ def _warnings(site: Site) -> Iterator[str]:
         yield f"hsts.max_age {site.hsts.max_age} is below the guideline's {HSTS_MINIMUM_AGE} seconds"
     for location in site.proxied:
         target = location.target
-        if target and target.scheme == "https" and _is_address(target.host):
+        if target and target.scheme == "https" and is_address(target.host):
             yield f"{target} is an address: Apache compares it with names in the certificate only, never with its IP entries"
-
-
-def _is_address(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdigit()
 
 
 def _info(site: Site, scope: Scope) -> Iterator[str]:

@@ -1,6 +1,5 @@
 r"""Quoting for Apache httpd 2.4, one function for each place a value can stand in; raw text in, `Quoted` tokens out.
 
-Arguments follow ap_getword_conf (observed behaviour, httpd 2.4.71): inside double quotes `\\\\` and `\\"` are the only escapes.
 Arguments follow ap_getword_conf (observed behaviour, httpd 2.4.71): in double quotes a backslash escapes itself and the quote.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ota_proxy.addresses import bracketed
 from ota_proxy.errors import UsageError
 from ota_proxy.model import Location, Site
 from ota_proxy.policy import guideline
@@ -214,7 +215,7 @@ def _https(site: Site) -> View | None:
 
 
 def _virtual_host(site: Site, port: int, name: str) -> View:
-    hosts = [f"[{host}]" if ":" in host else host for host in site.listen.hosts] or ["*"]
+    hosts = [bracketed(host) for host in site.listen.hosts] or ["*"]
     return {"addresses": Quoted(" ".join(f"{host}:{port}" for host in hosts)), "name": quote.word(name, "domains")}
 
 

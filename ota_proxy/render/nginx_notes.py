@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ota_proxy.addresses import is_address
 from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE, Profile
@@ -141,13 +142,9 @@ def _infos(site: Site, caps: Capabilities, profile: Profile, scope: Scope) -> It
         yield f"TLS ends at the proxy in front ({front}): Strict-Transport-Security, the TLS profile and ACME belong there, and it must send X-Forwarded-Proto: https with every request, its own health checks too"
     elif "rsa" not in profile.leaf_kinds:
         yield f"the profile {profile.name} wants an ECDSA certificate; which kind the files have is not seen here"
-    if names := sorted({t.host for x in site.proxied if (t := x.target) and t.host and not _is_address(t.host)}):
+    if names := sorted({t.host for x in site.proxied if (t := x.target) and t.host and not is_address(t.host)}):
         yield f"{' and '.join(names)} must resolve when nginx loads this file: one dead name stops every reload"
     if site.http2 and not caps.has("http2_directive") and scope == "site" and not site.tls.offloaded:
         yield f"http2 on a listen line holds for every server of port {site.https_port} in this version"
     if site.proxied:
         yield "an upload to a proxied application may have client_max_body_size of the configuration around it, 1 MB by default"
-
-
-def _is_address(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdigit()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ota_proxy.addresses import bracketed, is_address
 from ota_proxy.errors import UsageError
 from ota_proxy.model import Location, Site
 from ota_proxy.policy import media_types
@@ -138,7 +139,7 @@ def _listening(site: Site, caps: Capabilities) -> dict[str, object]:
 
 
 def _addresses(site: Site, port: int) -> list[Quoted]:
-    hosts = [f"[{host}]" if ":" in host else host for host in site.listen.hosts]
+    hosts = [bracketed(host) for host in site.listen.hosts]
     every = [str(port), f"[::]:{port}"] if site.listen.ipv6 else [str(port)]
     return [quote(text, "listen") for text in ([f"{host}:{port}" for host in hosts] or every)]
 
@@ -242,7 +243,7 @@ def _whole_url(path: str, place: str) -> Quoted:
 
 
 def _tls_name(location: Location, host: str, place: str) -> Quoted:
-    if location.upstream_name is None and (":" in host or host.replace(".", "").isdigit()):
+    if location.upstream_name is None and is_address(host):
         raise UsageError(
             f"nginx cannot verify the certificate of the address {host}, it compares names only",
             place=place,
