@@ -15,6 +15,8 @@ from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import Capabilities
 
 EngineName = Literal["docker", "local", "embedded"]
+FILE_AGE = 3600
+"""Seconds by which an engine dates files back: Apache gives a file of the last second a weak ETag (observed behaviour)."""
 
 
 @dataclass(frozen=True, slots=True)

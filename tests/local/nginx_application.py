@@ -16,7 +16,9 @@ class EchoApplication(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        body = json.dumps({"path": self.path, "method": self.command, **dict(self.headers.items())}).encode()
+        size = int(self.path.partition("size=")[2] or 0)
+        told = {"path": self.path, "method": self.command, **dict(self.headers.items())}
+        body = bytes(size) if size else json.dumps(told).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

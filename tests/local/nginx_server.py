@@ -164,6 +164,7 @@ class Bench:
         process = subprocess.Popen(
             self.command("-g", "daemon off; master_process off;"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
+        self.pid = process.pid
         try:
             self._ready(process)
             yield self
@@ -181,6 +182,23 @@ class Bench:
                 return
             time.sleep(0.02)
         raise AssertionError(f"nginx does not listen after {_DEADLINE} s: {self.errors()}")
+
+    def spilled(self) -> list[str]:
+        """Return the temporary files nginx holds open: it removes their names at once, so that no folder shows them."""
+        names = (str(link.readlink()) for link in Path(f"/proc/{self.pid}/fd").iterdir() if link.is_symlink())
+        return [name for name in names if name.startswith(f"{self.folder}/temporary")]
+
+    @contextmanager
+    def begin(self, path: str) -> Iterator[None]:
+        """Ask for `path` over TLS, read the beginning of the answer, and stop reading until the context ends."""
+        with socket.socket() as raw:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            raw.settimeout(_DEADLINE)
+            raw.connect(("127.0.0.1", self.ports["https"]))
+            with self._context(HOST).wrap_socket(raw, server_hostname=HOST) as connection:
+                connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+                assert connection.recv(1024)
+                yield
 
     def errors(self) -> str:
         """Return the error logs, of the process and of the site."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import socket
@@ -15,7 +16,7 @@ import pytest
 from ota_proxy.render.nginx import render
 from tests.local.nginx_application import EchoApplication, application
 from tests.local.nginx_server import HOST, HSTS, MIXED, Answer, Bench, fill
-from tests.nginx_variants import EVERYTHING, OFFLOADED, PAIR, STATIC, VARIANTS
+from tests.nginx_variants import EVERYTHING, OFFLOADED, PAIR, PROXIED, STATIC, VARIANTS
 
 pytestmark = pytest.mark.local
 
@@ -199,6 +200,17 @@ def test_many_long_domains_fit_into_the_conditions_on_names(binary: str, tmp_pat
     domains = [HOST, *(f"n{number}.{label}.{label}.{label}.example.com" for number in range(25))]
     raw = {**STATIC, "domains": domains}
     assert "[warn]" not in Bench(binary, tmp_path, raw, "full").test()
+
+
+def test_slow_downloads_from_an_application_leave_nothing_on_disk_and_stop_nobody(binary: str, tmp_path: Path) -> None:
+    bench = Bench(binary, tmp_path, PROXIED)
+    size = 8 * 1024 * 1024
+    with application(bench.ports["app"]), bench.running() as server, contextlib.ExitStack() as slow:
+        for _ in range(20):
+            slow.enter_context(server.begin(f"/large.ipa?size={size}"))
+        assert bench.ask("/quick").status == 200
+        assert server.spilled() == []
+        assert len(bench.ask(f"/large.ipa?size={size}").body) == size
 
 
 @pytest.mark.parametrize("length", [46, 47, 110, 111, 200, 253])

@@ -11,9 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.docker.daemon import Blueprint, Daemon
 from ota_proxy.harness.docker.lifeline import Lifeline
-from ota_proxy.harness.engine import TestFile
-
-_AGE = 3600  # seconds: files as old as this have strong ETags at once (Apache makes weak ones of files just written)
+from ota_proxy.harness.engine import FILE_AGE, TestFile
 
 
 class Box:
@@ -64,6 +62,6 @@ def archive(files: Iterable[TestFile], texts: Mapping[str, str] | None = None) -
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for file in (*files, *plain):
             entry = tarfile.TarInfo(file.path.lstrip("/"))
-            entry.size, entry.mode, entry.mtime = len(file.data), file.mode, int(time.time()) - _AGE
+            entry.size, entry.mode, entry.mtime = len(file.data), file.mode, int(time.time()) - FILE_AGE
             tar.addfile(entry, io.BytesIO(file.data))
     return packed.getvalue()

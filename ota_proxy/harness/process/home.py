@@ -9,12 +9,13 @@ import pwd
 import shutil
 import socket
 import tempfile
+import time
 import weakref
 from collections.abc import Iterable
 from pathlib import Path
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness.engine import TestFile
+from ota_proxy.harness.engine import FILE_AGE, TestFile
 from ota_proxy.policy import local
 
 TEMP = "tmp"
@@ -81,6 +82,7 @@ class Home:
             with os.fdopen(descriptor, "wb") as stream:
                 stream.write(file.data)
                 os.fchmod(stream.fileno(), file.mode)
+            os.utime(path, (time.time() - FILE_AGE,) * 2)
 
     def socket_path(self, number: int) -> str:
         """Return the path of a unix socket; NoVerdictError where the temporary folder's own path is too long for one."""
