@@ -70,6 +70,8 @@ def _picture(path: Path) -> Image:
             size = f"{picture.width} by {picture.height}"
             _bounded(picture.width * picture.height <= _MOST_PIXELS, f"this picture has {size} pixels")
             return _on_white(picture)
+    except Image.DecompressionBombError:
+        raise UsageError("this picture has far more pixels than are looked at", place=str(path), hint=_HINT) from None
     except _TooLargeError as error:
         raise UsageError(f"{error}, more than is looked at", place=str(path), hint="make it smaller") from None
     except OSError as error:
