@@ -1,7 +1,7 @@
 """The fenced blocks of the rule pages, and the servers of this machine that say whether they hold: `nginx -t`, `apache2 -t`, an XML parser.
 
 A block's first line names its language, then `right`, `wrong` (valid, but what the rule finds) or `refused` (the server must refuse it), then where it
-stands: nginx `http` or `main` (default: inside a server), Apache `server` (default: inside a virtual host), and `since=1.25.1`.
+stands: nginx `http` or `main` (default: inside a server), Apache `server` (default: inside a virtual host), whose XML it is (`iis`, `manifest`, a whole `plist`), and `since=1.25.1`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,17 @@ from ota_proxy.report.paint import Paint, Tone
 _WIDEST = 80
 _INDENT = "  "
 _TONES: dict[str, Tone] = {"right": "good", "wrong": "error", "refused": "error"}
-_NAMES = {"apache": "Apache", "xml": "XML", "html": "HTML", "js": "JavaScript", "powershell": "PowerShell"}
+_NAMES = {"apache": "Apache", "html": "HTML", "js": "JavaScript", "powershell": "PowerShell"}
+_WORDS = {
+    "http": "at http level",
+    "main": "at main level",
+    "server": "at server level",
+    "plist": "",
+    "iis": "",
+    "manifest": "",
+}
+_OWNERS = {"iis": "IIS", "manifest": "manifest", "plist": "property list"}
+"""Whose XML a block is."""
 _SPAN = re.compile(r"`([^`]+)`")
 
 
@@ -19,7 +29,7 @@ def as_text(body: str, paint: Paint) -> str:
     """Return a page's Markdown as text of at most 80 columns; code keeps its own lines."""
     narrow = replace(paint, width=min(_WIDEST, paint.width))
     lines = list(_lines(body, narrow))
-    return "\n".join(line for line, before in zip(lines, ["", *lines], strict=False) if line or before)
+    return "\n".join(line for line, before in zip(lines, ["", *lines], strict=False) if line or before).rstrip()
 
 
 def _lines(body: str, paint: Paint) -> Iterator[str]:
@@ -55,7 +65,7 @@ def _prose(rows: list[str], paint: Paint) -> list[str]:
 def _code(info: str, rows: Iterator[str], paint: Paint) -> Iterator[str]:
     """Label and lines of a fenced block, up to its end."""
     language, *rest = info.split()
-    label = ", ".join([_NAMES.get(language, language), *rest])
+    label = _label(language, rest)
     yield ""
     yield _INDENT + paint.tint(label, next((_TONES[word] for word in rest if word in _TONES), "none"))
     for row in rows:
@@ -63,3 +73,10 @@ def _code(info: str, rows: Iterator[str], paint: Paint) -> Iterator[str]:
             break
         yield (_INDENT * 2 + row).rstrip()
     yield ""
+
+
+def _label(language: str, rest: list[str]) -> str:
+    """Say what a block is in the words of people: `nginx, right, from 1.25.1 on`."""
+    owner = next((_OWNERS[word] for word in rest if word in _OWNERS), _NAMES.get(language, language))
+    words = [f"from {word[6:]} on" if word.startswith("since=") else _WORDS.get(word, word) for word in rest]
+    return ", ".join([owner, *filter(None, words)])

@@ -69,6 +69,18 @@ def test_code_keeps_its_lines() -> None:
     assert text == "  Before.\n\n  nginx, wrong\n    location / {\n        deny all;\n    }\n\n  After `this`."
 
 
+def test_a_block_is_named_in_the_words_of_people() -> None:
+    named = {
+        "nginx right since=1.25.1": "nginx, right, from 1.25.1 on",
+        "apache wrong server": "Apache, wrong, at server level",
+        "xml right iis": "IIS, right",
+        "xml wrong plist": "property list, wrong",
+        "console": "console",
+    }
+    for info, label in named.items():
+        assert as_text(f"```{info}\nx\n```", Paint(80)).split("\n") == [f"  {label}", "    x"]
+
+
 def test_a_sentence_fans_out_to_its_rules_in_order_each_with_a_command(capsys: Said) -> None:
     said = told(["cannot connect to server"], capsys)
     ids = re.findall(r"(?m)^ *\d+\.  (OTA\d{3})", said)
