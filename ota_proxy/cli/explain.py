@@ -7,6 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ota_proxy.cli.stdout import emit
 from ota_proxy.errors import EXIT_CLEAN, UsageError
 
 if TYPE_CHECKING:
@@ -49,14 +50,14 @@ def run(args: argparse.Namespace) -> int:
     asked = " ".join(args.what).strip()
     rule = _rule(asked)
     if rule is not None:
-        print(_page(rule, paint))
+        emit(_page(rule, paint) + "\n")
         return EXIT_CLEAN
     letter = by_letter(asked) if len(asked) == 1 else None
     found = (letter,) if letter else matching(asked)
     if not found or (len(asked.split()) == 1 and _near_names(asked)):
         raise _unknown(asked)
-    print("\n\n".join(_fan(one, paint) for one in found))
-    print(f"\n`ota-proxy explain {found[0].rules[0]}` says more of a rule, with the lines to change.")
+    more = f"`ota-proxy explain {found[0].rules[0]}` says more of a rule, with the lines to change."
+    emit("\n\n".join([*(_fan(one, paint) for one in found), more]) + "\n")
     return EXIT_CLEAN
 
 

@@ -7,6 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ota_proxy.cli.stdout import emit
 from ota_proxy.errors import EXIT_CLEAN
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
     door = next((letter for letter, name in DOORS.items() if args.door in (letter, name)), "")
     rules = [rule for rule in catalogue().values() if door in rule.doors]
-    print(_json(rules) if args.format == "json" else _text(rules, args.door))
+    emit((_json(rules) if args.format == "json" else _text(rules, args.door)) + "\n")
     return EXIT_CLEAN
 
 
