@@ -109,7 +109,7 @@ FAULTS = (
     _fault(
         "a stranger's name gets the content",
         "OTA223",
-        replaced(r"ssl_reject_handshake on;\n *return 421;", NGINX_OPEN),
+        replaced(r"ssl_reject_handshake on;(?:\n.*)??\n *return 421;", NGINX_OPEN),
         replaced(r"^ *RewriteCond .*\n *RewriteCond .*SSL_TLS_SNI.*\n *RewriteRule \"\^\" - \[R=421,L\]$", ""),
     ),
     _fault(
@@ -135,7 +135,7 @@ FAULTS = (
         "OTA403",
         replaced(f"({NGINX_IPA})", r"\1 if ($request_method = HEAD) { return 405; }"),
         replaced(
-            r"AllowMethods GET HEAD\n( *# \(3\))",
+            r"AllowMethods GET HEAD\n(.*\n *# \(3\))",
             r'<FilesMatch "ipa$">\nRewriteEngine On\nRewriteCond %{REQUEST_METHOD} HEAD\nRewriteRule "^" - [R=405,L]\n</FilesMatch>\n\1',
         ),
     ),
