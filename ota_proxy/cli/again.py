@@ -20,16 +20,16 @@ def canonical_command(args: argparse.Namespace, loaded: Loaded) -> str:
     """Return the command: no output flags, no folder before the site file, variables as flags, always the same order."""
     from ota_proxy.settings.again import flags_again  # noqa: PLC0415 - heavy, and `--help` needs none of it
 
-    words = ["ota-proxy", "render", args.server]
-    if loaded.file:
-        words += ["--site", loaded.file.name]
-    words += flags_again(loaded, os.environ)
-    for flag in _REPEATED:
-        words += [word for value in getattr(args, flag) for word in (_flag(flag), value)]
-    for flag in _SINGLE:
-        words += [_flag(flag), getattr(args, flag)] if getattr(args, flag) is not None else []
-    words += [word for text in args.sets for word in ("--set", text)]
-    return " ".join(map(quoted, words))
+    pairs = flags_again(loaded, os.environ)
+    pairs += [(_flag(name), value) for name in _REPEATED for value in getattr(args, name)]
+    pairs += [(_flag(name), getattr(args, name)) for name in _SINGLE if getattr(args, name) is not None]
+    pairs += [("--set", text) for text in args.sets]
+    order = [*map(_flag, (*_REPEATED, *_SINGLE)), "--set"]
+    pairs.sort(key=lambda pair: order.index(pair[0]))
+    site = [("--site", loaded.file.name)] if loaded.file else []
+    return " ".join(
+        map(quoted, ["ota-proxy", "render", args.server, *(word for pair in site + pairs for word in pair)])
+    )
 
 
 def _flag(name: str) -> str:

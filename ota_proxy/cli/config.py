@@ -53,6 +53,9 @@ def run_schema(_: argparse.Namespace) -> int:
     from ota_proxy.settings.options import SiteFile  # noqa: PLC0415
 
     schema = SiteFile.model_json_schema()
+    schema["required"] = [
+        key for key in schema["required"] if key != "locations"
+    ]  # a folder is assumed, see settings/load.py
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "ota-proxy.toml"}
     emit(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
     return 0

@@ -72,7 +72,11 @@ def _run(argv: Sequence[str]) -> int:
     except SystemExit:
         stdout.flush()  # a help that nobody reads to its end is no error
         raise
-    code = int(args.run(args))
+    try:
+        code = int(args.run(args))
+    except OSError:
+        stdout.flush()  # raises what it was where stdout takes no more; else it is ours
+        raise
     stdout.flush()
     return code
 

@@ -128,7 +128,7 @@ def at_its_place(loaded: Loaded, known: Mapping[str, Key] | None = None) -> Iter
 def _key(place: str, loaded: Loaded) -> Key:
     """Read a renderer's name of a key: `hsts.max_age`, `locations[1].root`, or `locations /ota/` by its prefix."""
     name, _, rest = place.partition(" ")
-    steps: Key = tuple(int(step) if step.isdecimal() else step for step in re.findall(r"\w+", name))
+    steps: Key = tuple(int(step) if step.isdecimal() else step for step in re.findall(r"[\w-]+", name))
     prefix = rest.partition(" ")[0]
     index = next((i for i, location in enumerate(loaded.site.locations) if location.path == prefix), None)
     return (*steps, index) if steps == ("locations",) and index is not None else steps or ("",)

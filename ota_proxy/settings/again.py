@@ -12,28 +12,28 @@ OPTIONS = ("server_version", "tls_library", "scope")
 """Keys of `[options]` that change what is rendered."""
 
 
-def flags_again(loaded: Loaded, environ: Mapping[str, str]) -> list[str]:
-    """Return flag and value, in turn, for every variable that decides a value of the rendered files; in the order of the keys."""
-    words: list[str] = []
+def flags_again(loaded: Loaded, environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return (flag, value) for every variable that decides a value of the rendered files, in the order of the keys."""
+    pairs: list[tuple[str, str]] = []
     for key, source in sorted(loaded.sources.items(), key=lambda row: dotted(row[0])):
         if source.kind == "environment" and (key[0] != "options" or key[1] in OPTIONS):
-            words += _words(key, source.name, environ)
-    return words
+            pairs += _pairs(key, source.name, environ)
+    return pairs
 
 
-def _words(key: Key, name: str, environ: Mapping[str, str]) -> Iterator[str]:
+def _pairs(key: Key, name: str, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if key[0] == "options":
-        yield from ("--" + str(key[1]).replace("_", "-"), environ[name])
+        yield "--" + str(key[1]).replace("_", "-"), environ[name]
     elif name in SHORT:
-        yield from _short_words(key, environ)
+        yield from _short(key, environ)
     else:
-        yield from ("--set", f"{dotted(key)}={environ[name]}")
+        yield "--set", f"{dotted(key)}={environ[name]}"
 
 
-def _short_words(key: Key, environ: Mapping[str, str]) -> Iterator[str]:
-    domain, root, upstream, cert, pair = SHORT
-    names = {"domains": (domain,), "locations": (root, upstream), "certificates": (cert, pair)}[str(key[0])]
+def _short(key: Key, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    domain, root, upstream, cert, private = SHORT
+    names = {"domains": (domain,), "locations": (root, upstream), "certificates": (cert, private)}[str(key[0])]
     for name in names:
         values = environ.get(name, "").split(",") if name == domain else [environ.get(name, "")]
-        for value in filter(None, map(str.strip, values)):
-            yield from ("--" + name.removeprefix("OTA_PROXY_").lower(), value)
+        flag = "--" + name.removeprefix("OTA_PROXY_").lower()
+        yield from ((flag, value.strip()) for value in values if value.strip())

@@ -1,0 +1,54 @@
+"""The command line as a person meets it: words in, exit code, stdout and stderr out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+FLAGS = ("--domain", "ota.example.com", "--root", "/srv/ota", "--cert", "/etc/ssl/ota.pem", "--key", "/etc/ssl/ota.key")
+SERVERS = ("nginx", "apache", "iis")
+NOWHERE = "tcp://127.0.0.1:1"
+"""A DOCKER_HOST where nobody answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came of a command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def complaint(self) -> str:
+        """The one error sentence with its hint; what was only noted is left out. Fails unless there is exactly one."""
+        lines = self.err.splitlines()
+        starts = [number for number, line in enumerate(lines) if ": error: " in line]
+        assert len(starts) == 1, self.err
+        assert self.out == ""
+        return "\n".join(lines[starts[0] :])
+
+
+Run = Callable[..., Said]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment without what a person may have set for ota-proxy."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("OTA_PROXY_")} | more
+
+
+def spawn(*words: str, cwd: Path, env: Mapping[str, str] | None = None, seconds: float = 120) -> Said:
+    """Run a command in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ota_proxy", *words],
+        capture_output=True,
+        cwd=cwd,
+        env={**environment(), **(env or {})},
+        timeout=seconds,
+        check=False,
+    )
+    return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
