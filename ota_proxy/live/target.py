@@ -122,7 +122,7 @@ def _report(target: str, walks: tuple[InstallFacts, ...], options: CheckOptions)
     facts = [Facts(install=one, server=server, udid=options.udid, ios_version=options.ios) for one in walks]
     nobody = _nobody(walks[0])
     outcomes = () if nobody else merge([evaluate(one, target, "c") for one in facts])
-    return TargetReport(target, server, version, "", None, outcomes, facts[0], tuple(facts[1:]), reason=nobody)
+    return TargetReport(target, server, version, "", None, outcomes, facts[0], reason=nobody, further=tuple(facts[1:]))
 
 
 def _nobody(seen: InstallFacts) -> str:

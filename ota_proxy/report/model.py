@@ -29,12 +29,12 @@ class TargetReport:
     level: str | None
     outcomes: tuple[Outcome, ...]
     facts: Facts | None = None
-    further: tuple[Facts, ...] = ()
-    """Facts of further walks from the same start: a page with several install links."""
     notes: tuple[str, ...] = ()
     log: str = ""
     config: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
+    further: tuple[Facts, ...] = ()
+    """Facts of further walks from the same start: a page with several install links."""
 
     @property
     def findings(self) -> tuple[Outcome, ...]:
