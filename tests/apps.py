@@ -128,16 +128,19 @@ class Sparse:
     """Bytes of any size, zero but for a few parts."""
 
     size: int = 0
-    parts: dict[int, bytes] = field(default_factory=dict)
+    parts: dict[int, bytearray] = field(default_factory=dict)
+    _open: int = 0
+    """Where the part begins that grows."""
 
     def append(self, data: bytes) -> None:
         """Write at the end."""
-        self.parts[self.size] = data
+        self.parts.setdefault(self._open, bytearray()).extend(data)
         self.size += len(data)
 
     def skip(self, count: int) -> None:
         """Leave zeros at the end."""
         self.size += count
+        self._open = self.size
 
     def read(self, offset: int, count: int) -> bytes:
         """Return bytes, as many as there are."""
