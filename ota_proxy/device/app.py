@@ -16,7 +16,7 @@ from ota_proxy.device.copy import Copy
 from ota_proxy.device.facts import PackageFacts, Response, Visit
 from ota_proxy.device.session import Session
 
-BUDGET = 1 << 20
+BUDGET = 3 << 18
 """Bytes of package asked for by ranges at most: directory, Info.plist, profiles."""
 FULL_BUDGET = 16 << 20
 """Likewise where the whole package is read anyway."""

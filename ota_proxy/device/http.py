@@ -21,6 +21,8 @@ from ota_proxy.device.incoming import Ask, Incoming, Watch
 from ota_proxy.device.network import NetFault, Network, Peer, Stream, ascii_host, dial, explain
 
 KEEP = 1 << 16
+_NARROW = 1 << 19
+"""Bytes of body up to which a request is not worth a wide receive buffer."""
 _TARGET_SAFE = "/%:@!$&'()*+,;=~-._?[]"
 """Characters of a path and query that go out as written (RFC 3986); others are percent-encoded, as systems since iOS 17 do."""
 
@@ -136,6 +138,8 @@ class _Call:
         place = _place(self.request.url)
         self.name = place.host
         stream = await self._connect(place)
+        if self.request.read <= _NARROW:
+            stream.narrow()
         self.address = stream.address
         polite = False
         try:

@@ -16,7 +16,8 @@ from ota_proxy.device.facts import Header
 from ota_proxy.device.incoming import HEADER_LIMIT, Ask, Incoming
 from ota_proxy.device.network import NetFault, Stream
 
-_WINDOW = 1 << 20
+_USUAL_WINDOW, _LARGEST_WINDOW = (1 << 16) - 1, 1 << 20
+"""What every connection begins with (RFC 9113 §6.9.2), and the room for a large body."""
 _FRAME_HEAD = 9  # RFC 9113 §4.1
 _FRAME_LIMIT = 1 << 17
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"})
@@ -58,12 +59,14 @@ class _Conversation:
         self.buffer = bytearray()
 
     async def ask(self, headers: list[Header]) -> None:
-        """Open the connection without push and with room for a large body, and send the request."""
+        """Open the connection without push and with room for as much body as is read, and send the request."""
+        window = min(max(self.incoming.read + 1, _USUAL_WINDOW), _LARGEST_WINDOW)
         codes = h2.settings.SettingCodes
-        wanted = {codes.ENABLE_PUSH: 0, codes.INITIAL_WINDOW_SIZE: _WINDOW, codes.MAX_HEADER_LIST_SIZE: HEADER_LIMIT}
+        wanted = {codes.ENABLE_PUSH: 0, codes.INITIAL_WINDOW_SIZE: window, codes.MAX_HEADER_LIST_SIZE: HEADER_LIMIT}
         self.connection.local_settings = h2.settings.Settings(client=True, initial_values=wanted)
         self.connection.initiate_connection()
-        self.connection.increment_flow_control_window(_WINDOW)
+        if window > _USUAL_WINDOW:
+            self.connection.increment_flow_control_window(window - _USUAL_WINDOW)
         self.connection.send_headers(1, headers, end_stream=True)
         await self.stream.send(self.connection.data_to_send())
 

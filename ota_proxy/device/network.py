@@ -69,6 +69,13 @@ class Stream:
         found: ssl.SSLObject | None = self.writer.get_extra_info("ssl_object")
         return found
 
+    def narrow(self) -> None:
+        """Let little more arrive than is read: what lies in the system's buffers when we hang up is traffic too."""
+        found: socket.socket | None = self.writer.get_extra_info("socket")
+        if found is not None:
+            with contextlib.suppress(OSError):
+                found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNK)
+
     async def send(self, data: bytes) -> None:
         """Write and wait until the other side has room; NetFault `timeout` when it never has."""
         self.writer.write(data)

@@ -19,7 +19,7 @@ from ota_proxy.device.unpack import Unpacker
 
 SAMPLE = 4096
 """Bytes of a package that a ranged answer is compared with."""
-_NEAR = 1 << 18
+_NEAR = 1 << 16
 """Where the sample of a package lies that is too large to be read."""
 _STRONG_AFTER = timedelta(seconds=60)
 """A Last-Modified is a strong validator when it is this much older than Date (RFC 9110 §8.8.2.2)."""

@@ -207,7 +207,7 @@ def test_traffic_has_a_budget_that_a_huge_directory_does_not_break(tmp_path: Pat
     server = Server(sparse_package(1 << 20, files(), more=20_000))
     found = package(walked(tmp_path, server, package_limit=1000))
     assert found.app is None
-    assert "1048576 bytes of traffic; check --full" in found.app_unread
+    assert "786432 bytes of traffic; check --full" in found.app_unread
     assert contents(walked(tmp_path, Server(server.package), package_limit=1 << 50)) == []
 
 
