@@ -29,6 +29,8 @@ STRANGER = "stranger.invalid"
 _FLIGHT_LIMIT = 1 << 18
 _DER = 2
 """X509_FILETYPE_ASN1 of OpenSSL, what the private method before Python 3.13 wants to hear."""
+_IN_THE_CLEAR = ("TLSv1.2", "TLSv1.1", "TLSv1")
+"""Versions whose first flight shows a stapled answer (RFC 6066 §8); TLS 1.3 encrypts it."""
 _CHAIN_LIMIT = 32
 """Certificates of a chain that we look at."""
 _NAMED_CURVES = 0x0100
@@ -217,6 +219,7 @@ def _facts(run: _Probe, now: datetime) -> TlsFacts:
     chain = tuple(facts for certificate in certs if (facts := certificates.describe(certificate)))
     verdict = certificates.judge(certs, contexts.roots(run.network.ca_pem), now)
     twelve = seen.first.get("TLSv1.2")
+    clear = next((seen.first[version] for version in _IN_THE_CLEAR if version in seen.first), None)
     return TlsFacts(
         host=run.host,
         port=run.port,
@@ -232,7 +235,7 @@ def _facts(run: _Probe, now: datetime) -> TlsFacts:
         trust_detail=_detail(verdict.detail, certs, seen.chain),
         private_root=_private(verdict.anchor),
         name_matches=certificates.name_matches(chain[0], run.host) if chain else None,
-        stapled=twelve.stapled if twelve else None,
+        stapled=clear.stapled if clear else None,
         stranger=_stranger(seen),
         partial=seen.spoke and (run.left <= 0 or run.lost),
     )

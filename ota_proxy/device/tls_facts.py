@@ -70,6 +70,7 @@ class TlsFacts:
     trust_detail: str = ""
     name_matches: bool | None = None
     stapled: bool | None = None
+    """An OCSP answer came along; None for a host with TLS 1.3 only, which encrypts it."""
     private_root: bool | None = None
     """The chain ends at a CA that was given (`--ca`): True; at one of the system's: False; at neither, or unknown: None."""
     stranger: str = ""
