@@ -72,7 +72,7 @@ def about(package: PackageFacts, problems: Sequence[Problem], severity: Severity
     """Yield one finding for a package, in the words of the first problem; the others are named, and stand in the evidence."""
     if not problems:
         return
-    (_, first), *others = problems
-    more = f"; likewise {', '.join(bundle.name for bundle, _ in others)}" if others else ""
-    lines = (f"{bundle.folder}: {words}" for bundle, words in problems)
+    (bundle, first), *others = problems
+    more = f"; likewise {', '.join(other.name for other, _ in others)}" if others else ""
+    lines = [f"{each.folder}: {words}" for each, words in problems] if others else [f"in {bundle.folder}"]
     yield Finding(package.url, f"{file_name(package.url)}: {first}{more}", shown(package, *lines), severity=severity)

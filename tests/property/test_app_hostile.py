@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ota_proxy.content.app import read_app
@@ -36,6 +36,7 @@ def looked_at(data: bytes) -> AppFacts | str:
         return str(problem)
 
 
+@settings(deadline=None)  # a busy machine is no finding
 @given(st.sampled_from([PLAIN, WIDE]), CHANGES, st.integers(0, 39))
 def test_a_changed_archive_is_read_or_refused_in_words(data: bytes, changes: list[tuple[int, int]], cut: int) -> None:
     found = looked_at(mutated(data, changes, cut))
@@ -43,6 +44,7 @@ def test_a_changed_archive_is_read_or_refused_in_words(data: bytes, changes: lis
     assert isinstance(found, (AppFacts, str))
 
 
+@settings(deadline=None)  # a busy machine is no finding
 @given(st.sampled_from([PLAIN, WIDE]), st.integers(1, 120), st.binary(min_size=1, max_size=120))
 def test_a_changed_end_is_read_or_refused_in_words(data: bytes, back: int, new: bytes) -> None:
     """The records at the end say where everything else is."""
@@ -50,12 +52,14 @@ def test_a_changed_end_is_read_or_refused_in_words(data: bytes, back: int, new: 
     assert looked_at((data[:at] + new + data[at + len(new) :])[: len(data)])
 
 
+@settings(deadline=None)  # a busy machine is no finding
 @given(st.binary(max_size=300))
 def test_any_bytes_are_refused_in_words(data: bytes) -> None:
     assert looked_at(data)
     assert isinstance(read_profile(data), str)
 
 
+@settings(deadline=None)  # a busy machine is no finding
 @given(CHANGES, st.integers(0, 39))
 def test_a_changed_profile_is_read_or_refused_in_words(changes: list[tuple[int, int]], cut: int) -> None:
     found = read_profile(mutated(PROFILE, changes, cut))
@@ -63,6 +67,7 @@ def test_a_changed_profile_is_read_or_refused_in_words(changes: list[tuple[int, 
     assert isinstance(found, (Profile, str))
 
 
+@settings(deadline=None)  # a busy machine is no finding
 @given(st.binary(max_size=500), st.integers(1, 200), st.lists(st.integers(1, 90)), st.sampled_from(["md5", "sha256"]))
 def test_chunks_are_hashed_alike_however_the_bytes_arrive(
     data: bytes, chunk: int, pieces: list[int], name: str
@@ -78,6 +83,7 @@ def test_chunks_are_hashed_alike_however_the_bytes_arrive(
     assert hasher.seen().found == expected
 
 
+@settings(deadline=None)  # a busy machine is no finding
 @given(st.binary(min_size=50, max_size=500), st.integers(1, 4))
 def test_no_more_chunks_are_hashed_than_prove_that_there_are_too_many(data: bytes, chunk: int) -> None:
     hasher = ChunkHasher("sha256", chunk, ("a", "b"))
