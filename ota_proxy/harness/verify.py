@@ -158,6 +158,7 @@ def _walk(url: str, started: Started, progress: Progress, *, first: bool) -> Ins
         ca_pem=started.prepared.ca_pem.decode("ascii"),
         resolve=started.running.endpoint.resolve,
         closed=True,
+        in_app=False,  # what chat apps show is judged by `check` only
         probe_tls=first,
     )
     if not first:
