@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from ota_proxy.model import Site
 
 FLAGS = ("--domain", "ota.example.com", "--root", "/srv/ota", "--cert", "/etc/ssl/ota.pem", "--key", "/etc/ssl/ota.key")
 SERVERS = ("nginx", "apache", "iis")
@@ -52,3 +56,25 @@ def spawn(*words: str, cwd: Path, env: Mapping[str, str] | None = None, seconds:
         check=False,
     )
     return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def flags_of(site: Site) -> list[str]:
+    """Return the flags that describe a whole site."""
+    words: list[str] = []
+    for key, value in site.model_dump(mode="json", exclude_none=True).items():
+        inner = {f"{key}.{name}": part for name, part in value.items()} if isinstance(value, dict) else {key: value}
+        words += [word for name, part in inner.items() for word in ("--set", f"{name}={_typed(part)}")]
+    return words
+
+
+def _typed(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Write a value as after `--set KEY=`: texts stand there as they are."""
+    return value if isinstance(value, str) else _toml(value)
+
+
+def _toml(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ota_proxy.cli.report_flags import add_report_flags, check_output, deliver, load_options
 from ota_proxy.cli.site_flags import say
-from ota_proxy.cli.stdout import emit
+from ota_proxy.cli.streams import emit
 from ota_proxy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ Ask a live server for an install as an iPhone does, and report what the phone wo
 URL is a landing page, a manifest, a package (.ipa) or an itms-services link as it was pasted.
 
   ota-proxy check https://ota.example.com/
-  ota-proxy check 'itms-services://?action=download-manifest&url=https%3A%2F%2F…'
+  ota-proxy check 'itms-services://?action=download-manifest&url=https%3A%2F…'
   ota-proxy check https://ota.example.com/app.plist --ios 17.4 \\
       --udid 00008030-001A2B3C4D5E6F70
   ota-proxy check https://ota.example.com/ --ca root.pem \\

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ota_proxy.cli.site_flags import add_site_flags, load_site
-from ota_proxy.cli.stdout import emit
+from ota_proxy.cli.streams import emit
 
 if TYPE_CHECKING:
     from ota_proxy.settings import Loaded

@@ -7,7 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ota_proxy.cli.stdout import emit
+from ota_proxy.cli.streams import emit
 from ota_proxy.errors import EXIT_CLEAN, UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
         "explain",
         help="what a rule or a sentence on the phone means",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
         "what", metavar="RULE|NAME|SYMPTOM", nargs="+", help="a rule's id or name, or what the phone says"

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from ota_proxy.cli.stdout import emit
+from ota_proxy.cli.streams import emit
 
 _DESCRIPTION = """\
 Print the install link of a manifest URL, encoded for where it goes: text for scripts, mails and redirects, html for the value of an href attribute, \

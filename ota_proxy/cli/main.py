@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from ota_proxy import __version__
-from ota_proxy.cli import stdout
+from ota_proxy.cli import streams
 from ota_proxy.cli.parser import Parser
 from ota_proxy.errors import EXIT_BUG, EXIT_CLEAN, EXIT_INTERRUPTED, OtaError
 
@@ -20,10 +20,10 @@ COMMANDS = ("render", "verify", "up", "check", "manifest", "page", "link", "expl
 _DESCRIPTION = """\
 Will an iPhone install this from that server, and if not, which line do I change?
 
-  ota-proxy render nginx           print a working configuration for an example site
-  ota-proxy verify nginx           start it, install from it as a simulated iPhone
-  ota-proxy check https://ota.example.com/       the same iPhone, where it already runs
-  ota-proxy config show            every setting, its value and where it came from
+  ota-proxy render nginx           print a working example configuration
+  ota-proxy verify nginx           start it, install from it as an iPhone would
+  ota-proxy check https://ota.example.com/       likewise, where it already runs
+  ota-proxy config show            every setting and where it came from
 
   ota-proxy render apache --domain ota.example.com --root /srv/ota \\
       --cert /etc/ssl/ota.pem --key /etc/ssl/ota.key -o ota.conf
@@ -48,16 +48,16 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    stdout.prepare()
+    streams.prepare()
     try:
         return _run(sys.argv[1:] if argv is None else argv)
     except OtaError as error:
-        print(f"ota-proxy: error: {error}", file=sys.stderr)
+        streams.tell(f"ota-proxy: error: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:
-        print("ota-proxy: interrupted", file=sys.stderr)
+        streams.tell("ota-proxy: interrupted\n")
         return EXIT_INTERRUPTED
-    except stdout.ReaderGoneError:
+    except streams.ReaderGoneError:
         return EXIT_CLEAN
     except Exception as error:  # noqa: BLE001 - the last fence: whatever comes here is our bug and must say so
         return _bug(error)
@@ -70,22 +70,22 @@ def _run(argv: Sequence[str]) -> int:
     try:
         args = top.parse_args(argv)
     except SystemExit:
-        stdout.flush()  # a help that nobody reads to its end is no error
+        streams.flush()  # a help that nobody reads to its end is no error
         raise
     try:
         code = int(args.run(args))
     except OSError:
-        stdout.flush()  # raises what it was where stdout takes no more; else it is ours
+        streams.flush()  # raises what it was where stdout takes no more; else it is ours
         raise
-    stdout.flush()
+    streams.flush()
     return code
 
 
 def _bug(error: Exception) -> int:
     if os.environ.get("OTA_PROXY_DEBUG"):
         raise error
-    print(f"ota-proxy: bug in ota-proxy {__version__}: {type(error).__name__}: {error}", file=sys.stderr)
-    print("  hint: run it again with OTA_PROXY_DEBUG=1 and report what it prints", file=sys.stderr)
+    streams.tell(f"ota-proxy: bug in ota-proxy {__version__}: {type(error).__name__}: {error}\n")
+    streams.tell("  hint: run it again with OTA_PROXY_DEBUG=1 and report what it prints\n")
     return EXIT_BUG
 
 

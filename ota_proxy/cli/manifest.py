@@ -8,7 +8,7 @@ from typing import Any
 
 from ota_proxy.cli.report_flags import output_path
 from ota_proxy.cli.site_flags import say
-from ota_proxy.cli.stdout import emit
+from ota_proxy.cli.streams import emit
 
 _DESCRIPTION = """\
 Make the manifest (property list) for a package. The package is expected at BASE-URL/FILE.ipa.

@@ -8,13 +8,13 @@ from typing import Any
 from ota_proxy.cli.manifest import add_package_arguments, urls
 from ota_proxy.cli.report_flags import output_path
 from ota_proxy.cli.site_flags import say
-from ota_proxy.cli.stdout import emit
+from ota_proxy.cli.streams import emit
 
 _DESCRIPTION = """\
 Make a small landing page with the install button, help for chat apps and for trust. Its manifest is expected at BASE-URL/NAME.plist.
 
   ota-proxy page App.ipa --base-url https://ota.example.com/ota > index.html
-  ota-proxy page App.ipa --base-url https://ota.example.com/ota -o public/index.html
+  ota-proxy page App.ipa --base-url https://ota.example.com/ota -o index.html
 """
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from ota_proxy.cli.streams import tell
 from ota_proxy.errors import EXIT_USAGE, did_you_mean
 
 _UNKNOWN = "unrecognized arguments: "
@@ -47,8 +47,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, with a did-you-mean for a misspelt command, flag or choice."""
-        print(f"{self.prog}: error: {message}", file=sys.stderr)
-        print(f"  hint: {self._suggestion(message) or f'`{self.prog} --help` shows what there is'}", file=sys.stderr)
+        hint = self._suggestion(message) or f"`{self.prog} --help` shows what there is"
+        tell(f"{self.prog}: error: {message}\n  hint: {hint}\n")
         raise SystemExit(EXIT_USAGE)
 
     def _suggestion(self, message: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ota_proxy.cli.again import canonical_command
 from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site, say
-from ota_proxy.cli.stdout import emit
+from ota_proxy.cli.streams import emit
 from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, UsageError
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ Print the configuration of a site for one server. Nothing is started and no cert
 
   ota-proxy render nginx                            the example site
   ota-proxy render nginx --server-version debian12 -o /etc/nginx/conf.d/ota.conf
-  ota-proxy render nginx --check -o /etc/nginx/conf.d/ota.conf    differs: exit 1
+  ota-proxy render nginx --check -o /etc/nginx/conf.d/ota.conf    exit 0 or 1
   ota-proxy render apache --domain ota.example.com --root /srv/ota \\
       --cert /etc/ssl/ota.pem --key /etc/ssl/ota.key
-  ota-proxy render iis -o out/                      web.config, setup.ps1, undo.ps1
+  ota-proxy render iis -o out/           web.config, setup.ps1, undo.ps1
 """
 _ANOTHER = {"nginx": "debian12", "apache": "debian12", "iis": "2019"}
 

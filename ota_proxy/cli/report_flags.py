@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ota_proxy.cli.stdout import emit
+from ota_proxy.cli.streams import emit
 
 if TYPE_CHECKING:
     from ota_proxy.report.model import TargetReport

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ota_proxy.cli.stdout import emit
+from ota_proxy.cli.streams import emit
 from ota_proxy.errors import EXIT_CLEAN
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ List the rules, and say which are looked for today.
 
 def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
     """Add the command."""
-    command = commands.add_parser(
-        "rules", help="list every rule", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    command = commands.add_parser("rules", help="list every rule", description=_DESCRIPTION)
     command.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     command.add_argument(
         "--door",

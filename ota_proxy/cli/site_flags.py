@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from ota_proxy.cli.streams import tell
 from ota_proxy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -136,10 +136,4 @@ def _key(place: str, loaded: Loaded) -> Key:
 
 def say(text: str) -> None:
     """Print one line for people, to stderr."""
-    print(text, file=sys.stderr)
-
-
-def tell(text: str) -> None:
-    """Write a piece of a line for people to stderr, seen at once."""
-    sys.stderr.write(text)
-    sys.stderr.flush()
+    tell(f"{text}\n")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ota_proxy.cli.link import print_qr
-from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site, say, tell
-from ota_proxy.cli.stdout import emit, flush
+from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site, say
+from ota_proxy.cli.streams import emit, flush, tell
 from ota_proxy.cli.verify import add_run_flags, check_version, engine_of, trial
 from ota_proxy.errors import EXIT_CLEAN, NoVerdictError
 
@@ -21,8 +21,8 @@ _POLL = 0.5
 _DESCRIPTION = """\
 Start the site on a real server with test certificates, print how to reach it, and stop at ^C.
 
-  ota-proxy up nginx                          the example site
-  ota-proxy up apache --engine local          the Apache of this machine, no root
+  ota-proxy up nginx                      the example site
+  ota-proxy up apache --engine local      the Apache of this machine, no root
   ota-proxy up nginx --ipa build/App.ipa --image bookworm
 """
 
@@ -51,9 +51,12 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="ota-proxy-up-") as folder:
         ca_file = Path(folder) / "ca.pem"
         with at_its_place(loaded), start(one, engine, engine.capabilities(args.server), progress) as started:
-            ca_file.write_bytes(started.prepared.ca_pem)
-            _tell(started, ca_file, engine.replaced)
-            _wait(started)
+            try:
+                ca_file.write_bytes(started.prepared.ca_pem)
+                _tell(started, ca_file, engine.replaced)
+                _wait(started)
+            except KeyboardInterrupt:
+                say("stopping")
     return EXIT_CLEAN
 
 
@@ -73,10 +76,6 @@ def _tell(started: Started, ca_file: Path, replaced: str) -> None:
 
 
 def _wait(started: Started) -> None:
-    try:
-        while started.running.alive():
-            time.sleep(_POLL)
-    except KeyboardInterrupt:
-        say("stopping")
-        return
+    while started.running.alive():
+        time.sleep(_POLL)
     raise NoVerdictError(f"the server ended by itself; its last words:\n{started.running.logs()[-2000:]}")

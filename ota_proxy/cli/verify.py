@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ota_proxy.cli.render import capabilities
 from ota_proxy.cli.report_flags import add_report_flags, check_output, deliver
-from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site, tell
-from ota_proxy.cli.stdout import emit
+from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site
+from ota_proxy.cli.streams import emit, tell
 from ota_proxy.errors import EXIT_CLEAN, NoVerdictError, UsageError
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ SERVERS = ("nginx", "apache", "iis")
 _DESCRIPTION = """\
 Render the site (or take --config), start a real server with it and test certificates, install from it as a simulated iPhone, and report.
 
-  ota-proxy verify nginx                      Docker, else the PATH, else embedded
-  ota-proxy verify all --ipa build/App.ipa    every server, with your own package
-  ota-proxy verify nginx --engine embedded    no Docker, no root
-  ota-proxy verify nginx --dry-run            only say what would be done
+  ota-proxy verify nginx                    Docker, else the PATH, else embedded
+  ota-proxy verify all --ipa build/App.ipa  every server, with your own package
+  ota-proxy verify nginx --engine embedded  no Docker, no root
+  ota-proxy verify nginx --dry-run          only say what would be done
   ota-proxy verify nginx --config /etc/nginx --domain ota.example.com \\
       --root /srv/ota --cert /etc/ssl/ota.pem --key /etc/ssl/ota.key
 """

@@ -14,7 +14,7 @@ import pytest
 from ota_proxy.settings import load
 from ota_proxy.settings.flags import SiteFlags, leaf_keys
 from ota_proxy.settings.options import SiteFile
-from tests.command_line import FLAGS, Run
+from tests.command_line import FLAGS, Run, flags_of
 from tests.variants import NAMES, variant
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -73,32 +73,10 @@ def test_what_is_shown_is_a_file_of_the_same_site(way: str, tmp_path: Path, run:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_variant_is_shown_as_a_file_that_loads_to_an_equal_site(name: str, tmp_path: Path, run: Run) -> None:
     site = variant(name)
-    raw = site.model_dump(mode="json", exclude_none=True)
-    sets = [word for key in raw for word in ("--set", f"{key}={_typed(raw[key])}") if not isinstance(raw[key], dict)]
-    sets += [
-        word
-        for key, table in raw.items()
-        if isinstance(table, dict)
-        for inner, value in table.items()
-        for word in ("--set", f"{key}.{inner}={_typed(value)}")
-    ]
-    shown = run("config", "show", *sets)
+    shown = run("config", "show", *flags_of(site))
     assert shown.code == 0, shown.err
     (tmp_path / "ota-proxy.toml").write_text(shown.out, encoding="utf-8")
     assert load(None, SiteFlags(), environ={}, folder=tmp_path).site == site
-
-
-def _toml(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value)
-
-
-def _typed(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Write a value as after `--set KEY=`: texts stand there as they are."""
-    return value if isinstance(value, str) else _toml(value)
 
 
 def without_command(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The one way data leaves through stdout: UTF-8 bytes as they are, and a sentence where stdout takes no more."""
+"""How anything leaves the program: data to stdout as UTF-8 bytes, everything else to stderr, and what happens where nobody reads on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 from ota_proxy.errors import UsageError
 
@@ -40,21 +41,31 @@ def flush() -> None:
 
 
 def prepare() -> None:
-    """Make stdout something that can always be written to: nowhere where it is closed, an escape for a sign its encoding lacks."""
-    if sys.stdout is None:
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it lives as long as the process
+    """Make both streams something that can always be written to: nowhere where closed, an escape for a sign the encoding lacks."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - it lives as long as the process
     if getattr(sys.stdout, "errors", "") == "strict" and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def give_up() -> None:
+def tell(text: str) -> None:
+    """Write a piece of a line for people to stderr, seen at once; where nobody reads it, the work goes on."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        _give_up(sys.stderr)
+
+
+def _give_up(stream: TextIO) -> None:
     """Send what is still to be flushed nowhere, so that Python does not complain again at its end."""
-    with Path(os.devnull).open("wb") as nowhere, contextlib.suppress(OSError, ValueError):  # not every stdout is a file
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    with Path(os.devnull).open("wb") as nowhere, contextlib.suppress(OSError, ValueError):  # not every stream is a file
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def _lost(error: OSError) -> Exception:
-    give_up()
+    _give_up(sys.stdout)
     if isinstance(error, BrokenPipeError):
         return ReaderGoneError()
     return UsageError(f"cannot write: {error.strerror}", place="stdout", hint="choose a place with room for the output")
