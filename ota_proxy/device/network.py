@@ -92,7 +92,8 @@ class Stream:
         if politely:
             self.writer.close()
             with contextlib.suppress(OSError, TimeoutError):
-                await asyncio.wait_for(self.writer.wait_closed(), 2)
+                async with asyncio.timeout(2):  # wait_for of Python 3.11 can lose a cancellation, and with it a ^C
+                    await self.writer.wait_closed()
         self.writer.transport.abort()
 
 

@@ -75,7 +75,7 @@ class Daemon:
 
     def __init__(self) -> None:
         with _translated("reach Docker"):
-            address = _address()
+            self.address = address = _address()
             _knock(address)
             with closing(_Api(base_url=address, version=_OLDEST, timeout=TIMEOUT)) as first:
                 spoken = first.version(api_version=False)["ApiVersion"]

@@ -35,6 +35,7 @@ class DockerEngine:
         with connected() as daemon:
             from ota_proxy.harness.docker import stage  # noqa: PLC0415  # needs Docker's client, as `connected` does
 
+            _employ_janitor(daemon)
             return stage.look_into(daemon, images.choose(daemon, server, self.image)).capabilities(server)
 
     def adapt(self, site: Site) -> Site:
@@ -47,11 +48,19 @@ class DockerEngine:
         with connected() as daemon:
             from ota_proxy.harness.docker import stage, sweep  # noqa: PLC0415  # needs Docker's client, as `connected` does
 
+            _employ_janitor(daemon)
             if not self._swept:
                 sweep.sweep(daemon)
                 self._swept = True
             with stage.staged(daemon, scenario, self.image, keep=keep) as running:
                 yield running
+
+
+def _employ_janitor(daemon: Daemon) -> None:
+    from ota_proxy.harness.docker import janitor, sweep  # noqa: PLC0415  # sweep needs Docker's client
+
+    own = sweep.me()
+    janitor.employ(daemon.address, sweep.PREFIX, own.pid, own.begun)
 
 
 @contextlib.contextmanager

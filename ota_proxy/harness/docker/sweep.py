@@ -1,7 +1,7 @@
 """Labels that say whose a container is, and what of it may be removed: what a dead run left behind, never a living run's.
 
-A run that dies takes its running containers with it (`lifeline.py`); what can stay is a container created and not yet started, or a
-kept one.
+A run that dies takes its running containers with it (`lifeline.py`), and one that it was just creating is removed behind it
+(`janitor.py`); what can stay is what was created while Docker itself was going down, or a kept one.
 """
 
 from __future__ import annotations
