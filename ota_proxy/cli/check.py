@@ -7,13 +7,12 @@ import asyncio
 import contextlib
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ota_proxy.cli.report_flags import add_report_flags, check_output, deliver, load_options
-from ota_proxy.cli.site_flags import say
-from ota_proxy.cli.streams import emit
+from ota_proxy.cli.streams import emit, tell
 from ota_proxy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -156,21 +155,21 @@ def _formed(text: str, form: re.Pattern[str], flag: str, hint: str) -> str:
 async def _each(urls: list[str], how: CheckOptions, jobs: int) -> list[TargetReport]:
     """Check the targets of the command line, several at once; every one must be well-formed before the first is asked."""
     from ota_proxy.device.tls_memory import TlsMemory  # noqa: PLC0415
+    from ota_proxy.harness.progress import Steps, Timed  # noqa: PLC0415
     from ota_proxy.live.target import check, checked  # noqa: PLC0415
 
     targets = list(dict.fromkeys(map(checked, urls)))
-    gate, memory = asyncio.Semaphore(jobs), TlsMemory()
+    gate, memory, progress = asyncio.Semaphore(jobs), TlsMemory(), Timed(tell)
 
     async def one(number: int, target: str) -> TargetReport:
+        before = f"[{number}/{len(targets)}] " if len(targets) > 1 else ""
         async with gate:
-            return await check(target, how, _teller(number, len(targets)), memory)
+            return await check(target, how, Steps(progress, before), memory)
 
-    return list(await asyncio.gather(*(one(*numbered) for numbered in enumerate(targets, 1))))
-
-
-def _teller(number: int, count: int) -> Callable[[str, str], None]:
-    before = f"[{number}/{count}] " if count > 1 else ""
-    return lambda step, text: say(f"{before}{step}: {text}")
+    try:
+        return list(await asyncio.gather(*(one(*numbered) for numbered in enumerate(targets, 1))))
+    finally:
+        progress.close()
 
 
 def _many(args: argparse.Namespace, how: CheckOptions, options: Options) -> int:

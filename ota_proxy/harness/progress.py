@@ -44,12 +44,12 @@ class Timed:
 class Steps:
     """What a walk tells its steps to: each request's line gets its outcome where the progress can wait for it."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, progress: Progress, before: str = "") -> None:
+        self._progress, self._before = progress, before
 
     def __call__(self, step: str, text: str) -> None:
         """Hear of a step before it is made."""
-        line = f"{step}: {text}"
+        line = f"{self._before}{step}: {text}"
         if isinstance(self._progress, Timed):
             self._progress.begin(line)
         else:
@@ -58,4 +58,4 @@ class Steps:
     def ended(self, step: str, text: str, outcome: str) -> None:
         """Hear how a request ended."""
         if isinstance(self._progress, Timed):
-            self._progress.end(f"{step}: {text}", outcome)
+            self._progress.end(f"{self._before}{step}: {text}", outcome)

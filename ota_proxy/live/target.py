@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from ota_proxy.device.facts import Exchange, InstallFacts
+from ota_proxy.device.session import Listener
 from ota_proxy.device.tls_memory import TlsMemory
 from ota_proxy.device.walk import SCHEME, WalkOptions, walk_all
 from ota_proxy.errors import UsageError
@@ -104,6 +105,11 @@ class _Tracker:
         self.last = f"'{step}' ({text})"
         if self.progress is not None:
             self.progress(step, safe(text))
+
+    def ended(self, step: str, text: str, outcome: str) -> None:
+        """Pass on how a request ended."""
+        if isinstance(self.progress, Listener):
+            self.progress.ended(step, safe(text), safe(outcome))
 
 
 def _walk_options(options: CheckOptions, tls: TlsMemory | None) -> WalkOptions:

@@ -278,3 +278,13 @@ def test_a_run_is_never_silent_for_more_than_two_seconds(open_folder: Path) -> N
         process.communicate(timeout=30)
     assert len(heard) > 5
     assert max(later - earlier for earlier, later in itertools.pairwise(heard)) < 2
+
+
+def test_a_check_of_several_targets_keeps_their_lines_apart(refusing_port: int, tmp_path: Path) -> None:
+    urls = [f"https://127.0.0.1:{refusing_port}/{name}.plist" for name in ("a", "b")]
+    said = spawn("check", *urls, cwd=tmp_path)
+    lines = [line for line in said.err.splitlines() if "manifest: GET" in line]
+    assert said.code in (1, 3)
+    for number, url in enumerate(urls, 1):
+        (ended,) = [line for line in lines if f"GET {url}: " in line]
+        assert f"] [{number}/2] manifest: GET" in ended

@@ -164,3 +164,15 @@ def test_a_run_goes_on_when_its_neighbour_is_killed(verify: Callable[..., Verify
     assert second.end() == 0, second.lines
     assert report_of(second) == []
     assert containers(second.label) == []
+
+
+def test_a_kept_server_outlives_its_run(verify: Callable[..., Verify], containers: Listed) -> None:
+    one = verify("nginx", "--keep")
+    try:
+        assert one.end() == 0, one.lines
+        time.sleep(GONE)
+        (name,) = containers(one.label)
+        assert f"docker rm -f {name}" in one.out
+    finally:
+        for name in containers(one.label):
+            subprocess.run(["docker", "rm", "-f", name], capture_output=True, timeout=60, check=True)
