@@ -254,7 +254,11 @@ def _sentence(problem: Any, key: Key, sources: Mapping[Key, Source], file: Path 
         return place, f"{dotted(key)}: {said}" if key else said, ""
     said = _WORDS.get(kind) or str(problem["msg"]).replace("Input should be", "must be")
     value = problem.get("input")
-    shown = f", not {str(value).lower() if isinstance(value, bool) else repr(value)}" if isinstance(value, (int, float, str)) else ""
+    shown = (
+        f", not {str(value).lower() if isinstance(value, bool) else repr(value)}"
+        if isinstance(value, (int, float, str))
+        else ""
+    )
     return place, f"{dotted(key)} {said}{shown}", ""
 
 
