@@ -8,9 +8,11 @@ import pytest
 
 from ota_proxy.harness.docker.engine import DockerEngine
 from ota_proxy.harness.verify import Trial, verify
-from tests.container.faults import FAULTS, Fault
+from tests.container.faults import manifest, package, server, transport
+from tests.container.faults.model import Fault
 from tests.reports import failed, ids
 
+FAULTS = (*transport.FAULTS, *manifest.FAULTS, *package.FAULTS, *server.FAULTS)
 pytestmark = [pytest.mark.container, pytest.mark.fault]
 
 
