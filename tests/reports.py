@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import resource
 
-from ota_proxy.report.model import TargetReport
+from ota_proxy.report.model import SEVERITIES, TargetReport
+from ota_proxy.rules.model import STAGES, Stage
 
 _COMPLAINT = re.compile(r"\[(?:[a-z0-9_]+:)?(?:warn|error|crit|alert|emerg)\]")
 _ASKED_FOR = re.compile(r"No such file or directory|AH00128|ota-proxy-missing")
@@ -27,6 +28,20 @@ def failed(report: TargetReport) -> list[str]:
 def ids(report: TargetReport) -> set[str]:
     """Return the ids of the rules that failed, notes left out."""
     return {one.rule.id for one in report.outcomes if one.status == "failed" and one.severity != "note"}
+
+
+def notes(report: TargetReport) -> set[str]:
+    """Return the ids of the rules that failed with a note and nothing worse."""
+    return {one.rule.id for one in report.findings} - ids(report)
+
+
+def first_stage(report: TargetReport) -> Stage | None:
+    """Return the first stage with a finding of the worst severity there is: where the phone stops, or would one day."""
+    for severity in SEVERITIES:
+        found = {one.rule.stage for one in report.findings if one.severity == severity}
+        if found:
+            return min(found, key=STAGES.index)
+    return None
 
 
 def warnings_of(report: TargetReport) -> list[str]:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
+from ota_proxy.harness.engine import Engine
 from ota_proxy.harness.served import Content
+from ota_proxy.harness.verify import Started, Trial, start, verify
+from ota_proxy.live.target import CheckOptions, check
 from ota_proxy.model import Site
+from ota_proxy.report.model import TargetReport
+from ota_proxy.rules.catalogue import catalogue
+from ota_proxy.rules.model import Stage
 from tests.variants import variant
 
 Edit = Callable[[str], str]
+Door = Literal["verify", "check"]
+SERVERS = ("nginx", "apache")
 
 NGINX_IPA = r"location ~\* \\\.\(\?:ipa\|mobileprovision\)\$ \{"
 """The rendered location of packages, as a pattern."""
@@ -20,18 +30,35 @@ EXPOSED = {"cert": "/etc/ssl/ota/ecdsa.pem", "key": "/srv/ota/ecdsa.key"}
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is broken: in the rendered text (by server), or in what is served; `ids` must be exactly what is found."""
+    """One thing that is broken: in the rendered text (by server), or in what is served; `ids` must be exactly what is found.
+
+    The first id is the rule it is for, the others are those that follow from it. `notes` are findings of severity note that
+    must be there; further ones may be (a healthy ad hoc build is told of Developer Mode). `stage` is the one that fails first.
+    """
 
     name: str
-    ids: frozenset[str]
+    ids: tuple[str, ...]
     edits: Mapping[str, Edit] = field(default_factory=dict)
     content: Content = field(default_factory=Content)
     site: Site = field(default_factory=lambda: variant("static"))
+    notes: tuple[str, ...] = ()
+    stage: Stage | None = None
+    """None for the stage of the rule it is for."""
+    door: Door = "verify"
+    target: str = ""
+    """Where `check` starts; empty for the site's landing page."""
+    options: CheckOptions = field(default_factory=CheckOptions)
+    """What `check` is given beside the run's CA and addresses."""
 
     @property
     def servers(self) -> tuple[str, ...]:
         """The servers this fault can be injected into."""
-        return tuple(self.edits) or ("nginx", "apache")
+        return tuple(self.edits) or SERVERS
+
+    @property
+    def first_stage(self) -> Stage:
+        """The stage that must be the first to fail."""
+        return self.stage or catalogue()[(*self.ids, *self.notes)[0]].stage
 
 
 def replaced(pattern: str, new: str, *, count: int = 0) -> Edit:
@@ -46,6 +73,28 @@ def replaced(pattern: str, new: str, *, count: int = 0) -> Edit:
     return edit
 
 
-def fault(name: str, ids: str, nginx: Edit | None = None, apache: Edit | None = None, **more: object) -> Fault:
+def fault(
+    name: str, ids: str, nginx: Edit | None = None, apache: Edit | None = None, *, notes: str = "", **more: object
+) -> Fault:
+    """Return a fault: `ids` and `notes` separated by blanks; without edits it is one of the content, for both servers."""
     edits = {server: edit for server, edit in (("nginx", nginx), ("apache", apache)) if edit}
-    return Fault(name, frozenset(ids.split()), edits, **more)  # type: ignore[arg-type]  # only Fault's own fields
+    return Fault(name, tuple(ids.split()), edits, notes=tuple(notes.split()), **more)  # type: ignore[arg-type]  # only Fault's own fields
+
+
+def inject(fault: Fault, server: str, engine: Engine) -> TargetReport:
+    """Break a server in this one way and return what the fault's door reports."""
+    trial = Trial(server, fault.site, content=fault.content, edit=fault.edits.get(server))
+    if fault.door == "verify":
+        return verify(trial, engine, lambda _: None)
+    with start(trial, engine, engine.capabilities(server), lambda _: None) as started:
+        return checked(started, fault.target, fault.options)
+
+
+def checked(started: Started, target: str = "", options: CheckOptions | None = None) -> TargetReport:
+    """Check a running trial as anybody would check a live URL."""
+    whole = replace(
+        options or CheckOptions(),
+        ca_pem=started.prepared.ca_pem.decode("ascii"),
+        resolve=started.running.endpoint.resolve,
+    )
+    return asyncio.run(check(target or started.prepared.page_url, whole))

@@ -1,0 +1,13 @@
+"""Every fault there is, and which rules they cover on which server."""
+
+from __future__ import annotations
+
+from tests.container.faults import manifest, package, server, transport
+from tests.container.faults.model import Fault
+
+FAULTS: tuple[Fault, ...] = (*transport.FAULTS, *manifest.FAULTS, *package.FAULTS, *server.FAULTS)
+
+
+def covered(server: str) -> set[str]:
+    """Return the ids of the rules that a fault on this server must bring up."""
+    return {id_ for fault in FAULTS if server in fault.servers for id_ in (*fault.ids, *fault.notes)}
