@@ -82,6 +82,8 @@ class Outcome:
     line: int = 0
     sees: str = field(default="")
     """The sentence a person reads on the phone; empty for passed."""
+    suppressed: str = ""
+    """The reason a person gave to live with a finding: it is reported still, and counts for nothing. Empty: it counts."""
 
 
 class NotApplicable(Exception):  # noqa: N818 - an outcome, not an error
