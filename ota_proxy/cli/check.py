@@ -8,6 +8,7 @@ import contextlib
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 Ask a live server for an install as an iPhone does, and report what the phone would show and which line to change.
-URL is a landing page, a manifest, a package (.ipa) or an itms-services link as it was pasted.
+URL is a landing page, a manifest, a package (.ipa), an itms-services link as it was pasted, or a picture of a QR code.
 
   ota-proxy check https://ota.example.com/
   ota-proxy check 'itms-services://?action=download-manifest&url=https%3A%2F…'
+  ota-proxy check poster.png         a QR code; needs ota-proxy[qr]
   ota-proxy check https://ota.example.com/app.plist --ios 17.4 \\
       --udid 00008030-001A2B3C4D5E6F70
   ota-proxy check https://ota.example.com/ --ca root.pem \\
@@ -48,7 +50,12 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
         help="install from a live URL",
         description=_DESCRIPTION,
     )
-    command.add_argument("urls", nargs="*", metavar="URL", help="landing page, manifest, package or itms-services link")
+    command.add_argument(
+        "urls",
+        nargs="*",
+        metavar="URL",
+        help="landing page, manifest, package, itms-services link, or a picture of a QR code",
+    )
     _add_way_flags(command)
     _add_phone_flags(command)
     _add_many_flags(command)
@@ -76,6 +83,11 @@ def _add_way_flags(command: argparse.ArgumentParser) -> None:
 def _add_phone_flags(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("what is looked at")
     group.add_argument("--full", action="store_true", help="download packages above 64 MB too, and look at every byte")
+    group.add_argument(
+        "--ats",
+        action="store_true",
+        help="also list what App Transport Security makes of each host, exception by exception (as nscurl does)",
+    )
     group.add_argument("--udid", metavar="UDID", default="", help="would it install on this device?")
     group.add_argument("--ios", metavar="VERSION", default="", help="would it install on this system version?")
 
@@ -127,6 +139,7 @@ def _check_options(args: argparse.Namespace) -> CheckOptions:
         also=also,
         allow_private=args.allow_private,
         full=args.full,
+        ats=args.ats,
         udid=_formed(args.udid, _UDID, "--udid", "40 hexadecimal digits, or 8, a hyphen and 16"),
         ios=_formed(args.ios, _IOS, "--ios", "for instance 17.4"),
         seconds=args.timeout,
@@ -156,15 +169,19 @@ async def _each(urls: list[str], how: CheckOptions, jobs: int) -> list[TargetRep
     """Check the targets of the command line, several at once; every one must be well-formed before the first is asked."""
     from ota_proxy.device.tls_memory import TlsMemory  # noqa: PLC0415
     from ota_proxy.harness.progress import Steps, Timed  # noqa: PLC0415
-    from ota_proxy.live.target import check, checked  # noqa: PLC0415
+    from ota_proxy.live.start import Start, start  # noqa: PLC0415
+    from ota_proxy.live.target import check  # noqa: PLC0415
 
-    targets = list(dict.fromkeys(map(checked, urls)))
+    targets = list(dict.fromkeys(map(start, urls)))
     gate, memory, progress = asyncio.Semaphore(jobs), TlsMemory(), Timed(tell)
 
-    async def one(number: int, target: str) -> TargetReport:
+    async def one(number: int, begin: Start) -> TargetReport:
         before = f"[{number}/{len(targets)}] " if len(targets) > 1 else ""
         async with gate:
-            return await check(target, how, Steps(progress, before), memory)
+            if not begin.picture:
+                return await check(begin.target, how, Steps(progress, before), memory)
+            report = await check(begin.target, replace(how, link_context="qr"), Steps(progress, before), memory)
+            return replace(report, notes=(f"read from the QR code in {begin.picture}", *report.notes))
 
     try:
         return list(await asyncio.gather(*(one(*numbered) for numbered in enumerate(targets, 1))))

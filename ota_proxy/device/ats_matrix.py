@@ -9,26 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from ota_proxy.device.tls_facts import CertificateFacts, TlsFacts
+from ota_proxy.device.tls_facts import AtsRow, CertificateFacts, TlsFacts
 from ota_proxy.policy import ats
 
 TLS12 = "TLSv1.2"
-
-
-@dataclass(frozen=True, slots=True)
-class AtsRow:
-    """One way to be asked: the least version and what else is wanted, and what comes of it."""
-
-    name: str
-    minimum: str
-    """The least TLS version that is taken; empty where ATS is switched off."""
-    forward_secrecy: bool
-    certificate_rules: bool
-    """Key and signature must be as strong as ATS wants; trust, name and dates always count."""
-    passed: bool | None
-    """None: not known, the probe of the host has gaps or never reached it."""
-    reason: str = ""
-    """Why it does not pass, or why that is not known; else what would be spoken: version and suite."""
 
 
 def matrix(tls: TlsFacts, now: datetime) -> tuple[AtsRow, ...]:

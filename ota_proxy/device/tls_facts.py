@@ -82,3 +82,19 @@ class TlsFacts:
     def place(self) -> str:
         """`HOST:PORT`, an IPv6 address in brackets."""
         return f"{bracketed(self.host)}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class AtsRow:
+    """One way to be asked: the least version and what else is wanted, and what comes of it."""
+
+    name: str
+    minimum: str
+    """The least TLS version that is taken; empty where ATS is switched off."""
+    forward_secrecy: bool
+    certificate_rules: bool
+    """Key and signature must be as strong as ATS wants; trust, name and dates always count."""
+    passed: bool | None
+    """None: not known, the probe of the host has gaps or never reached it."""
+    reason: str = ""
+    """Why it does not pass, or why that is not known; else what would be spoken: version and suite."""

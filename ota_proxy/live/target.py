@@ -9,10 +9,14 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 from urllib.parse import urlsplit
 
+from ota_proxy.content.qr_code import is_picture
+from ota_proxy.device.ats_matrix import matrix
 from ota_proxy.device.facts import Exchange, InstallFacts
 from ota_proxy.device.session import Listener
+from ota_proxy.device.tls_facts import AtsRow
 from ota_proxy.device.tls_memory import TlsMemory
 from ota_proxy.device.walk import SCHEME, WalkOptions, walk_all
 from ota_proxy.errors import UsageError
@@ -49,6 +53,10 @@ class CheckOptions:
     full: bool = False
     udid: str = ""
     ios: str = ""
+    ats: bool = False
+    """Say what App Transport Security makes of each host, exception by exception."""
+    link_context: Literal["given", "qr"] = "given"
+    """Where an itms-services link to start at was found."""
     seconds: float = PATIENCE
 
 
@@ -68,6 +76,8 @@ def checked(text: str) -> str:
 
 
 def _meant(target: str) -> str:
+    if is_picture(target):
+        return "a picture of a QR code is given on the command line: ota-proxy check PICTURE"
     if _LOCAL.fullmatch(target):
         return f"did you mean https://{safe(target)}?"
     if re.match(r"(?i)itms-?services?\b|itms-services%3a", target):
@@ -119,6 +129,7 @@ def _walk_options(options: CheckOptions, tls: TlsMemory | None) -> WalkOptions:
         also=options.also,
         allow_private=options.allow_private,
         tls_memory=tls,
+        link_context=options.link_context,
     )
     return replace(usual, package_limit=WHOLE) if options.full else usual
 
@@ -128,7 +139,24 @@ def _report(target: str, walks: tuple[InstallFacts, ...], options: CheckOptions)
     facts = [Facts(install=one, server=server, udid=options.udid, ios_version=options.ios) for one in walks]
     nobody = _nobody(walks[0])
     outcomes = () if nobody else merge([evaluate(one, target, "c") for one in facts])
-    return TargetReport(target, server, version, "", None, outcomes, facts[0], reason=nobody, further=tuple(facts[1:]))
+    return TargetReport(
+        target,
+        server,
+        version,
+        "",
+        None,
+        outcomes,
+        facts[0],
+        reason=nobody,
+        further=tuple(facts[1:]),
+        ats=_ats(walks) if options.ats else {},
+    )
+
+
+def _ats(walks: tuple[InstallFacts, ...]) -> dict[str, tuple[AtsRow, ...]]:
+    """Return the matrix of every host that TLS was spoken with."""
+    hosts = {tls.place: tls for walk in walks for tls in (walk.tls, *walk.others) if tls is not None and tls.reachable}
+    return {place: matrix(tls, walks[0].now) for place, tls in hosts.items()}
 
 
 def _nobody(seen: InstallFacts) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ota_proxy import __version__
-from ota_proxy.report import view
+from ota_proxy.report import ats, view
 from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Tone
 from ota_proxy.report.timeline import render_timeline
@@ -106,6 +106,7 @@ def _judged(target: TargetReport) -> Iterator[str]:
     yield from _phone(target)
     for group in view.groups(target):
         yield from _finding(group, target)
+    yield from ats.as_html(target, text, _mark)
     yield from _log(target)
     yield from _rest(target)
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from ota_proxy import __version__
+from ota_proxy.report.ats import as_values
 from ota_proxy.report.model import Report, TargetReport, summary
 from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import Outcome
@@ -36,6 +37,7 @@ def _target(target: TargetReport) -> dict[str, Any]:
         "version": target.version or None,
         "engine": target.engine or None,
         "level": target.level,
+        **({"ats": as_values(target)} if target.ats else {}),
     }
 
 

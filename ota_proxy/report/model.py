@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ota_proxy.device.tls_facts import AtsRow
 from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, EXIT_NO_VERDICT
 from ota_proxy.rules.model import Facts, Outcome, Severity, Status
 
@@ -35,6 +36,8 @@ class TargetReport:
     reason: str = ""
     further: tuple[Facts, ...] = ()
     """Facts of further walks from the same start: a page with several install links."""
+    ats: Mapping[str, tuple[AtsRow, ...]] = field(default_factory=dict)
+    """Host and port → what App Transport Security says to it, exception by exception; only where it was asked for."""
 
     @property
     def findings(self) -> tuple[Outcome, ...]:

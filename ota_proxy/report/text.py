@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TextIO
 
-from ota_proxy.report import view
+from ota_proxy.report import ats, view
 from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Paint, paint_for
 from ota_proxy.rules.evidence import printable, safe
@@ -46,6 +46,7 @@ def _target(target: TargetReport, brush: Paint) -> Iterator[str]:
     yield from _stages(target, brush)
     yield from _phone(target, brush)
     yield from _findings(target, brush)
+    yield from ats.as_text(target, brush)
     yield from _log(target, brush)
     yield from _unknown(target, brush)
     yield ""

@@ -1,0 +1,120 @@
+"""Starting at the QR code in a picture, and the App Transport Security matrix on request, through the whole command."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from importlib import resources
+from pathlib import Path
+
+import jsonschema
+import pytest
+import segno
+
+from ota_proxy.cli.main import main
+from ota_proxy.content.link import install_link
+from ota_proxy.device.ats_matrix import matrix
+from tests.facts import NOW, tls
+from tests.live_server import BASE, live
+
+LINK = install_link(f"{BASE}/app.plist")
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def code(folder: Path, text: str) -> str:
+    segno.make(text).save(str(folder / "code.png"), scale=4)
+    return str(folder / "code.png")
+
+
+@pytest.mark.parametrize("text", [f"{BASE}/", f"{BASE}/app.plist", LINK])
+def test_a_picture_of_a_code_is_a_start_like_its_text(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with live(tmp_path) as server:
+        assert main(["check", code(tmp_path, text), *server.flags]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(text)
+    assert "read from the QR code in" in shown
+
+
+def test_a_separator_of_html_in_a_code_is_found_as_a_fault_of_the_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with live(tmp_path) as server:
+        picture = code(tmp_path, LINK.replace("&", "&amp;"))
+        assert main(["check", picture, "--format", "json", *server.flags]) == 1
+    (found,) = [
+        one for one in json.loads(capsys.readouterr().out)["outcomes"] if one["severity"] == "error" == _failed(one)
+    ]
+    assert found["rule"] == "OTA102"
+    assert "in a QR code" in found["evidence"]
+
+
+def _failed(outcome: dict[str, str]) -> str:
+    return outcome["severity"] if outcome["status"] == "failed" else ""
+
+
+def test_a_code_that_says_something_else_is_refused_with_the_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", code(tmp_path, "WIFI:S:office;;")]) == 2
+    said = capsys.readouterr().err
+    assert "code.png" in said
+    assert "no device can install from" in said
+
+
+def test_a_picture_in_a_list_of_targets_is_told_where_it_belongs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "urls.txt").write_text("poster.png\n", encoding="utf-8")
+    assert main(["check", "--targets", "urls.txt"]) == 2
+    assert "ota-proxy check PICTURE" in json.loads(capsys.readouterr().out)["reason"]
+
+
+def test_the_matrix_is_shown_where_it_is_asked_for_and_nowhere_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [row.name for row in matrix(tls(), NOW)]
+    with live(tmp_path) as server:
+        target = f"{BASE}/app.plist"
+        main(["check", target, *server.flags])
+        plain = capsys.readouterr().out
+        main(["check", target, "--ats", *server.flags])
+        shown = capsys.readouterr().out
+    assert "exception by exception" not in plain
+    assert [line for line in shown.splitlines() if "pass" in line or "fail" in line][: len(rows)] == [
+        line for line in shown.splitlines() if any(f"  {name}: " in line for name in rows)
+    ]
+
+
+def test_the_matrix_in_json_is_what_the_schema_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with live(tmp_path) as server:
+        main(["check", f"{BASE}/app.plist", "--ats", "--format", "json", *server.flags])
+    report = json.loads(capsys.readouterr().out)
+    schema = json.loads((resources.files("ota_proxy") / "report" / "schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(report, schema)
+    (host,) = report["targets"][0]["ats"]
+    assert host["host"] == BASE.removeprefix("https://") + ":443"
+    assert {row["name"]: row["result"] for row in host["rows"]}["App Transport Security"] == "pass"
+    assert len(host["rows"]) == len(matrix(tls(), NOW))
+
+
+class _Rows(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002 - the parser's own signature
+        self.count += tag == "tr"
+
+
+def test_the_matrix_is_a_table_of_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with live(tmp_path) as server:
+        main(["check", f"{BASE}/app.plist", "--ats", "--format", "html", *server.flags])
+    page = _Rows()
+    page.feed(capsys.readouterr().out)
+    assert page.count == len(matrix(tls(), NOW)) + 1
