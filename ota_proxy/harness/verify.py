@@ -90,13 +90,18 @@ def verify(trial: Trial, engine: Engine, progress: Progress) -> TargetReport:
 
 
 @contextlib.contextmanager
-def start(trial: Trial, engine: Engine, caps: Capabilities, progress: Progress) -> Iterator[Started]:
-    """Start a trial and wait until it serves its own manifest over verified HTTPS; ends it unless `trial.keep`."""
+def start(
+    trial: Trial, engine: Engine, caps: Capabilities, progress: Progress, authority: Authority | None = None
+) -> Iterator[Started]:
+    """Start a trial and wait until it serves its own manifest over verified HTTPS; ends it unless `trial.keep`.
+
+    `authority` issues the certificates, for tests that share one; default: one of its own.
+    """
     site = engine.adapt(trial.site)
     texts = config_texts(trial, site, caps)
     extra = trial.config.files(caps) if trial.config else ()
     content = replace(trial.content, extra=(*extra, *trial.content.extra))
-    prepared = build_scenario(site, caps, texts, Authority(), content)
+    prepared = build_scenario(site, caps, texts, authority or Authority(), content)
     progress(f"starting {trial.server} {caps.version} with {caps.tls_library}")
     with engine.run(prepared.scenario, keep=trial.keep) as running:
         progress(f"waiting for {prepared.manifest_urls[0]}")
