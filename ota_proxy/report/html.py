@@ -12,6 +12,7 @@ from typing import Final
 
 from ota_proxy import __version__
 from ota_proxy.report import ats, view
+from ota_proxy.report.connection import connections
 from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Tone
 from ota_proxy.report.timeline import render_timeline
@@ -104,6 +105,7 @@ def _target(target: TargetReport, number: int) -> Iterator[str]:
 def _judged(target: TargetReport) -> Iterator[str]:
     yield _stages(target)
     yield from _phone(target)
+    yield from _connections(target)
     for group in view.groups(target):
         yield from _finding(group, target)
     yield from ats.as_html(target, text, _mark)
@@ -121,6 +123,14 @@ def _phone(target: TargetReport) -> Iterator[str]:
     if first is not None:
         yield f'<figure class="phone"><blockquote>{text(first.sees)}</blockquote>'
         yield f"<figcaption>On the phone, at the stage “{first.rule.stage}”</figcaption></figure>"
+
+
+def _connections(target: TargetReport) -> Iterator[str]:
+    rows = "".join(
+        f"<div><dt>{text(heading)}</dt><dd>{text(words)}</dd></div>" for heading, words in connections(target)
+    )
+    if rows:
+        yield f'<dl class="facts">{rows}</dl>'
 
 
 # -- findings ---------------------------------------------------------------------------------------------------------

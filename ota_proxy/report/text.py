@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TextIO
 
 from ota_proxy.report import ats, view
+from ota_proxy.report.connection import connections
 from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Paint, paint_for
 from ota_proxy.rules.evidence import printable, safe
@@ -45,6 +46,7 @@ def _target(target: TargetReport, brush: Paint) -> Iterator[str]:
         return
     yield from _stages(target, brush)
     yield from _phone(target, brush)
+    yield from _connections(target, brush)
     yield from _findings(target, brush)
     yield from ats.as_text(target, brush)
     yield from _log(target, brush)
@@ -81,6 +83,11 @@ def _phone(target: TargetReport, brush: Paint) -> Iterator[str]:
     if first is not None:
         text = f"On the phone, at '{first.rule.stage}': {safe(first.sees)}"
         yield from brush.wrap(text, "    ", f"  {brush.sign('›', '>')} ")
+
+
+def _connections(target: TargetReport, brush: Paint) -> Iterator[str]:
+    for heading, sentence in connections(target):
+        yield from brush.wrap(f"{heading}: {sentence}", "    ", f"  {brush.sign('·', '*')} ")
 
 
 # -- findings ---------------------------------------------------------------------------------------------------------
