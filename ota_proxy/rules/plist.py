@@ -10,17 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ota_proxy.addresses import is_address
-from ota_proxy.device.facts import Asset, InstallFacts, ManifestFacts, origin
+from ota_proxy.device.facts import Asset, ManifestFacts, origin
 from ota_proxy.rules.evidence import bytes_shown, proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
-from ota_proxy.rules.predicates import (
-    is_private_address,
-    is_private_name,
-    manifest_of,
-    manifest_state,
-    readable_manifest,
-)
+from ota_proxy.rules.places import internal
+from ota_proxy.rules.predicates import manifest_of, manifest_state, readable_manifest
 from ota_proxy.rules.registry import checks
 
 _ITEM_KEYS = ("assets", "metadata")
@@ -169,11 +163,18 @@ def manifest_malformed(facts: Facts) -> Iterator[Finding]:
     if state == "malformed":
         visit = manifest.visit
         body = visit.response.body if visit.response else b""
-        why = manifest.parse_error or "the body is empty"
         evidence = f"{proof(visit.last, 'content-type')}\nfirst bytes: {bytes_shown(body, 32)}"
-        yield Finding(visit.last.url, f"The manifest is no property list: {why}", evidence)
+        yield Finding(visit.last.url, _malformed(manifest), evidence)
     elif state != "ok":
         raise NoVerdict("no property list was delivered")
+
+
+def _malformed(manifest: ManifestFacts) -> str:
+    """Say what is wrong with it; where it was cut short on its way, that comes first."""
+    answer = manifest.visit.response
+    if answer is not None and answer.broken is not None:
+        return f"The manifest did not arrive whole, {answer.received} bytes did: {answer.broken.message}"
+    return f"The manifest is no property list: {manifest.parse_error or 'the body is empty'}"
 
 
 @checks("OTA308")
@@ -245,46 +246,6 @@ def asset_url_internal(facts: Facts) -> Iterator[Finding]:
         why = internal(facts, asset.url)
         if why:
             yield _about(asset, manifest, f"The {asset.kind} URL {asset.url} is internal: {why}")
-
-
-def internal(facts: Facts, url: str) -> str:
-    """Say why an asset's URL is internal; empty where it is not, or where private networks were asked for."""
-    install, (_, host, port) = facts.install, origin(url)
-    if install is None or not host or install.manifest is None:
-        return ""
-    if (host, port) in _upstreams(facts):
-        return f"it names the application behind the proxy ({host}:{port})"
-    own = origin(install.manifest.url)[1]
-    if host == own:
-        return _lost_port(install, url, port)
-    if is_private_name(host):
-        return f"a phone elsewhere does not know the name {host}"
-    if install.private_allowed or host in install.resolved_hosts:
-        return ""
-    return f"{host} is a private address" if is_address(host) and is_private_address(host) else _resolved(install, url)
-
-
-def _upstreams(facts: Facts) -> set[tuple[str, int]]:
-    targets = [location.target for location in facts.site.proxied] if facts.site else []
-    own = (facts.site.public_host, facts.site.public_port) if facts.site else ("", 0)
-    return {(target.host, target.port) for target in targets if target and target.host} - {own}
-
-
-def _lost_port(install: InstallFacts, url: str, port: int) -> str:
-    """The public host with another port than the manifest's, where nothing answers: the port got lost on the way."""
-    public = origin(install.manifest.url)[2] if install.manifest else port
-    dead = [package for package in install.packages if package.url == url and package.get.error]
-    if port != public and dead and url.lower().startswith("https:"):
-        return f"the manifest is at port {public}, and nothing answers at port {port}"
-    return ""
-
-
-def _resolved(install: InstallFacts, url: str) -> str:
-    for package in install.packages:
-        address = package.head.first.address
-        if package.url == url and address and is_private_address(address):
-            return f"its name leads to the private address {address}"
-    return ""
 
 
 @checks("OTA316")

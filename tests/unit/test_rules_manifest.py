@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.device.facts import Asset, InstallFacts
+from ota_proxy.device.facts import Asset, InstallFacts, NetError
 from ota_proxy.model import Site
 from tests.facts import (
     BASE,
@@ -238,3 +238,16 @@ def test_hashes_are_read_from_the_asset_s_facts() -> None:
     base = manifest()
     asset = Asset("software-package", PACKAGE_URL, ("a", "b"), "md5", 0)
     assert reported(healthy(manifest=replace(base, assets=(asset,)))) == {"OTA316"}
+
+
+def test_a_manifest_that_was_cut_short_on_its_way_says_so_before_anything_about_its_text() -> None:
+    walk = with_manifest_answer(200, b"<plist")
+    assert walk.manifest is not None
+    last = walk.manifest.visit.last
+    assert last.response is not None
+    slow = replace(last.response, complete=False, broken=NetError("timeout", "the answer was not complete after 120 s"))
+    visit = replace(walk.manifest.visit, hops=(replace(last, response=slow),))
+    (found,) = [
+        one for one in outcomes(replace(walk, manifest=replace(walk.manifest, visit=visit))) if one.rule.id == "OTA307"
+    ]
+    assert found.message == ("The manifest did not arrive whole, 6 bytes did: the answer was not complete after 120 s")
