@@ -9,7 +9,8 @@ from ota_proxy.device.facts import CertificateFacts, TlsFacts
 from ota_proxy.policy.ats import accepted_hashes, minimum_bits
 from ota_proxy.policy.certificates import allowed_days, lifetime, too_long, warn_from
 from ota_proxy.rules.model import Facts, Finding, NoVerdict
-from ota_proxy.rules.predicates import speaking, walk
+from ota_proxy.rules.places import speaking
+from ota_proxy.rules.predicates import walk
 from ota_proxy.rules.registry import checks
 
 _EKU_SINCE = date(2019, 7, 1)

@@ -8,7 +8,7 @@ from ota_proxy.device.facts import ImageFacts, InstallFacts, PackageFacts, Respo
 from ota_proxy.rules.evidence import answer, bytes_shown, file_name, proof, request_line
 from ota_proxy.rules.manifest import wrong_type
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
-from ota_proxy.rules.plist import internal
+from ota_proxy.rules.places import internal
 from ota_proxy.rules.predicates import (
     WHY,
     delivered,

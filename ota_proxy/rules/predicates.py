@@ -16,7 +16,6 @@ from ota_proxy.device.facts import (
     PackageFacts,
     PageFacts,
     Response,
-    TlsFacts,
     Visit,
     origin,
 )
@@ -270,23 +269,6 @@ def is_private_address(host: str) -> bool:
         return not ipaddress.ip_address(host).is_global
     except ValueError:
         return False
-
-
-def tls_of(facts: Facts) -> tuple[TlsFacts, ...]:
-    """Return the TLS facts of every host of the walk; NotApplicable where none speaks https."""
-    install = walk(facts)
-    found = tuple(tls for tls in (install.tls, *install.others) if tls is not None)
-    if not found:
-        raise NotApplicable("no https address was part of the walk")
-    return found
-
-
-def speaking(facts: Facts) -> tuple[TlsFacts, ...]:
-    """Return the hosts that finish a handshake; NoVerdict where none does."""
-    found = tuple(tls for tls in tls_of(facts) if tls.reachable and (tls.versions or tls.chain))
-    if not found:
-        raise NoVerdict("no TLS handshake could be finished")
-    return found
 
 
 def visits(install: InstallFacts) -> Iterator[Visit]:

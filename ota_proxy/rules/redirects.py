@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
-from ota_proxy.device.facts import Asset, Exchange, InstallFacts, PlainHttpFacts, TlsFacts, Visit, origin
+from ota_proxy.device.facts import Exchange, InstallFacts, PlainHttpFacts, TlsFacts, Visit, origin
 from ota_proxy.policy.ats import accepted_suites
 from ota_proxy.rules.evidence import hops, proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
-from ota_proxy.rules.plist import internal
+from ota_proxy.rules.places import internal_places
 from ota_proxy.rules.predicates import leaves_https, location_of, visits, walk
 from ota_proxy.rules.registry import checks
 
@@ -141,17 +141,13 @@ def tls_unreachable(facts: Facts) -> Iterator[Finding]:
     for tls in hosts:
         if not tls.reachable and tls.error is not None and tls.error.kind in _OURS:
             raise NoVerdict(f"{tls.host} cannot be reached from here: {tls.error.message}")
-    inside = {origin(asset.url)[1:] for asset in _assets(install) if internal(facts, asset.url)}  # those are OTA313's
+    inside = internal_places(facts)  # those are OTA313's
     known = {(tls.host, tls.port) for tls in hosts}
     rest = [*_silent(install, known | inside), *_unexplained(install)]
     if not hosts and not rest:
         raise NotApplicable("no https address was part of the walk")
     yield from (found for tls in hosts if (tls.host, tls.port) not in inside for found in _unspoken(tls))
     yield from rest
-
-
-def _assets(install: InstallFacts) -> tuple[Asset, ...]:
-    return install.manifest.assets if install.manifest else ()
 
 
 def _unspoken(tls: TlsFacts) -> Iterator[Finding]:

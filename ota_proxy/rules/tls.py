@@ -12,7 +12,7 @@ from ota_proxy.policy.ats import (
     weakness,
 )
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
-from ota_proxy.rules.predicates import speaking
+from ota_proxy.rules.places import speaking
 from ota_proxy.rules.registry import checks
 
 TLS12 = "TLSv1.2"

@@ -20,6 +20,7 @@ from tests.facts import (
     failing,
     healthy,
     manifest,
+    manifest_data,
     outcomes,
     package,
     page,
@@ -29,6 +30,7 @@ from tests.facts import (
     statuses,
     tls,
     visit,
+    with_data,
     with_manifest,
     with_tls,
 )
@@ -323,6 +325,14 @@ def test_a_name_that_does_not_resolve_here_gives_no_verdict_on_anything() -> Non
     found = statuses(facts)
     assert "failed" not in found.values()
     assert found["OTA206"] == found["OTA301"] == found["OTA401"] == found["OTA219"] == "no-verdict"
+
+
+def test_the_certificate_at_an_internal_address_of_the_manifest_is_nobodys_business() -> None:
+    data = manifest_data()
+    data["items"][0]["assets"][0]["url"] = "https://10.0.0.7/app-1.2.ipa"
+    strange = tls(host="10.0.0.7", trust="unknown-root", name_matches=False, versions=("TLSv1", "TLSv1.2"))
+    assert reported(replace(with_data(data), others=(strange,))) == {"OTA313"}
+    assert "OTA207" in reported(replace(with_data(data), others=(strange,), private_allowed=True))
 
 
 def test_a_handshake_that_fails_for_no_visible_reason_is_still_reported() -> None:

@@ -1,0 +1,74 @@
+"""Whose places a walk led to: what only your own network knows is one finding (OTA313), and its TLS is nobody else's business."""
+
+from __future__ import annotations
+
+from ota_proxy.addresses import is_address
+from ota_proxy.device.facts import InstallFacts, TlsFacts, origin
+from ota_proxy.rules.model import Facts, NotApplicable, NoVerdict
+from ota_proxy.rules.predicates import is_private_address, is_private_name, walk
+
+Place = tuple[str, int]
+
+
+def internal(facts: Facts, url: str) -> str:
+    """Say why an asset's URL is internal; empty where it is not, or where private networks were asked for."""
+    install, (_, host, port) = facts.install, origin(url)
+    if install is None or not host or install.manifest is None:
+        return ""
+    if (host, port) in _upstreams(facts):
+        return f"it names the application behind the proxy ({host}:{port})"
+    own = origin(install.manifest.url)[1]
+    if host == own:
+        return _lost_port(install, url, port)
+    if is_private_name(host):
+        return f"a phone elsewhere does not know the name {host}"
+    if install.private_allowed or host in install.resolved_hosts:
+        return ""
+    return f"{host} is a private address" if is_address(host) and is_private_address(host) else _resolved(install, url)
+
+
+def _upstreams(facts: Facts) -> set[tuple[str, int]]:
+    targets = [location.target for location in facts.site.proxied] if facts.site else []
+    own = (facts.site.public_host, facts.site.public_port) if facts.site else ("", 0)
+    return {(target.host, target.port) for target in targets if target and target.host} - {own}
+
+
+def _lost_port(install: InstallFacts, url: str, port: int) -> str:
+    """The public host with another port than the manifest's, where nothing answers: the port got lost on the way."""
+    public = origin(install.manifest.url)[2] if install.manifest else port
+    dead = [package for package in install.packages if package.url == url and package.get.error]
+    if port != public and dead and url.lower().startswith("https:"):
+        return f"the manifest is at port {public}, and nothing answers at port {port}"
+    return ""
+
+
+def _resolved(install: InstallFacts, url: str) -> str:
+    for package in install.packages:
+        address = package.head.first.address
+        if package.url == url and address and is_private_address(address):
+            return f"its name leads to the private address {address}"
+    return ""
+
+
+def internal_places(facts: Facts) -> set[Place]:
+    """Return host and port of every asset whose URL is internal."""
+    manifest = walk(facts).manifest
+    assets = manifest.assets if manifest else ()
+    return {origin(asset.url)[1:] for asset in assets if internal(facts, asset.url)}
+
+
+def tls_of(facts: Facts) -> tuple[TlsFacts, ...]:
+    """Return the TLS facts of every host of the walk that phones are meant to reach; NotApplicable where none speaks https."""
+    install, inside = walk(facts), internal_places(facts)
+    found = tuple(tls for tls in (install.tls, *install.others) if tls and (tls.host, tls.port) not in inside)
+    if not found:
+        raise NotApplicable("no https address was part of the walk")
+    return found
+
+
+def speaking(facts: Facts) -> tuple[TlsFacts, ...]:
+    """Return the hosts that finish a handshake; NoVerdict where none does."""
+    found = tuple(tls for tls in tls_of(facts) if tls.reachable and (tls.versions or tls.chain))
+    if not found:
+        raise NoVerdict("no TLS handshake could be finished")
+    return found
