@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ota_proxy.cli.streams import emit
+from ota_proxy.cli.streams import emit, tell
 
 if TYPE_CHECKING:
-    from ota_proxy.report.model import TargetReport
+    from ota_proxy.report.model import Report, TargetReport
     from ota_proxy.settings import Options
+
+
+FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab", "html")
+"""As in report/formats.py, which is not loaded for --help."""
 
 
 def add_report_flags(command: argparse.ArgumentParser) -> None:
     """Add --format, -o and --fail-on."""
     group = command.add_argument_group("report")
-    group.add_argument("--format", choices=("text", "json", "html"), help="default: text")
+    group.add_argument(
+        "--format",
+        choices=FORMATS,
+        metavar="FORMAT",
+        help=f"{', '.join(FORMATS)} (code quality of GitLab, annotations of GitHub); default: text",
+    )
     group.add_argument("-o", "--output", metavar="FILE", type=output_path, help="default: stdout")
     group.add_argument(
         "--fail-on",
@@ -43,19 +53,34 @@ def check_output(output: Path | None) -> None:
 def deliver(targets: Sequence[TargetReport], options: Options, output: Path | None) -> int:
     """Print or write the report, and return the exit code it stands for."""
     from ota_proxy.render.output import write_bytes  # noqa: PLC0415
-    from ota_proxy.report import html, json, text  # noqa: PLC0415
+    from ota_proxy.report.formats import render  # noqa: PLC0415
     from ota_proxy.report.model import Report, exit_code  # noqa: PLC0415
+    from ota_proxy.report.places import project_root  # noqa: PLC0415
 
-    report = Report(tuple(targets))
-    if options.format == "text":
-        rendered = text.render(report, stream=None if output else sys.stdout)
-    else:
-        rendered = {"json": json.render, "html": html.render}[options.format](report)
+    report, root = Report(tuple(targets)), project_root()
+    stream = None if output else sys.stdout
+    rendered = render(report, options.format, root=root, fail_on=options.fail_on, stream=stream)
+    if options.format == "github":
+        _summarise(report, root)
     if output:
         write_bytes(output, rendered.encode())
     else:
         emit(rendered.rstrip("\n") + "\n")
     return exit_code(report, options.fail_on)
+
+
+def _summarise(report: Report, root: Path) -> None:
+    """Add the report to the summary of the step, where GitHub names a file for it; a summary that cannot be written spoils nothing."""
+    from ota_proxy.report.github import summary  # noqa: PLC0415
+
+    file = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not file:
+        return
+    try:
+        with Path(file).open("a", encoding="utf-8") as summaries:
+            summaries.write(summary(report, root))
+    except OSError as error:
+        tell(f"note: the summary of this step cannot be written: {error.strerror} (GITHUB_STEP_SUMMARY={file})\n")
 
 
 def load_options(args: argparse.Namespace) -> Options:

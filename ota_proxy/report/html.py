@@ -108,6 +108,7 @@ def _judged(target: TargetReport) -> Iterator[str]:
     yield from _connections(target)
     for group in view.groups(target):
         yield from _finding(group, target)
+    yield from _suppressed(target)
     yield from ats.as_html(target, text, _mark)
     yield from _log(target)
     yield from _rest(target)
@@ -170,6 +171,14 @@ def _listed(others: list[str]) -> Iterator[str]:
     if others:
         yield f"<details><summary>{len(others)} more of this rule</summary><ul>"
         yield from (f"<li>{escape(one)}</li>" for one in others)
+        yield "</ul></details>"
+
+
+def _suppressed(target: TargetReport) -> Iterator[str]:
+    told = view.suppressed(target)
+    if told:
+        yield f"<details><summary>{_mark('none')} {len(told)} suppressed</summary><ul>"
+        yield from (f"<li>{escape(one)}</li>" for one in told)
         yield "</ul></details>"
 
 

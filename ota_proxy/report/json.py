@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from ota_proxy import __version__
 from ota_proxy.report.ats import as_values
 from ota_proxy.report.model import Report, TargetReport, summary
+from ota_proxy.report.places import fingerprints, project_root
 from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import Outcome
 
 SCHEMA = "ota-proxy/report/1"
 
 
-def render(report: Report) -> str:
+def render(report: Report, root: Path | None = None) -> str:
     """Return the report as indented JSON with a newline at the end; secrets in URLs are shortened."""
-    return json.dumps(document(report), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document(report, root), indent=2, ensure_ascii=False) + "\n"
 
 
-def document(report: Report) -> dict[str, Any]:
-    """Return the report as plain values."""
+def document(report: Report, root: Path | None = None) -> dict[str, Any]:
+    """Return the report as plain values; `root` is what the paths in fingerprints are relative to."""
+    outcomes = [outcome for target in report.targets for outcome in target.outcomes]
+    prints = fingerprints(outcomes, root or project_root())
     return {
         "schema": SCHEMA,
         "tool": {"name": "ota-proxy", "version": __version__},
         "targets": [_target(target) for target in report.targets],
-        "outcomes": [outcome_document(outcome) for target in report.targets for outcome in target.outcomes],
+        "outcomes": [outcome_document(*pair) for pair in zip(outcomes, prints, strict=True)],
         "summary": _summary(report),
     }
 
@@ -41,7 +45,7 @@ def _target(target: TargetReport) -> dict[str, Any]:
     }
 
 
-def outcome_document(outcome: Outcome) -> dict[str, Any]:
+def outcome_document(outcome: Outcome, fingerprint: str) -> dict[str, Any]:
     """Return one outcome as plain values, as every JSON of ours has it."""
     return {
         "rule": outcome.rule.id,
@@ -56,6 +60,8 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
         "evidence": safe(outcome.evidence),
         "location": {"file": safe(outcome.file) or None, "line": outcome.line or None},
         "remedy": outcome.remedy,
+        "fingerprint": fingerprint or None,
+        "suppressed": safe(outcome.suppressed) or None,
     }
 
 
@@ -66,5 +72,6 @@ def _summary(report: Report) -> dict[str, Any]:
         "targets": counts.targets,
         "outcomes": dict(counts.outcomes),
         "findings": dict(counts.findings),
+        "suppressed": counts.suppressed,
         "without_verdict": reasons,
     }

@@ -11,6 +11,7 @@ from typing import Any
 from ota_proxy.errors import EXIT_BUG, EXIT_CLEAN, EXIT_FINDINGS, EXIT_NO_VERDICT, EXIT_USAGE
 from ota_proxy.report.json import outcome_document
 from ota_proxy.report.model import FailOn, Report, TargetReport, exit_code, summary
+from ota_proxy.report.places import fingerprints, project_root
 from ota_proxy.rules.evidence import safe
 
 SCHEMA = "ota-proxy/line/1"
@@ -23,26 +24,34 @@ Line = dict[str, Any]
 def line_of(target: TargetReport, fail_on: FailOn, seconds: float) -> Line:
     """Return the line of a target that was checked."""
     report = Report((target,))
-    told = [outcome_document(one) for one in target.outcomes if one.status in ("failed", "no-verdict")]
-    counts = summary(report)
+    told = [one for one in target.outcomes if one.status in ("failed", "no-verdict")]
+    prints = fingerprints(told, project_root())
     return {
         **_head(target.target, exit_code(report, fail_on), seconds),
         "server": target.server or None,
         "reason": safe(target.reason) or None,
-        "outcomes": told,
-        "summary": {"outcomes": dict(counts.outcomes), "findings": dict(counts.findings)},
+        "outcomes": [outcome_document(*pair) for pair in zip(told, prints, strict=True)],
+        "summary": _counts(report),
     }
 
 
 def failed_line(target: str, code: int, reason: str, seconds: float = 0) -> Line:
     """Return the line of a target that was not checked: it is none (2), or ota-proxy failed (70)."""
-    counts = summary(Report(()))
     return {
         **_head(target, code, seconds),
         "server": None,
         "reason": safe(reason),
         "outcomes": [],
-        "summary": {"outcomes": dict(counts.outcomes), "findings": dict(counts.findings)},
+        "summary": _counts(Report(())),
+    }
+
+
+def _counts(report: Report) -> dict[str, Any]:
+    counts = summary(report)
+    return {
+        "outcomes": dict(counts.outcomes),
+        "findings": dict(counts.findings),
+        "suppressed": counts.suppressed,
     }
 
 

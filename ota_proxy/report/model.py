@@ -41,8 +41,13 @@ class TargetReport:
 
     @property
     def findings(self) -> tuple[Outcome, ...]:
-        """What failed, notes included."""
-        return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
+        """What failed and counts, notes included."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status == "failed" and not outcome.suppressed)
+
+    @property
+    def suppressed(self) -> tuple[Outcome, ...]:
+        """What failed and was suppressed, each with its reason."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status == "failed" and outcome.suppressed)
 
     @property
     def judged(self) -> bool:
@@ -59,28 +64,35 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Counts: outcomes by status, findings by severity; every key is there, also with 0."""
+    """Counts: outcomes by status, findings by severity; every key is there, also with 0. A suppressed finding failed, but is none of `findings`."""
 
     targets: int
     outcomes: Mapping[Status, int]
     findings: Mapping[Severity, int]
+    suppressed: int
 
 
 def summary(report: Report) -> Summary:
     """Count a report's outcomes."""
     outcomes = [outcome for target in report.targets for outcome in target.outcomes]
     by_status = Counter(outcome.status for outcome in outcomes)
-    by_severity = Counter(outcome.severity for outcome in outcomes if outcome.status == "failed")
+    by_severity = Counter(outcome.severity for target in report.targets for outcome in target.findings)
     return Summary(
         targets=len(report.targets),
         outcomes={status: by_status[status] for status in STATUSES},
         findings={severity: by_severity[severity] for severity in SEVERITIES},
+        suppressed=sum(len(target.suppressed) for target in report.targets),
     )
+
+
+def counted_severities(fail_on: FailOn) -> tuple[Severity, ...]:
+    """Return the severities of findings that make the exit code 1."""
+    return () if fail_on == "never" else SEVERITIES[: SEVERITIES.index(fail_on) + 1]
 
 
 def exit_code(report: Report, fail_on: FailOn = "error") -> int:
     """Return 1 for a finding at or above `fail_on`, else 3 where a target has no verdict on anything, else 0."""
-    counted = () if fail_on == "never" else SEVERITIES[: SEVERITIES.index(fail_on) + 1]
+    counted = counted_severities(fail_on)
     if any(outcome.severity in counted for target in report.targets for outcome in target.findings):
         return EXIT_FINDINGS
     return EXIT_CLEAN if all(target.judged for target in report.targets) else EXIT_NO_VERDICT

@@ -1,6 +1,6 @@
 """The report for people: per target the way of an install with its marks, what the phone would show, the findings, and the count.
 
-Nothing a server, a file or a person wrote reaches the terminal unescaped.
+Nothing a server, a file or a person wrote reaches the terminal unescaped, and nothing is a command where the terminal is a CI's log.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TextIO
 
 from ota_proxy.report import ats, view
 from ota_proxy.report.connection import connections
+from ota_proxy.report.github import inert
 from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Paint, paint_for
 from ota_proxy.rules.evidence import printable, safe
@@ -26,7 +27,7 @@ def render(report: Report, *, stream: TextIO | None = None, paint: Paint | None 
     if len(report.targets) > 1:
         lines += [*map(brush.bold, brush.wrap(f"{len(report.targets)} targets: {view.counts(report)}", "")), ""]
     text = "\n".join(lines[:-1]) + "\n"
-    return _plain(text) if brush.ascii_only else text
+    return inert(_plain(text) if brush.ascii_only else text)
 
 
 def _plain(text: str) -> str:
@@ -48,6 +49,7 @@ def _target(target: TargetReport, brush: Paint) -> Iterator[str]:
     yield from _phone(target, brush)
     yield from _connections(target, brush)
     yield from _findings(target, brush)
+    yield from _suppressed(target, brush)
     yield from ats.as_text(target, brush)
     yield from _log(target, brush)
     yield from _unknown(target, brush)
@@ -115,6 +117,15 @@ def _group(group: list[Outcome], target: TargetReport, brush: Paint) -> Iterator
         yield f"    and {len(others) - view.ALSO} more of this rule"
     if first.remedy:
         yield from brush.wrap(first.remedy, "      ", f"    {brush.sign('→', '->')} ")
+
+
+def _suppressed(target: TargetReport, brush: Paint) -> Iterator[str]:
+    """Name what somebody decided to live with, and why: one line each."""
+    told = view.suppressed(target)
+    if told:
+        yield ""
+    for text in told:
+        yield from brush.wrap(f"suppressed: {text}", "      ", f"  {brush.mark('none')} ")
 
 
 def _evidence(outcome: Outcome, brush: Paint) -> Iterator[str]:

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from ota_proxy.report.model import SEVERITIES, Report, TargetReport, summary
 from ota_proxy.report.paint import Tone
-from ota_proxy.rules.evidence import safe
+from ota_proxy.rules.evidence import printable, safe
 from ota_proxy.rules.model import STAGES, Outcome, Stage
 
 LOG_LINES = 12
@@ -52,8 +52,23 @@ def groups(target: TargetReport) -> Iterator[list[Outcome]]:
 
 
 def others(group: list[Outcome]) -> list[str]:
-    """Return what the findings after a group's first add, each once."""
-    return list(dict.fromkeys(f"{safe(one.message)} ({safe(one.subject)})" for one in group[1:]))
+    """Return what the findings after a group's first add, each once; one in a file begins with its place."""
+    return list(dict.fromkeys(map(_other, group[1:])))
+
+
+def _other(one: Outcome) -> str:
+    text = f"{safe(one.message)} ({safe(one.subject)})" if one.subject else safe(one.message)
+    return f"{place(one)} {text}" if one.file else text
+
+
+def place(one: Outcome) -> str:
+    """Return `file:line`, else the subject."""
+    return f"{printable(one.file)}:{one.line or '?'}" if one.file else safe(one.subject)
+
+
+def suppressed(target: TargetReport) -> list[str]:
+    """Name every finding that somebody suppressed, with the reason."""
+    return [f"{one.rule.id} {one.rule.name} at {place(one)}: {safe(one.suppressed)}" for one in target.suppressed]
 
 
 def excerpt(outcome: Outcome, config: Mapping[str, str]) -> list[tuple[int, str]]:
@@ -113,7 +128,8 @@ def counts(report: Report) -> str:
     found = [f"{number} {word}{'s' * (number != 1)}" for word, number in counted.findings.items() if number]
     rest = counted.outcomes
     tail = f"{rest['passed']} passed, {rest['not-applicable']} not applicable, {rest['no-verdict']} without a verdict"
-    return f"{', '.join(found) or 'no findings'}; {tail}"
+    aside = f", {counted.suppressed} suppressed" if counted.suppressed else ""
+    return f"{', '.join(found) or 'no findings'}; {tail}{aside}"
 
 
 def about(target: TargetReport) -> str:

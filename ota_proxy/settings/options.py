@@ -25,7 +25,9 @@ class Options(Part):
         "auto", description="What starts servers for verify and up."
     )
     image: str = Field("", description="Container image to use instead of the engine's choice.")
-    format: Literal["text", "json", "html"] = Field("text", description="Report format.")
+    format: Literal["text", "json", "sarif", "junit", "github", "gitlab", "html"] = Field(
+        "text", description="Report format."
+    )
     fail_on: Literal["error", "warning", "note", "never"] = Field(
         "error", description="Least severity that makes the exit code 1."
     )

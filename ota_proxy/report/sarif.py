@@ -1,0 +1,138 @@
+"""The report as SARIF 2.1.0 (OASIS, errata 01), for code scanning and editors: every rule, every finding, and what nobody could judge.
+
+Files inside the project are relative to `%SRCROOT%`. What was found at a URL has a logical location only: a URL is no artifact of the project.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from ota_proxy import __version__
+from ota_proxy.report.links import page_uri
+from ota_proxy.report.model import Report
+from ota_proxy.report.places import uri
+from ota_proxy.report.results import Result, results, told, unjudged
+from ota_proxy.rules.catalogue import catalogue
+from ota_proxy.rules.evidence import safe
+from ota_proxy.rules.model import Outcome, Rule
+from ota_proxy.rules.pages import page
+
+SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+FINGERPRINT: Final = "otaProxy/v1"
+"""Name of our partial fingerprint; another way to make it needs another name."""
+_BASE: Final = "%SRCROOT%"
+
+_Values = dict[str, Any]
+
+
+def render(report: Report, root: Path) -> str:
+    """Return the report as indented JSON with a newline at the end; paths are relative to `root`."""
+    return json.dumps(document(report, root), indent=2, ensure_ascii=False) + "\n"
+
+
+def document(report: Report, root: Path) -> _Values:
+    """Return the report as plain values: one run, however many targets."""
+    run = {
+        "tool": {"driver": _driver()},
+        "columnKind": "unicodeCodePoints",
+        "originalUriBaseIds": {_BASE: {"uri": uri(root.as_posix().rstrip("/") + "/")}},
+        "invocations": [_invocation(report)],
+        "results": [_result(one) for one in results(report, root)],
+    }
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+# -- rules ------------------------------------------------------------------------------------------------------------
+
+
+def _driver() -> _Values:
+    """Name the tool with all its rules, also those that found nothing: only then does an alert that is gone count as solved."""
+    rules = [_rule(rule) for rule in catalogue().values()]
+    return {"name": "ota-proxy", "version": __version__, "semanticVersion": __version__, "rules": rules}
+
+
+def _rule(rule: Rule) -> _Values:
+    body = page(rule.id).body
+    title = body.partition("\n")[0].removeprefix("# ").replace("`", "")
+    return {
+        "id": rule.id,
+        "name": rule.name,
+        "shortDescription": {"text": title},
+        "fullDescription": {"text": rule.what},
+        "help": {"text": body, "markdown": body},
+        "helpUri": page_uri(rule.id),
+        "defaultConfiguration": {"level": rule.severity},
+        "properties": {"tags": [rule.stage]},
+    }
+
+
+@cache
+def _indices() -> dict[str, int]:
+    return {id_: index for index, id_ in enumerate(catalogue())}
+
+
+def _reference(rule: Rule) -> _Values:
+    return {"id": rule.id, "index": _indices()[rule.id]}
+
+
+# -- results ----------------------------------------------------------------------------------------------------------
+
+
+def _result(one: Result) -> _Values:
+    return {
+        "ruleId": one.rule.id,
+        "ruleIndex": _indices()[one.rule.id],
+        "level": one.severity,
+        "message": {"text": told(one)},
+        "locations": [_location(one)],
+        "partialFingerprints": {FINGERPRINT: one.fingerprint},
+        "suppressions": _suppressions(one),
+        "properties": {"target": one.target, "subject": one.subject, "stage": one.rule.stage},
+    }
+
+
+def _suppressions(one: Result) -> list[_Values]:
+    if not one.suppressed:
+        return []
+    kind = "inSource" if one.file else "external"
+    return [{"kind": kind, "status": "accepted", "justification": one.suppressed}]
+
+
+def _location(one: Result) -> _Values:
+    name = one.subject or one.target or one.file
+    kind = {"kind": "resource"} if "://" in name else {}
+    logical: _Values = {"logicalLocations": [{"fullyQualifiedName": name, **kind}]}
+    return {"physicalLocation": _physical(one), **logical} if one.file else logical
+
+
+def _physical(one: Result) -> _Values:
+    """Name a file and line; a file outside the project by its whole path on the server it was found on."""
+    inside = {"uri": uri(one.path), "uriBaseId": _BASE} if one.path else {"uri": uri(one.file)}
+    region = {"region": {"startLine": one.line}} if one.line else {}
+    return {"artifactLocation": inside, **region}
+
+
+# -- what nobody could judge ------------------------------------------------------------------------------------------
+
+
+def _invocation(report: Report) -> _Values:
+    """Say whether everything could be judged; a rule without a verdict is a note, a target without one makes the run unsuccessful."""
+    lost = list(unjudged(report))
+    rules = [one for target in report.targets for one in target.outcomes if one.status == "no-verdict"]
+    told_of = [
+        *(_notification("error", f"no verdict on {safe(target.target)}: {reason}") for target, reason in lost),
+        *map(_unseen, rules),
+    ]
+    return {"executionSuccessful": not lost, "toolExecutionNotifications": told_of}
+
+
+def _unseen(outcome: Outcome) -> _Values:
+    text = f"no verdict on {outcome.rule.id} for {safe(outcome.target)}: {safe(outcome.message)}"
+    return {**_notification("note", text), "associatedRule": _reference(outcome.rule)}
+
+
+def _notification(level: str, text: str) -> _Values:
+    return {"descriptor": {"id": "no-verdict"}, "level": level, "message": {"text": text}}
