@@ -18,7 +18,7 @@ FRAMES = 5
 
 async def page_facts(session: Session, visit: Visit) -> PageFacts:
     """Read the page that a visit brought, and look at its frames; as other apps' browsers where it has an install link."""
-    found = read_page(plain_body(visit).data, visit.last.url)
+    found = _shown(visit)
     page = PageFacts(
         visit,
         (*_redirected(visit), *found.links),
@@ -34,6 +34,11 @@ async def page_facts(session: Session, visit: Visit) -> PageFacts:
         return page
     seen = [await _in_app(session, visit.first.url, name, sent) for name, sent in agents.in_app().items()]
     return replace(page, in_app=tuple(seen))
+
+
+def _shown(visit: Visit) -> PageContent:
+    """Read what a browser shows: not the body of an answer that leads it to another app (Apache puts the link in it, too)."""
+    return PageContent() if visit.stopped == "other-scheme" else read_page(plain_body(visit).data, visit.last.url)
 
 
 def all_links(page: PageFacts) -> tuple[LinkFacts, ...]:

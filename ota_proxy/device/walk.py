@@ -158,12 +158,19 @@ async def _by_content(session: Session, visit: Visit, target: str) -> _Begin:
 
 
 def _host(url: str) -> tuple[str, int]:
-    """Return the host as DNS has it and the port; empty and 443 where the URL has none."""
-    _, host, port = origin(url)
+    """Return the host as DNS has it and the port of its TLS; empty and 443 where the URL has none.
+
+    A URL over plain http ought to be https, at the usual port; where it names a port of its own nobody knows that of TLS: 0.
+    """
+    scheme, host, port = origin(url)
+    if scheme == "http":
+        port = 443 if port == 80 else 0
+    elif not port:
+        port = 443
     try:
-        return ascii_host(host), port or 443
+        return ascii_host(host), port
     except NetFault:
-        return host, port or 443
+        return host, port
 
 
 # -- connect ----------------------------------------------------------------------------------------------------------
@@ -183,7 +190,7 @@ async def _plain(session: Session, url: str) -> PlainHttpFacts | None:
 
 
 async def _tls(session: Session, host: str, port: int) -> TlsFacts | None:
-    if not host or not session.options.probe_tls:
+    if not (host and port and session.options.probe_tls):
         return None
     session.tell("tls", f"versions, suites and certificates of {host}:{port}")
     memory = session.options.tls_memory

@@ -252,3 +252,21 @@ def test_looking_for_a_route_sends_nothing() -> None:
         assert families._routed("ipv4", listener.getsockname())  # noqa: SLF001 - the function is the fact
         with pytest.raises(TimeoutError):
             listener.recv(1)
+
+
+def test_the_body_of_a_redirect_to_the_scheme_is_shown_by_no_browser(tmp_path: Path) -> None:
+    body = page(LINK.replace("&", "&amp;"))  # what Apache writes for people whose browser does not follow
+    head = f"HTTP/1.1 302 Found\r\nLocation: {LINK}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    facts = walked(tmp_path, Site(hook=lambda _m, path, _h: head + body if path == "/go" else None), f"{BASE}/go")
+    assert facts.page is not None
+    assert [(link.context, link.problems) for link in facts.page.links] == [("redirect", ())]
+
+
+@pytest.mark.parametrize(("port", "looked_at"), [("", 443), (":80", 443), (":8080", None)])
+def test_the_tls_of_a_manifest_over_http_is_looked_for_where_its_https_would_be(
+    tmp_path: Path, port: str, looked_at: int | None
+) -> None:
+    start = f"http://{HOST}{port}/ota/manifest.plist"
+    facts = walked(tmp_path, Site(), start, plain=Site(), options={"probe_tls": True})
+    assert (facts.tls.port if facts.tls else None) == looked_at
+    assert facts.tls is None or facts.tls.reachable
