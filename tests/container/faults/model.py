@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from ota_proxy.harness.engine import Engine
 from ota_proxy.harness.served import Content
@@ -16,11 +16,13 @@ from ota_proxy.model import Site
 from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.model import Stage
-from tests.variants import variant
+from tests.variants import ECDSA, STATIC, variant
 
 Edit = Callable[[str], str]
 Door = Literal["verify", "check"]
 SERVERS = ("nginx", "apache")
+SMALL = variant("static", locations=STATIC[:1], certificates=[ECDSA])
+"""A site of one folder, which one walk covers."""
 
 NGINX_IPA = r"location ~\* \\\.\(\?:ipa\|mobileprovision\)\$ \{"
 """The rendered location of packages, as a pattern."""
@@ -74,11 +76,17 @@ def replaced(pattern: str, new: str, *, count: int = 0) -> Edit:
 
 
 def fault(
-    name: str, ids: str, nginx: Edit | None = None, apache: Edit | None = None, *, notes: str = "", **more: object
+    name: str,
+    ids: str,
+    nginx: Edit | None = None,
+    apache: Edit | None = None,
+    *,
+    notes: str = "",
+    **more: Any,  # noqa: ANN401 - Fault's other fields
 ) -> Fault:
     """Return a fault: `ids` and `notes` separated by blanks; without edits it is one of the content, for both servers."""
     edits = {server: edit for server, edit in (("nginx", nginx), ("apache", apache)) if edit}
-    return Fault(name, tuple(ids.split()), edits, notes=tuple(notes.split()), **more)  # type: ignore[arg-type]  # only Fault's own fields
+    return Fault(name, tuple(ids.split()), edits, notes=tuple(notes.split()), **more)
 
 
 def inject(fault: Fault, server: str, engine: Engine) -> TargetReport:

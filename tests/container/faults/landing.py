@@ -1,0 +1,155 @@
+# ruff: noqa: ANN401 - the makers of faults pass further fields on
+"""Faults of the landing page and its install link, seen by `check`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ota_proxy.content.link import install_link
+from ota_proxy.content.manifest import build_manifest
+from ota_proxy.content.package import EXAMPLE_APP
+from ota_proxy.content.page import landing_page
+from ota_proxy.harness.engine import TestFile
+from ota_proxy.harness.served import MANIFEST, PACKAGE, Content
+from tests.builds import in_house
+from tests.container.faults.model import SMALL, Edit, Fault, fault, replaced
+
+BASE = "https://ota.example.com"
+LINK = install_link(f"{BASE}/{MANIFEST}", "html")
+BUILD = build_manifest(EXAMPLE_APP, f"{BASE}/{PACKAGE}", {"display-image": f"{BASE}/icon57.png"})
+PAGE = landing_page(EXAMPLE_APP, f"{BASE}/{MANIFEST}", icon="icon57.png", stylesheet="app.css").decode()
+ANCHOR = f'<a class="install" target="_top" href="{LINK}">Install</a>'
+TOPICS = {
+    "Safari": PAGE[PAGE.index("<h2>Nothing happens?") : PAGE.index("<h2>It does not open?")],
+    "trust": PAGE[PAGE.index("<p>&#8220;Untrusted") : PAGE.index("<p>&#8220;Developer Mode")],
+    "Developer Mode": PAGE[PAGE.index("<p>&#8220;Developer Mode") : PAGE.index("</body>")],
+}
+"""The paragraphs of our own page by what they help with."""
+ROBOTS = '<meta name="robots" content="noindex">'
+FRAMES_NGINX = replaced(r"^ *add_header (?:X-Frame-Options|Content-Security-Policy) .*$", "")
+FRAMES_APACHE = replaced(r"^ *Header always set (?:X-Frame-Options|Content-Security-Policy) .*$", "")
+
+
+def shown(old: str, new: str, **more: Any) -> Content:
+    """Return content whose landing page is ours with one thing changed."""
+    assert old in PAGE
+    return Content(page=PAGE.replace(old, new).encode(), **more)
+
+
+def page(name: str, ids: str, old: str, new: str, **more: Any) -> Fault:
+    """Return a fault of the landing page alone."""
+    return fault(name, ids, content=shown(old, new), site=SMALL, door="check", **more)
+
+
+def linked(name: str, ids: str, link: str, **more: Any) -> Fault:
+    """Return a fault of the link alone, as it stands in the HTML."""
+    return page(name, ids, LINK, link, **more)
+
+
+def answering(path: str, link: str) -> tuple[Edit, Edit]:
+    """Return edits that let a path redirect to an install link: a short address to send around."""
+    return (
+        replaced(r"^( *)(location \^~ / \{)", rf'\1location = {path} {{ return 302 "{link}"; }}\n\1\2', count=1),
+        replaced(r"^( *)(DocumentRoot )", rf'\1RedirectMatch 302 "^{path}$" "{link}"\n\1\2', count=1),
+    )
+
+
+FAULTS = (
+    linked(
+        "the manifest's own query cuts the link off",
+        "OTA101",
+        f"itms-services://?action=download-manifest&amp;url={BASE}/{MANIFEST}?build=142&amp;channel=beta",
+    ),
+    fault(
+        "a blank in the manifest's name is encoded once",
+        "OTA101",
+        content=shown(
+            LINK,
+            LINK.replace(MANIFEST, "my%20app.plist"),
+            extra=(TestFile("/srv/ota/my app.plist", BUILD),),
+        ),
+        site=SMALL,
+        door="check",
+    ),
+    page(
+        "a script has the separator escaped",
+        "OTA102",
+        ANCHOR,
+        f"<button id=go>Install</button><script>go.onclick = () => {{ location.href = '{LINK}'; }};</script>",
+    ),
+    fault(
+        "a redirect has the separator escaped",
+        "OTA102",
+        *answering("/install", LINK),
+        site=SMALL,
+        door="check",
+        target=f"{BASE}/install",
+    ),
+    linked("the link is escaped twice", "OTA103", LINK.replace("&amp;", "&amp;amp;")),
+    linked("the link has lost its slashes", "OTA104", LINK.replace("services://", "services:")),
+    linked("the link has another action", "OTA105", LINK.replace("download-manifest", "download")),
+    linked("the link's scheme stands there twice", "OTA105", LINK.replace("itms", "itms-services://?url=itms")),
+    linked("the link names the manifest over http", "OTA106", LINK.replace("https", "http")),
+    fault(
+        "the page may be framed and the link stays in the frame",
+        "OTA107",
+        FRAMES_NGINX,
+        FRAMES_APACHE,
+        content=shown(' target="_top"', ""),
+        site=SMALL,
+        door="check",
+    ),
+    fault(
+        "the page shows its link in a frame",
+        "OTA107",
+        content=shown(
+            ANCHOR,
+            '<iframe src="button.html"></iframe>',
+            extra=(TestFile("/srv/ota/button.html", f'<!DOCTYPE html><a href="{LINK}">Install</a>'.encode()),),
+        ),
+        site=SMALL,
+        door="check",
+    ),
+    page("the page does not send chat apps to Safari", "OTA108", TOPICS["Safari"], ""),
+    page("the page links the package alone", "OTA109", LINK, PACKAGE),
+    fault(
+        "pages have no type of their own",
+        "OTA110",
+        replaced(r"^( *root /srv/ota;)", r"\1 types { } default_type application/octet-stream;", count=1),
+        replaced(
+            r'^( *)(<FilesMatch "\(\?i\)\[\.\]\(\?:apk\)\$">)',
+            r'\1<FilesMatch "html$">\n\1    ForceType application/octet-stream\n\1</FilesMatch>\n\1\2',
+            count=1,
+        ),
+        site=SMALL,
+        door="check",
+    ),
+    fault(
+        "search engines may show an in-house build",
+        "OTA111",
+        replaced(r"^ *add_header X-Robots-Tag .*$", ""),
+        replaced(r"^ *Header always set X-Robots-Tag .*$", ""),
+        content=shown(ROBOTS, "", package=in_house()),
+        site=SMALL,
+        door="check",
+    ),
+    fault(
+        "the link of an AMP page opens where AMP does not let it",
+        "OTA112",
+        content=Content(page=PAGE.replace("<html", "<html amp").replace('"_top"', '"install"').encode()),
+        site=SMALL,
+        door="check",
+    ),
+    page(
+        "the page of an ad hoc build keeps quiet about Developer Mode", "", TOPICS["Developer Mode"], "", notes="OTA113"
+    ),
+    fault(
+        "the page of an in-house build keeps quiet about trust",
+        "",
+        content=shown(TOPICS["trust"], "", package=in_house()),
+        site=SMALL,
+        door="check",
+        notes="OTA113",
+    ),
+    page("the page has no link", "OTA114", ANCHOR, ""),
+)
