@@ -44,6 +44,13 @@ class _Sample:
         self.asked = (start, min(end, self.size - 1) if self.size else end)
         self.chosen = True
 
+    def settle(self, size: int | None) -> None:
+        """Choose at last, or again where what HEAD said of the size was not true and the range lies outside."""
+        if not self.chosen or (size and self.asked[1] >= size):
+            self.size = size
+            self.data.clear()
+            self.choose()
+
     def watch(self, head: Response, offset: int, piece: bytes) -> None:
         """Take the part of a piece that lies in the range; the size may become known only now."""
         if head.status != 200:
@@ -88,8 +95,7 @@ async def _visit(session: Session, url: str, copy: Copy) -> PackageFacts:
     total = agents.seconds("package")
     get = await package.ask("package", read=sample.need, watch=watch, total=total)
     size = _size(head, get, sample)
-    if not sample.chosen:
-        sample.choose()
+    sample.settle(size)
     first, last = sample.asked
     validator = _validator(get)
     return PackageFacts(
@@ -138,12 +144,12 @@ def _declared(visit: Visit) -> int | None:
 
 
 def _size(head: Visit, get: Visit, sample: _Sample) -> int | None:
-    """Return the size as HEAD or GET declares it, or as counted."""
+    """Return the size as GET declares it, or as counted, or as HEAD declares it: some answer HEAD with a size of 0."""
     response = get.response
     if response is None or not get.ok:
         return _declared(head)
     counted = response.received if response.complete else None
-    return next((size for size in (_declared(head), response.length, counted, sample.size) if size is not None), None)
+    return next((size for size in (response.length, counted, _declared(head), sample.size) if size is not None), None)
 
 
 def _tail(size: int | None) -> str:

@@ -65,7 +65,7 @@ def package_truncated(facts: Facts) -> Iterator[Finding]:
             yield Finding(package.url, f"{file_name(package.url)} has no end record: it was cut off", evidence)
         elif response.truncated:
             unseen = unseen or f"only {response.received} bytes of {file_name(package.url)} were read"
-        elif not tail:
+        elif not tail and package.app is None:  # an app is found by way of the end record
             unseen = unseen or f"the end of {file_name(package.url)} was not seen"
     if unseen:
         raise NoVerdict(unseen)

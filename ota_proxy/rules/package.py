@@ -22,6 +22,7 @@ from ota_proxy.rules.predicates import (
     walk,
 )
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.validators import VALIDATORS, other_validators
 
 _NEVER_SEEN = ("loop", "left-https")
 """States in which no answer for the package was seen: the transport rules report them."""
@@ -138,7 +139,7 @@ def package_head_get_disagree(facts: Facts) -> Iterator[Finding]:
         raise NoVerdict("HEAD and GET did not both bring an answer to compare")
 
 
-_COMPARED = ("content-length", "content-type", "etag", "last-modified")
+_COMPARED = ("content-length", "content-type", *VALIDATORS)
 
 
 def _same(name: str, one: Response, other: Response) -> bool:
@@ -146,7 +147,10 @@ def _same(name: str, one: Response, other: Response) -> bool:
 
 
 def _steady(name: str, package: PackageFacts) -> bool:
+    """A validator, or a length, that is the same in every answer to GET."""
     get, second = package.get.response, package.second.response
+    if name in VALIDATORS:
+        return name not in other_validators(package)[1]
     return get is None or second is None or not package.second.ok or _same(name, get, second)
 
 

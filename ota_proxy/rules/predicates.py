@@ -27,6 +27,9 @@ ZIP = b"PK\x03\x04"
 END_RECORD = b"PK\x05\x06"
 """Signature of the end of central directory record (APPNOTE 4.3.16)."""
 
+CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+"""First byte, last byte and size (RFC 9110 §14.4)."""
+
 _PASSWORD = re.compile(rb"""<input\b[^>]*\btype\s*=\s*["']?password""", re.IGNORECASE)
 _LOGIN_WORD = re.compile(
     r"(?i)(?:^|[/._?&=-])(?:log-?in|log-?on|sign-?in|sso|saml2?|oauth2?|authorize|cas|adfs)(?:$|[/._?&=-])"
@@ -225,11 +228,20 @@ def starts_an_archive(package: PackageFacts) -> bool:
 def end_bytes(package: PackageFacts) -> bytes:
     """Return the archive's last bytes as far as they were seen: of the tail request, or of a GET kept whole."""
     tail, get = package.tail.response, package.get.response
-    if tail is not None and tail.status == 206:
+    if tail is not None and tail.status == 206 and _reaches_the_end(tail):
         return tail.body
     if get is not None and get.status == 200 and get.received == len(get.body) and not get.truncated:
         return get.body
     return b""
+
+
+def _reaches_the_end(response: Response) -> bool:
+    """Say whether a 206 has, by its Content-Range and its length, the last bytes; another one is OTA407's."""
+    match = CONTENT_RANGE.fullmatch((response.header("content-range") or "").strip())
+    if match is None or match[3] == "*":
+        return False
+    first, last, size = (int(number) for number in match.groups())
+    return last + 1 == size and len(response.body) == size - first
 
 
 def unconnected(install: InstallFacts, exchange: Exchange) -> str:

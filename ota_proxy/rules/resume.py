@@ -9,10 +9,10 @@ from ota_proxy.device.facts import Exchange, PackageFacts, Response, Visit
 from ota_proxy.rules.evidence import bytes_shown, file_name, proof
 from ota_proxy.rules.manifest import cache_control
 from ota_proxy.rules.model import Facts, Finding, NoVerdict
-from ota_proxy.rules.predicates import delivered, is_encoded, is_rate_limit
+from ota_proxy.rules.predicates import CONTENT_RANGE, delivered, is_encoded, is_rate_limit
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.validators import other_validators
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _ASKED = re.compile(r"bytes=(\d*)-(\d*)")
 _LONG = 86_400  # seconds; a name that is used again within a day is the usual case for builds
 _UNIQUE = re.compile(r"(?i)\d+\.\d+|[0-9a-f]{7,}|\d{4,}|[_-](?:build|b|v|r)?\d+\b")
@@ -93,7 +93,7 @@ def _wrong_range(hop: Exchange, package: PackageFacts) -> str:
         return ""
     if response.media_type == "multipart/byteranges":
         return "comes as multipart, although one range was asked for"
-    match = _CONTENT_RANGE.fullmatch((response.header("content-range") or "").strip())
+    match = CONTENT_RANGE.fullmatch((response.header("content-range") or "").strip())
     if match is None:
         return "has no Content-Range that can be read"
     first, last = int(match[1]), int(match[2])
@@ -159,26 +159,18 @@ def package_encoded(facts: Facts) -> Iterator[Finding]:
 def package_replaced_in_place(facts: Facts) -> Iterator[Finding]:
     """One name, several files: caches keep the old one, and validators that change stop a resume."""
     for package in delivered(facts):
-        get, second = package.get.response, package.second.response
+        get = package.get.response
         if get is None:
             continue
-        changed = [
-            name for name in ("etag", "last-modified") if second and package.second.ok and _moved(name, get, second)
-        ]
-        if changed:
+        other, changed = other_validators(package)
+        if other is not None:
             message = f"Two requests for {file_name(package.url)} bring different validators ({', '.join(changed)})"
-            yield Finding(
-                package.url, message, f"{proof(package.get.last, *changed)}\n{proof(package.second.last, *changed)}"
-            )
+            yield Finding(package.url, message, f"{proof(package.get.last, *changed)}\n{proof(other.last, *changed)}")
         elif _kept_long(get) and not _UNIQUE.search(file_name(package.url)):
             message = (
                 f"Caches may keep {file_name(package.url)} for long, and its name does not tell one build from the next"
             )
             yield Finding(package.url, message, proof(package.get.last, "cache-control"))
-
-
-def _moved(name: str, one: Response, other: Response) -> bool:
-    return one.header(name) != other.header(name)
 
 
 def _kept_long(response: Response) -> bool:

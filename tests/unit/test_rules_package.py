@@ -109,6 +109,14 @@ DOWNLOAD = {
     "text/plain": (steps("head", "get", content_type="text/plain"), {"OTA411"}),
     "no type": (steps("head", "get", content_type=""), {"OTA411"}),
     "application/x-itunes-ipa is right": (steps("head", "get", content_type="application/x-itunes-ipa"), set()),
+    "validators of another node in a range alone are 414": (step("ranged", etag='"other"'), {"OTA414"}),
+    "HEAD from the node that a range comes from is 414, not 410": (
+        steps("head", "ranged", etag='"other"'),
+        {"OTA414"},
+    ),
+    "a range without a validator": (step("ranged", etag=""), set()),
+    "another range than asked for at the end is 407, not 413": (ranged(part(0, 19), "tail"), {"OTA407"}),
+    "a tail without Content-Range is 407, not 413": (step("tail", content_range=""), {"OTA407"}),
     "validators that change are 414, not 410": (steps("get", etag='"1"'), {"OTA414"}),
     "validators that change and break a resume are 414 and 407": (
         with_package(

@@ -238,6 +238,19 @@ def test_without_a_length_the_size_is_counted_and_the_range_still_compared(tmp_p
     assert len(package.reference) > 1000
 
 
+@pytest.mark.parametrize("told", [0, 10, 4 * len(PACKAGE)])
+def test_where_head_lies_about_the_size_the_range_is_still_inside_the_package(tmp_path: Path, told: int) -> None:
+    lie = f"HTTP/1.1 200 OK\r\nContent-Length: {told}\r\n\r\n".encode()
+    site = Site(hook=lambda method, path, _: lie if method == "HEAD" and path.endswith(".ipa") else None)
+    package = walked(tmp_path, site, f"{BASE}/ota/app.ipa").packages[0]
+    assert package.size == len(PACKAGE)
+    assert package.ranged.status == 206
+    assert package.ranged.response is not None
+    first, last = package.range_asked
+    assert package.ranged.response.body == PACKAGE[first : last + 1]
+    assert package.reference == PACKAGE[first : first + len(package.reference)]
+
+
 def test_of_a_package_over_the_limit_only_the_part_to_compare_is_read(tmp_path: Path) -> None:
     site = Site()
     site.files["/ota/app.ipa"] = b"PK\x03\x04" + bytes(3_000_000)
