@@ -228,20 +228,20 @@ def starts_an_archive(package: PackageFacts) -> bool:
 def end_bytes(package: PackageFacts) -> bytes:
     """Return the archive's last bytes as far as they were seen: of the tail request, or of a GET kept whole."""
     tail, get = package.tail.response, package.get.response
-    if tail is not None and tail.status == 206 and _reaches_the_end(tail):
+    if tail is not None and tail.status == 206 and _reaches_the_end(tail, package.size):
         return tail.body
     if get is not None and get.status == 200 and get.received == len(get.body) and not get.truncated:
         return get.body
     return b""
 
 
-def _reaches_the_end(response: Response) -> bool:
+def _reaches_the_end(response: Response, known: int | None) -> bool:
     """Say whether a 206 has, by its Content-Range and its length, the last bytes; another one is OTA407's."""
     match = CONTENT_RANGE.fullmatch((response.header("content-range") or "").strip())
     if match is None or match[3] == "*":
         return False
     first, last, size = (int(number) for number in match.groups())
-    return last + 1 == size and len(response.body) == size - first
+    return last + 1 == size and size == (known or size) and len(response.body) == size - first
 
 
 def unconnected(install: InstallFacts, exchange: Exchange) -> str:

@@ -116,6 +116,10 @@ DOWNLOAD = {
     ),
     "a range without a validator": (step("ranged", etag=""), set()),
     "another range than asked for at the end is 407, not 413": (ranged(part(0, 19), "tail"), {"OTA407"}),
+    "a tail of a smaller file is 407, not 413": (
+        step("tail", None, bytes(10), content_range="bytes 0-9/10"),
+        {"OTA407"},
+    ),
     "a tail without Content-Range is 407, not 413": (step("tail", content_range=""), {"OTA407"}),
     "validators that change are 414, not 410": (steps("get", etag='"1"'), {"OTA414"}),
     "validators that change and break a resume are 414 and 407": (
