@@ -33,8 +33,12 @@ def render(report: Report, root: Path) -> str:
     for severity in SEVERITIES:
         counted = spread([one for one in found if one.severity == severity and not one.suppressed])
         lines += _limited([_annotation(one) for one in counted] + list(_unknown(report, severity)), severity)
-    lines += [inert(f"suppressed: {one.title} at {one.place}: {one.suppressed}") for one in found if one.suppressed]
+    lines += [inert(f"suppressed: {_line(one)}") for one in found if one.suppressed]
     return "\n".join([*lines, f"ota-proxy: {view.counts(report)}"]) + "\n"
+
+
+def _line(one: Result) -> str:
+    return " ".join(f"{one.title} at {one.place}: {one.suppressed}".split())
 
 
 def _limited(commands: list[str], severity: Severity) -> list[str]:

@@ -59,7 +59,7 @@ def outcome_document(outcome: Outcome, fingerprint: str) -> dict[str, Any]:
         "sees": safe(outcome.sees),
         "evidence": safe(outcome.evidence),
         "location": {"file": safe(outcome.file) or None, "line": outcome.line or None},
-        "remedy": outcome.remedy,
+        "remedy": safe(outcome.remedy),
         "fingerprint": fingerprint or None,
         "suppressed": safe(outcome.suppressed) or None,
     }

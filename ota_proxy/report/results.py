@@ -90,10 +90,10 @@ def unjudged(report: Report) -> Iterator[tuple[TargetReport, str]]:
 
 def told(one: Result) -> str:
     """Return a result as lines for people: message, place, evidence, what the phone shows, remedy, and why it is suppressed."""
-    at = "" if one.subject in one.message + one.evidence or one.subject == one.place else f"at {one.subject}"
+    at = "" if one.subject in one.message + one.evidence else f"at {one.subject}"
     parts = (
         one.message,
-        f"{one.place}" if one.file else "",
+        one.place if one.file else "",
         at,
         one.evidence,
         f"on the phone: {one.sees}" if one.sees else "",

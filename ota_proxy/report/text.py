@@ -116,7 +116,7 @@ def _group(group: list[Outcome], target: TargetReport, brush: Paint) -> Iterator
     if len(others) > view.ALSO:
         yield f"    and {len(others) - view.ALSO} more of this rule"
     if first.remedy:
-        yield from brush.wrap(first.remedy, "      ", f"    {brush.sign('→', '->')} ")
+        yield from brush.wrap(safe(first.remedy), "      ", f"    {brush.sign('→', '->')} ")
 
 
 def _suppressed(target: TargetReport, brush: Paint) -> Iterator[str]:

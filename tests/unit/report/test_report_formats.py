@@ -1,0 +1,348 @@
+"""Every machine format: valid by its own schema, with the same findings as all the others, and nothing that looks clean without being it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import jsonschema
+import pytest
+
+from ota_proxy.cli import report_flags
+from ota_proxy.report import formats, github, gitlab, html, junit, links, sarif, text
+from ota_proxy.report.model import FailOn, Report, TargetReport, exit_code, no_verdict
+from ota_proxy.report.paint import Paint
+from ota_proxy.rules.catalogue import catalogue
+from ota_proxy.settings.options import Options
+from tests.report_readers import Text, commands, shown
+from tests.report_samples import OUTSIDE, REASON, TARGET, findings, outcome, sample, suppressed
+from tests.sarif_schema import sarif_schema
+
+MACHINE = ("json", "sarif", "junit", "github", "gitlab")
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a project and be in it."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def sarif_run(report: Report, root: Path) -> dict[str, Any]:
+    """Return the one run of a valid SARIF log."""
+    document = json.loads(sarif.render(report, root))
+    checker = jsonschema.FormatChecker()
+    jsonschema.Draft7Validator(sarif_schema(), format_checker=checker).validate(document)
+    (run,) = document["runs"]
+    return dict(run)
+
+
+# -- all formats ------------------------------------------------------------------------------------------------------
+
+
+def test_every_name_of_a_format_is_known_everywhere() -> None:
+    assert report_flags.FORMATS == formats.FORMATS
+    assert Options.model_fields["format"].annotation.__args__ == formats.FORMATS  # type: ignore[union-attr]  # a Literal
+
+
+def place(one: Any, name: str, root: Path) -> str:  # noqa: ANN401 - an outcome
+    """Return where a format says that a finding is: JSON as it was given, the others relative to the project."""
+    if not one.file or name == "json":
+        return f"{one.file}:{one.line}" if one.file else one.subject.partition("?")[0]
+    inside = one.file.removeprefix(f"{root}/")
+    if name == "sarif":
+        inside = inside.replace(" ", "%20")
+    return inside if name == "github" and one.file == OUTSIDE else f"{inside}:{one.line}"
+
+
+@pytest.mark.parametrize("fail_on", ["error", "note", "never"])
+@pytest.mark.parametrize("name", MACHINE)
+def test_all_formats_have_the_same_findings(name: str, fail_on: FailOn, root: Path) -> None:
+    wanted = sorted(findings(root), key=lambda one: (one.rule.id, one.severity, place(one, name, root)))
+    seen = shown(sample(root), name, root, fail_on)
+    assert [(one.rule, one.severity) for one in seen] == [(one.rule.id, one.severity) for one in wanted]
+    for finding in wanted:
+        holding = [one for one in seen if one.rule == finding.rule.id and place(finding, name, root) in one.text]
+        assert len(holding) == 1, (finding, seen)
+        for part in (finding.message, finding.subject.partition("?")[0]):
+            assert part in holding[0].text
+
+
+def test_people_read_the_same_findings(root: Path) -> None:
+    page = Text(html.render(sample(root))).text
+    terminal = " ".join(text.render(sample(root), paint=Paint(200)).split())
+    for finding in findings(root):
+        for part in (finding.rule.id, finding.message, finding.subject.partition("?")[0]):
+            assert part in page
+            assert part in terminal
+        if finding.file:
+            assert f"{finding.file}:{finding.line}" in page
+            assert f"{finding.file}:{finding.line}" in terminal
+
+
+@pytest.mark.parametrize("name", ["text", "html", "json", "sarif", "junit", "github"])
+def test_a_suppressed_finding_is_told_with_its_reason(name: str, root: Path) -> None:
+    rendered = formats.render(sample(root), name, root=root)
+    assert REASON in " ".join(rendered.split())
+    assert "OTA202" in rendered
+
+
+def test_gitlab_has_no_word_for_suppressed_so_it_is_left_out(root: Path) -> None:
+    assert "OTA202" not in gitlab.render(sample(root), root)
+
+
+def test_a_suppressed_finding_counts_for_nothing(root: Path) -> None:
+    target = TargetReport(TARGET, "nginx", "", "", None, (suppressed(root), outcome("OTA301", "passed")))
+    assert exit_code(Report((target,)), "note") == 0
+    assert target.findings == ()
+    for name in MACHINE:
+        assert shown(Report((target,)), name, root, "note") == []
+    assert "suppressed: OTA202" in text.render(Report((target,)), paint=Paint(200))
+    assert "no findings; 1 passed, 0 not applicable, 0 without a verdict, 1 suppressed" in text.render(
+        Report((target,)), paint=Paint(200)
+    )
+
+
+@pytest.mark.parametrize("name", formats.FORMATS)
+def test_a_target_without_a_verdict_is_never_clean(name: str, root: Path) -> None:
+    rendered = formats.render(Report((no_verdict(TARGET, "", "nobody answers"),)), name, root=root)
+    assert "nobody answers" in rendered
+    assert re.search(r"(?i)no.verdict", rendered)
+
+
+@pytest.mark.parametrize("name", MACHINE)
+def test_secrets_in_urls_reach_no_format(name: str, root: Path) -> None:
+    assert "s3cr3ts3cr3t" not in formats.render(sample(root), name, root=root)
+
+
+@pytest.mark.parametrize("name", formats.FORMATS)
+def test_a_report_is_the_same_bytes_each_time_and_ends_with_a_newline(name: str, root: Path) -> None:
+    once, again = (formats.render(sample(root), name, root=root) for _ in range(2))
+    assert once == again
+    assert once.endswith("\n")
+
+
+# -- SARIF ------------------------------------------------------------------------------------------------------------
+
+
+def test_sarif_lists_every_rule_with_its_level_and_help(root: Path) -> None:
+    rules = sarif_run(sample(root), root)["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == list(catalogue())
+    for rule, known in zip(rules, catalogue().values(), strict=True):
+        assert rule["defaultConfiguration"]["level"] == known.severity
+        assert rule["help"]["text"].startswith("# ")
+        assert re.match(r"(?:https|file)://\S+\.md$", rule["helpUri"])
+
+
+def test_sarif_names_files_relative_to_the_project(root: Path) -> None:
+    run = sarif_run(sample(root), root)
+    base = run["originalUriBaseIds"]["%SRCROOT%"]["uri"]
+    assert base == f"file://{root}/"
+    physical = [one["locations"][0].get("physicalLocation") for one in run["results"]]
+    assert {
+        "artifactLocation": {"uri": "conf/site%20one.conf", "uriBaseId": "%SRCROOT%"},
+        "region": {"startLine": 3},
+    } in physical
+    assert {"artifactLocation": {"uri": f"file://{OUTSIDE}"}, "region": {"startLine": 7}} in physical
+
+
+def test_sarif_has_a_logical_location_for_what_was_found_at_a_url(root: Path) -> None:
+    (found,) = [one for one in sarif_run(sample(root), root)["results"] if one["ruleId"] == "OTA201"]
+    assert found["locations"] == [
+        {"logicalLocations": [{"fullyQualifiedName": "http://ota.example.com/", "kind": "resource"}]}
+    ]
+
+
+def test_sarif_keeps_suppressed_findings_with_their_justification(root: Path) -> None:
+    results = sarif_run(sample(root), root)["results"]
+    assert all("suppressions" in one for one in results)
+    (found,) = [one for one in results if one["suppressions"]]
+    assert (found["ruleId"], found["suppressions"]) == (
+        "OTA202",
+        [{"kind": "inSource", "status": "accepted", "justification": REASON}],
+    )
+
+
+def test_sarif_says_what_could_not_be_judged(root: Path) -> None:
+    (invocation,) = sarif_run(sample(root), root)["invocations"]
+    assert invocation["executionSuccessful"] is False
+    told = {one["message"]["text"]: one["level"] for one in invocation["toolExecutionNotifications"]}
+    assert told == {
+        "no verdict on https://gone.example.com/: nobody answers": "error",
+        f"no verdict on OTA302 for {TARGET}: the body was too large": "note",
+    }
+    good = replace(sample(root), targets=sample(root).targets[:1])
+    assert sarif_run(good, root)["invocations"][0]["executionSuccessful"] is True
+
+
+def test_the_schema_of_sarif_refuses_what_is_wrong(root: Path) -> None:
+    document = sarif.document(sample(root), root)
+    document["runs"][0]["results"][0]["level"] = "critical"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, sarif_schema())
+
+
+def test_the_address_of_the_rule_pages_comes_from_the_projects_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Metadata:
+        def get_all(self, name: str) -> list[str]:
+            assert name == "Project-URL"
+            return ["Homepage, https://example.org/", "Rules, https://example.org/rules"]
+
+    monkeypatch.setattr(links, "metadata", lambda _: Metadata())
+    links.published.cache_clear()
+    try:
+        assert links.page_uri("OTA406") == "https://example.org/rules/OTA406-package-no-range.md"
+    finally:
+        links.published.cache_clear()
+
+
+def test_without_an_address_the_page_of_a_rule_is_the_file_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "published", lambda: "")
+    uri = links.page_uri("OTA406")
+    assert Path(uri.removeprefix("file://")).is_file()
+
+
+# -- GitHub -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_annotation_has_file_line_and_title_and_escapes_what_would_end_them(root: Path) -> None:
+    bad = outcome("OTA406", message="50%: a\nb, c::d", file=str(root / "a,b:c%.conf"), line=3)
+    rendered = github.render(Report((TargetReport(TARGET, "", "", "", None, (bad,)),)), root)
+    assert rendered.splitlines()[0] == (
+        "::error file=a%2Cb%3Ac%25.conf,line=3,title=OTA406 package-no-range::50%25: a%0Ab, c::d%0Aa,b:c%25.conf:3"
+    )
+
+
+def test_a_file_outside_the_project_is_named_in_the_text_only(root: Path) -> None:
+    (found,) = [one for one in commands(github.render(sample(root), root)) if one[1]["title"].startswith("OTA511")]
+    assert "file" not in found[1]
+    assert f"{OUTSIDE}:7" in found[2]
+
+
+def test_at_most_ten_annotations_of_a_level_name_every_rule_first_and_count_the_rest(root: Path) -> None:
+    many = [outcome("OTA406", subject=f"location {number}", message="x", file="a.conf", line=1) for number in range(30)]
+    many += [outcome(rule, subject="s", message="y") for rule in ("OTA301", "OTA201")]
+    found = commands(github.render(Report((TargetReport(TARGET, "", "", "", None, tuple(many)),)), root))
+    assert [level for level, _, _ in found] == ["error"] * github.LIMIT
+    assert [one["title"][:6] for _, one, _ in found[:4]] == ["OTA201", "OTA301", "OTA406", "OTA406"]
+    assert found[-1][2].startswith(f"{len(many) - (github.LIMIT - 1)} more")
+
+
+def test_levels_come_from_error_to_notice(root: Path) -> None:
+    levels = [level for level, _, _ in commands(github.render(sample(root), root))]
+    assert levels == sorted(levels, key=["error", "warning", "notice"].index)
+
+
+def test_the_summary_of_a_step_is_a_table_in_which_foreign_text_is_text(root: Path) -> None:
+    bad = outcome("OTA406", message="| a | [x](https://evil.example) <b>&</b>\n# h ![i](y) `c` @team", subject="*s*")
+    said = github.summary(Report((TargetReport(TARGET, "", "", "", None, (bad,)),)), root)
+    (row,) = [line for line in said.splitlines() if "OTA406" in line]
+    assert row.count("|") == 5
+    assert not re.search(r"[\[\]()*`@#!](?!\d)", row.replace("&#", ""))
+    assert Text(row.split("|")[4]).text.strip() == bad.message
+
+
+@pytest.mark.parametrize(
+    ("line", "same"),
+    [
+        ("::add-mask::secret", False),
+        ("   ::error file=x::y", False),
+        ("x ##[error]y", False),
+        ("::1 is an address", False),
+        ("a ::b:: c", True),
+        ("# heading ## [x]", True),
+    ],
+)
+def test_nothing_in_a_log_is_a_command_of_a_runner(line: str, *, same: bool) -> None:
+    assert (github.inert(line) == line) is same
+    assert not re.match(r"\s*::\S", github.inert(line))
+    assert "##[" not in github.inert(line)
+
+
+# -- GitLab -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_entry_of_gitlab_has_what_its_documentation_asks_for(root: Path) -> None:
+    entries = json.loads(gitlab.render(sample(root), root))
+    for one in entries:
+        assert set(one) == {"description", "check_name", "fingerprint", "severity", "location"}
+        assert one["severity"] in {"info", "minor", "major", "critical", "blocker"}
+        assert isinstance(one["location"]["lines"]["begin"], int)
+        assert not one["location"]["path"].startswith("./")
+    assert len({one["fingerprint"] for one in entries}) == len(entries)
+
+
+# -- JUnit ------------------------------------------------------------------------------------------------------------
+
+_CASE = {"failure", "error", "skipped", "system-out"}
+
+
+def check_shape(top: ET.Element) -> None:
+    """Hold a document against what the xsd files of Jenkins, Ant and GitLab have in common; written by hand, there is no one schema."""
+    assert top.tag == "testsuites"
+    for suite in top:
+        assert suite.tag == "testsuite"
+        cases = list(suite)
+        assert suite.attrib["tests"] == str(len(cases))
+        for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            assert suite.attrib[attribute] == str(sum(case.find(tag) is not None for case in cases))
+        for case in cases:
+            assert case.tag == "testcase"
+            assert {"classname", "name", "time"} <= set(case.attrib)
+            tags = [element.tag for element in case]
+            assert set(tags) <= _CASE
+            assert len(tags) == len(set(tags)), "one result a case"
+            assert tags == sorted(tags, key=lambda tag: tag == "system-out"), "output comes last"
+            assert all("message" in element.attrib for element in case if element.tag != "system-out")
+
+
+def parsed(report: Report, root: Path, fail_on: FailOn = "error") -> ET.Element:
+    top = ET.fromstring(junit.render(report, root, fail_on))  # noqa: S314 - our own output
+    check_shape(top)
+    return top
+
+
+def test_a_junit_case_stands_for_a_rule_on_a_target(root: Path) -> None:
+    first, second = parsed(sample(root), root)
+    names = [case.attrib["name"].split()[0] for case in first]
+    assert names == list(dict.fromkeys(one.rule.id for one in sample(root).targets[0].outcomes))
+    assert [case.attrib["name"] for case in second] == ["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "failing"),
+    [
+        ("error", {"OTA201", "OTA406"}),
+        ("warning", {"OTA201", "OTA406", "OTA315"}),
+        ("note", {"OTA201", "OTA406", "OTA315", "OTA511"}),
+        ("never", set()),
+    ],
+)
+def test_a_junit_case_fails_where_the_exit_code_does(fail_on: FailOn, failing: set[str], root: Path) -> None:
+    cases = parsed(sample(root), root, fail_on).iter("testcase")
+    assert {case.attrib["name"].split()[0] for case in cases if case.find("failure") is not None} == failing
+
+
+def test_junit_skips_with_a_reason(root: Path) -> None:
+    skipped = {
+        case.attrib["name"].split()[0]: element.attrib["message"]
+        for case in parsed(sample(root), root).iter("testcase")
+        if (element := case.find("skipped")) is not None
+    }
+    assert skipped == {
+        "OTA302": "no verdict: the body was too large",
+        "OTA107": "not applicable: there is no page",
+        "OTA202": f"suppressed: {REASON}",
+    }
+
+
+def test_the_findings_of_a_rule_are_one_failure(root: Path) -> None:
+    cases = {case.attrib["name"].split()[0]: case for case in parsed(sample(root), root).iter("testcase")}
+    failure = cases["OTA406"].find("failure")
+    assert failure is not None
+    assert failure.attrib == {"message": "max_ranges 0 (and 1 more)", "type": "error"}
+    assert (failure.text or "").count("error: max_ranges 0") == 2
