@@ -1,4 +1,4 @@
-"""`ota-proxy config show|schema`: every setting with its value and origin (a valid site file), and the JSON Schema of that file."""
+"""`ota-proxy config show|schema`: every setting with its value and origin (a valid site file), and the JSON Schemas of what we read and write."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ Every setting with its value and where it came from, or the JSON Schema of the s
 
   ota-proxy config show              a whole ota-proxy.toml, to start from
   ota-proxy config schema            for editors that complete and check it
+  ota-proxy config schema report     for programs that read our reports
 """
 _SHOW = """\
 Print every setting as TOML, with where it came from. The output is a site file itself.
@@ -28,9 +29,11 @@ Print every setting as TOML, with where it came from. The output is a site file 
   ota-proxy config show --format json
 """
 _SCHEMA = """\
-Print the JSON Schema (draft 2020-12) of ota-proxy.toml, with a description of every key.
+Print a JSON Schema (draft 2020-12), with a description of every key: of ota-proxy.toml (site),
+of what --format json writes (report), of each line that check --targets prints (line).
 
   ota-proxy config schema > ota-proxy.schema.json
+  ota-proxy config schema report > report.schema.json
 """
 
 
@@ -44,21 +47,28 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
         "--format", choices=("text", "json"), default="text", dest="show_format", help="text is TOML with comments"
     )
     show.set_defaults(run=run_show)
-    schema = what.add_parser("schema", help="JSON Schema of ota-proxy.toml", description=_SCHEMA)
+    schema = what.add_parser("schema", help="JSON Schema of ota-proxy.toml, or of a report", description=_SCHEMA)
+    schema.add_argument("of", nargs="?", choices=("site", "report", "line"), default="site", help="default: site")
     schema.set_defaults(run=run_schema)
 
 
-def run_schema(_: argparse.Namespace) -> int:
-    """Print the schema."""
+def run_schema(args: argparse.Namespace) -> int:
+    """Print a schema."""
+    from ota_proxy.report.schemas import line_schema, report_schema  # noqa: PLC0415
+
+    schema = {"site": _site_schema, "report": report_schema, "line": line_schema}[args.of]()
+    emit(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
+    return 0
+
+
+def _site_schema() -> dict[str, Any]:
     from ota_proxy.settings.options import SiteFile  # noqa: PLC0415
 
     schema = SiteFile.model_json_schema()
     schema["required"] = [
         key for key in schema["required"] if key != "locations"
     ]  # a folder is assumed, see settings/load.py
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "ota-proxy.toml"}
-    emit(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
-    return 0
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "ota-proxy.toml"}
 
 
 def run_show(args: argparse.Namespace) -> int:
