@@ -87,9 +87,7 @@ def chain_incomplete(facts: Facts) -> Iterator[Finding]:
     for tls in _shown(facts):
         if tls.trust == "missing-intermediate":
             missing = tls.chain[-1].issuer
-            message = (
-                f"The server does not send the intermediate '{missing}'; devices that do not know it refuse to connect"
-            )
+            message = f"The server does not send the intermediate '{missing}'; connecting may fail, on devices that do not know it"
             yield Finding(tls.place, message, _proof(tls, *_chain(tls), tls.trust_detail))
 
 

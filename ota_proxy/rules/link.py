@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ota_proxy.device.facts import LinkFacts, PageFacts
+from ota_proxy.device.facts import InstallFacts, LinkFacts, PageFacts, Visit
 from ota_proxy.rules.evidence import answer, proof, request_line
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
-from ota_proxy.rules.predicates import page_of, walk
+from ota_proxy.rules.predicates import page_of, unconnected, walk
 from ota_proxy.rules.registry import checks
 
 _PAGE_TYPES = ("text/html", "application/xhtml+xml")
@@ -152,6 +152,13 @@ def page_wrong_type(facts: Facts) -> Iterator[Finding]:
 @checks("OTA114")
 def page_no_install_link(facts: Facts) -> Iterator[Finding]:
     """A landing page needs an itms-services link; one that a script would have to make is not seen here."""
+    silent = _silent(walk(facts))
+    if silent is not None:
+        message = (
+            "The server takes the connection and gives no answer for the landing page, so there is no install link"
+        )
+        yield Finding(silent.last.url, message, proof(silent.last))
+        return
     page = page_of(facts)
     if page.links or _framed(page) or (page.visit.ok and page.package_links):
         return
@@ -162,3 +169,9 @@ def page_no_install_link(facts: Facts) -> Iterator[Finding]:
     else:
         message = "The page has no install link"
     yield Finding(page.visit.last.url, message, proof(page.visit.last, "content-type"))
+
+
+def _silent(install: InstallFacts) -> Visit | None:
+    """Return the page's visit where a server was reached and said nothing; what keeps a device from it is the transport rules'."""
+    visit = install.page.visit if install.page else None
+    return visit if visit and visit.response is None and not unconnected(install, visit.last) else None

@@ -102,7 +102,7 @@ def manifest_redirected(facts: Facts) -> Iterator[Finding]:
     visit = readable_manifest(facts).visit
     if _from_https(visit) and not _host_changed(visit):
         count = len(visit.hops) - 1
-        message = f"The manifest is {count} redirect{'s' * (count != 1)} away; not every system is reported to follow"
+        message = f"The manifest is {count} redirect{'s' * (count != 1)} away; systems were observed to follow, others are reported not to"
         yield Finding(visit.first.url, message, hops(visit))
 
 

@@ -68,7 +68,11 @@ def package_unauthorized(facts: Facts) -> Iterator[Finding]:
         if package_state(package) == "refused":
             how = f"answers {visit.status}" if visit.status >= 400 else "leads to a login page"
             message = f"The package {file_name(package.url)} {how}, and the device brings no cookies and no password"
+            message += "; whether it asks for one is disputed" if visit.status == 401 else ""
             yield Finding(visit.last.url, message, proof(visit.last, "www-authenticate?", "content-type?"))
+
+
+_HEAD_DISPUTED = "reports of installs that stop there exist, others were observed to go on"
 
 
 @checks("OTA403")
@@ -77,9 +81,9 @@ def package_head_refused(facts: Facts) -> Iterator[Finding]:
     for package in delivered(facts):
         head = package.head
         if head.response is None:
-            yield Finding(head.last.url, "HEAD gets no answer where GET works", _both(package))
+            yield Finding(head.last.url, f"HEAD gets no answer where GET works; {_HEAD_DISPUTED}", _both(package))
         elif not head.ok and not is_rate_limit(head) and not leaves_https(head):
-            message = f"HEAD is answered {head.status} where GET works; installs are reported to stop there"
+            message = f"HEAD is answered {head.status} where GET works; {_HEAD_DISPUTED}"
             yield Finding(head.last.url, message, _both(package))
 
 

@@ -171,12 +171,18 @@ def _silent(install: InstallFacts, known: set[tuple[str, int]]) -> Iterator[Find
 
 def _unexplained(install: InstallFacts) -> Iterator[Finding]:
     """A handshake that fails although certificate, versions and suites look right: no other rule would name it."""
-    tls, visit = install.tls, install.manifest.visit if install.manifest else None
-    if tls is None or visit is None or visit.error is None or visit.error.kind not in {"tls", "refused"}:
+    tls = install.tls
+    asked = [part.visit for part in (install.page, install.manifest) if part]
+    failed = next((visit for visit in asked if tls and _refused_at(visit, (tls.host, tls.port))), None)
+    if tls is None or failed is None:
         return
     leaf = tls.chain[0] if tls.chain else None
     in_time = leaf is not None and leaf.not_before <= install.now <= leaf.not_after
     modern = any(accepted_suites(version) & set(suites) for version, suites in tls.suites.items())
     if tls.trust == "trusted" and tls.name_matches and in_time and modern:
         message = f"The device cannot connect to {tls.place}, although its TLS looks right"
-        yield Finding(tls.place, message, proof(visit.last))
+        yield Finding(tls.place, message, proof(failed.last))
+
+
+def _refused_at(visit: Visit, place: tuple[str, int]) -> bool:
+    return visit.error is not None and visit.error.kind in {"tls", "refused"} and origin(visit.last.url)[1:] == place

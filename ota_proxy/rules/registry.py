@@ -15,6 +15,7 @@ from ota_proxy.rules.catalogue import catalogue, sentence
 from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import Check, Facts, Finding, NotApplicable, NoVerdict, Outcome, Rule, Status
 from ota_proxy.rules.remedies import remedy
+from ota_proxy.rules.stages import struck
 
 Door = Literal["v", "c", "a", "l"]
 
@@ -87,8 +88,9 @@ def _outcomes(rule: Rule, check: Check, facts: Facts, target: str, door: Door) -
 
 
 def _failed(rule: Rule, finding: Finding, facts: Facts, target: str, door: Door) -> Outcome:
+    here = struck(rule, finding, facts.install)
     return Outcome(
-        rule=rule,
+        rule=here,
         status="failed",
         severity="note" if door in rule.note_doors else finding.severity or rule.severity,
         target=target,
@@ -98,7 +100,7 @@ def _failed(rule: Rule, finding: Finding, facts: Facts, target: str, door: Door)
         remedy=finding.remedy or remedy(rule.id, facts.server),
         file=finding.file,
         line=finding.line,
-        sees=safe(sentence(rule.sees, _host(facts, target))),
+        sees=safe(sentence(here.sees, _host(facts, target))),
     )
 
 

@@ -291,3 +291,15 @@ def test_a_manifest_in_a_compression_that_we_do_not_undo_is_no_verdict_and_no_fi
     assert reported(facts) == set()
     found = only(facts, "OTA301", "OTA302", "OTA307", "OTA308")
     assert set(found.values()) == {"no-verdict"}
+
+
+def test_a_server_that_takes_the_connection_and_shows_no_page_is_a_finding() -> None:
+    for kind in ("reset", "timeout", "protocol"):
+        facts = healthy(page=replace(page(), visit=failing(f"{BASE}/", kind), links=()), link=None, manifest=None)
+        assert "OTA114" in reported(facts), kind
+
+
+def test_a_page_behind_a_handshake_that_fails_for_no_visible_reason_is_the_transport_s() -> None:
+    silent = replace(page(), visit=failing(f"{BASE}/", "tls", "it wants a certificate of the device"), links=())
+    found = reported(healthy(page=silent, link=None, manifest=None, packages=(), images=()))
+    assert found == {"OTA206"}
