@@ -29,6 +29,7 @@ Kind = Literal["ecdsa", "rsa"]
 Flaw = Literal[
     "expired",
     "not-yet-valid",
+    "expiring",
     "wrong-host",
     "missing-intermediate",
     "unknown-ca",
@@ -136,6 +137,8 @@ def _dates(flaw: Flaw | None) -> tuple[datetime, datetime]:
         return now - timedelta(days=LEAF_DAYS), now - timedelta(days=1)
     if flaw == "not-yet-valid":
         return now + timedelta(days=1), now + timedelta(days=LEAF_DAYS)
+    if flaw == "expiring":
+        return now - timedelta(days=LEAF_DAYS - 5), now + timedelta(days=5, hours=1)
     return now - _SKEW, now + timedelta(days=_TOO_LONG_DAYS if flaw == "too-long" else LEAF_DAYS)
 
 

@@ -106,6 +106,12 @@ def test_too_long_is_longer_than_apple_allows_for_a_private_authority(authority:
     assert leaf.not_valid_after_utc - leaf.not_valid_before_utc > timedelta(days=825)
 
 
+def test_an_expiring_leaf_is_valid_and_near_its_end(authority: Authority, tmp_path: Path) -> None:
+    issued = authority.issue(NAMES, flaw="expiring")
+    assert handshake(issued, authority.ca_pem, NAMES[0], tmp_path) == ""
+    assert issued.leaf.not_valid_after_utc - datetime.now(UTC) < timedelta(days=6)
+
+
 def test_a_sound_leaf_has_most_of_its_life_before_it(authority: Authority) -> None:
     leaf = authority.issue(NAMES).leaf
     assert leaf.not_valid_before_utc < datetime.now(UTC) < leaf.not_valid_after_utc - timedelta(days=80)
