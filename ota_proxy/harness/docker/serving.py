@@ -26,9 +26,21 @@ def job(scenario: Scenario) -> Job:
         test=test,
         prepare=prepare,
         folders=_folders(scenario),
-        ports=ports(scenario.site),
+        ports=_awaited(scenario),
         logs=[error_log(scenario)],
     )
+
+
+def _awaited(scenario: Scenario) -> list[int]:
+    """Return the site's ports that the configuration names; all where it names none.
+
+    A person's own may have no plain listener, and waiting for one takes the whole patience.
+    """
+    folder = scenario.caps.layout["nginx_conf" if scenario.server == "nginx" else "apache_root"]
+    rest = (file.data.decode("latin-1") for file in scenario.files if file.path.startswith(f"{folder}/"))
+    text = "\n".join([*scenario.config.values(), *rest])
+    expected = ports(scenario.site)
+    return [port for port in expected if re.search(rf"(?<![\d.]){port}\b", text)] or expected
 
 
 def side_job(path: str, text: str) -> Job:

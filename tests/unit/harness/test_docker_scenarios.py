@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from ota_proxy.errors import EXIT_FINDINGS, NoVerdictError
 from ota_proxy.harness.docker import image_facts, network, reach
 from ota_proxy.harness.docker.lifeline import Job, Lifeline, script
 from ota_proxy.harness.docker.serving import error_log, job, listening, side_job
-from ota_proxy.harness.engine import Scenario
+from ota_proxy.harness.engine import Scenario, TestFile
 from ota_proxy.harness.refusal import refused
 from ota_proxy.model import Certificate, Listen, Location, Log, Site, Tls
 from ota_proxy.policy import capabilities
@@ -69,6 +70,26 @@ def test_by_hand_names_every_container_and_what_the_parent_got() -> None:
     told = reach.endpoint(scenario(site()), published(80, 443), ["a-site", "a-front"], "The parent has more.").by_hand
     assert "docker rm -f a-site a-front" in told.splitlines()
     assert told.splitlines()[-1] == "# The parent has more."
+
+
+@pytest.mark.parametrize(
+    ("text", "included", "awaited"),
+    [
+        ("listen 443 ssl;", "", "listens 01BB"),
+        ("listen 80; listen 443 ssl;", "", "listens 0050 && listens 01BB"),
+        ("include sites/*;", "server { listen [::]:443 ssl; }", "listens 01BB"),
+        ("include elsewhere/*;", "", "listens 0050 && listens 01BB"),
+        ("listen 8443 ssl; listen 4430;", "", "listens 0050 && listens 01BB"),
+    ],
+)
+def test_only_ports_that_a_configuration_names_are_awaited_and_all_where_it_names_none(
+    text: str, included: str, awaited: str
+) -> None:
+    wanted = scenario(site())
+    folder = wanted.caps.layout["nginx_conf"]
+    files = (TestFile(f"{folder}/sites/ota", included.encode()), TestFile("/srv/ota/App.ipa", b"80 443"))
+    own = dataclasses.replace(wanted, config={f"{folder}/nginx.conf": text}, files=files)
+    assert f"up() {{ {awaited} && true; }}" in script(job(own))
 
 
 @pytest.mark.parametrize(
