@@ -1,48 +1,320 @@
-"""The pytest plugin of ota-proxy: says whether tests may, must or must not use Docker. Imports pytest and the standard library only."""
+"""The pytest plugin: will an iPhone install from this server? Options, markers and fixtures; `pytest --fixtures` shows what each is for.
+
+Until a fixture is used it loads pytest and the standard library only; everything else is behind the imports inside its functions.
+"""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
 import pytest
 
-CHOICES = ("auto", "require", "skip")
+if TYPE_CHECKING:
+    from ota_proxy.harness.certificates import Authority
+    from ota_proxy.testing.device import Device
+    from ota_proxy.testing.factories import MakeManifest, MakePackage
+    from ota_proxy.testing.options import Settings
+    from ota_proxy.testing.servers import Server, Servers
+    from ota_proxy.testing.site import TestSite
+
+_SERVER: pytest.StashKey[Server] = pytest.StashKey()
+_KEPT = "ota_kept"
+"""Attribute of a test's report: how to go on by hand with the servers it left running."""
+
+
+# -- options, markers, header --------------------------------------------------------------------------------------------
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--ota-docker` and its twin in the ini file."""
-    group = parser.getgroup("ota-proxy")
+    """Add the options and their twins in the ini file."""
+    group = parser.getgroup("ota-proxy", "ota-proxy: web servers that install iOS apps")
     group.addoption(
         "--ota-docker",
-        choices=CHOICES,
-        default=None,
-        help="tests that start containers: auto runs them where Docker and an image are there (default), require fails"
-        " without them, skip leaves them out",
+        metavar="{auto,require,skip}",
+        help="auto: servers start in Docker, else as processes of this machine (default); require: in Docker, and tests fail without it;"
+        " skip: never in Docker",
     )
-    parser.addini("ota_docker", "the default of --ota-docker: auto, require or skip", default="auto")
+    group.addoption(
+        "--ota-keep", action="store_true", default=False, help="leave servers running, and say how to go on by hand"
+    )
+    group.addoption(
+        "--ota-image",
+        action="append",
+        metavar="SERVER=REF",
+        help="container image of a server: nginx=nginx:1.28, or a Debian suite built here, apache=bookworm (repeat)",
+    )
+    group.addoption(
+        "--ota-base-url", metavar="URL", help="ota_site is what already runs at this address; no server is started"
+    )
+    group.addoption(
+        "--ota-artifacts",
+        metavar="DIR",
+        help="for each failing test: report.html, report.json, the server's log and configuration",
+    )
+    parser.addini("ota_docker", "default of --ota-docker: auto, require or skip", default="auto")
+    parser.addini("ota_keep", "default of --ota-keep", type="bool", default=False)
+    parser.addini("ota_image", "default of --ota-image: one SERVER=REF a line", type="linelist", default=[])
+    parser.addini("ota_base_url", "default of --ota-base-url", default="")
+    parser.addini("ota_artifacts", "default of --ota-artifacts, relative to this file", default="")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers, and refuse wrong options before anything runs."""
+    from ota_proxy.testing import markers  # noqa: PLC0415 - the plugin is light until it is used
+
+    for line in markers.LINES:
+        config.addinivalue_line("markers", line)
+    _settings(config)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say in one line what the session was asked for."""
+    return _settings(config).header()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """With `require`, end the session at once where no container can be started."""
+    """With `require`, end the session at once where Docker does not answer."""
     if docker_choice(session.config) == "require" and not hasattr(session.config, "workerinput"):
         reason = docker_obstacle()
         if reason:
             raise pytest.UsageError(f"--ota-docker=require: {reason}")
 
 
+def _settings(config: pytest.Config) -> Settings:
+    from ota_proxy.testing.options import settings  # noqa: PLC0415 - the plugin is light until it is used
+
+    return settings(config)
+
+
 def docker_choice(config: pytest.Config) -> str:
-    """Return `auto`, `require` or `skip`: the option, else the ini file. UsageError for another word in the ini file."""
-    choice = str(config.getoption("--ota-docker") or config.getini("ota_docker"))
-    if choice not in CHOICES:
-        raise pytest.UsageError(f"ota_docker = {choice}: write one of {', '.join(CHOICES)}")
-    return choice
+    """Return `auto`, `require` or `skip`: the option, else the ini file."""
+    return _settings(config).docker
 
 
-def docker_obstacle() -> str:
-    """Return why no container can be started here, in one sentence with a hint; empty where it can."""
-    from ota_proxy.errors import NoVerdictError  # noqa: PLC0415  # every pytest run loads this plugin: keep it light
-    from ota_proxy.harness.docker.engine import require  # noqa: PLC0415  # likewise
+def docker_obstacle(*servers: str) -> str:
+    """Return why no container (of these servers) can be started here, in one sentence with a hint; empty where it can."""
+    from ota_proxy.errors import NoVerdictError  # noqa: PLC0415 - the plugin is light until it is used
+    from ota_proxy.harness.docker.engine import require  # noqa: PLC0415 - likewise
 
     try:
-        require("nginx", "apache")
+        require(*servers)
     except NoVerdictError as error:
         return str(error)
     return ""
+
+
+# -- collection ----------------------------------------------------------------------------------------------------------
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test once on each server that its marker names."""
+    if "ota_server" not in metafunc.fixturenames:
+        return
+    from ota_proxy.testing import markers  # noqa: PLC0415 - the plugin is light until it is used
+
+    names = markers.servers(metafunc.definition)
+    if names and not _settings(metafunc.config).base_url:
+        metafunc.parametrize("ota_server", names, indirect=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse markers that say what we do not know, with what was meant."""
+    from ota_proxy.testing import markers  # noqa: PLC0415 - the plugin is light until it is used
+
+    markers.check(items)
+
+
+# -- fixtures ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def ota_ca() -> Authority:
+    """Return the certificate authority of this session: `ca_pem` is what a client has to trust, `issue(names)` makes a certificate.
+
+    Scope: session (with xdist, one for each worker). Cost: some milliseconds. Override it to share one between sessions.
+    """
+    from ota_proxy.harness.certificates import Authority  # noqa: PLC0415 - the plugin is light until it is used
+
+    return Authority()
+
+
+@pytest.fixture(scope="session")
+def ota_engine() -> str:
+    """Return what starts servers: auto (Docker, else local, else embedded), docker, local, embedded or emulator (IIS).
+
+    Scope: session. Cost: none. Override it to choose: `return "embedded"`. `ota_site.engine` says which it was.
+    """
+    return "auto"
+
+
+@pytest.fixture
+def ota_server(request: pytest.FixtureRequest) -> str:
+    """Return the server of this test, nginx without a marker; `@pytest.mark.ota_server("nginx", "apache", "iis")` runs it on each.
+
+    Scope: function. Cost: none. Override it for a whole module or folder: `return "apache"`.
+    """
+    return str(getattr(request, "param", "nginx"))
+
+
+@pytest.fixture
+def ota_settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Return what the site is: the site flags of `ota-proxy verify` as keywords, such as `{"domain": "ota.example.com"}`.
+
+    They are site, domain, root, upstream, cert, key, public_url, tls_profile, trusted_proxy and set, and win over `OTA_PROXY_*` and the
+    nearest ota-proxy.toml, from the test's folder upwards. Without any it is the example site ota.example.com.
+    Scope: function. Cost: none. Override it, or give the keywords to the marker `ota_config`, which this fixture returns.
+    """
+    from ota_proxy.testing import markers  # noqa: PLC0415 - the plugin is light until it is used
+
+    return markers.site_keywords(request.node)
+
+
+@pytest.fixture
+def ota_config(request: pytest.FixtureRequest) -> str | Path | None:
+    """Return your own configuration to start the server with: its main file, a site file, or the folder of all; None renders one.
+
+    Paths are relative to the test's folder. It runs byte for byte, so it needs Docker; `ota_settings` must say which names, folders and certificate
+    files it uses, for certificates and content are put there. Scope: function. Cost: none.
+    Override it, `return Path("nginx.conf")`, or use the marker `ota_config("nginx.conf", domain=…, root=…, cert=…, key=…)`.
+    """
+    from ota_proxy.testing import markers  # noqa: PLC0415 - the plugin is light until it is used
+
+    return markers.own_config(request.node)
+
+
+@pytest.fixture
+def ota_content() -> object:
+    """Return what is served: None for ota-proxy's own app, the path of an .ipa, its bytes, or `ota_package()`; or a mapping of parts.
+
+    The parts are package, manifest and page, each a path or bytes: `{"manifest": b"…"}` serves a broken manifest.
+    Scope: function. Cost: none. Override it: `return Path("build/App.ipa")`.
+    """
+    return None
+
+
+@pytest.fixture(scope="session")
+def ota_base_url(pytestconfig: pytest.Config) -> str | None:
+    """Return the address of what already runs, from `--ota-base-url`; None starts a server.
+
+    Scope: session. Cost: none. Override it where the address is only known at run time, such as a port that was published.
+    """
+    return _settings(pytestconfig).base_url
+
+
+@pytest.fixture(scope="module")
+def _ota_servers(
+    ota_ca: Authority, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Servers]:
+    from ota_proxy.testing.servers import Servers  # noqa: PLC0415 - the plugin is light until it is used
+
+    keep = _settings(pytestconfig).keep  # pytest removes its own folders some day
+    folder = Path(tempfile.mkdtemp(prefix="ota-proxy-kept-")) if keep else tmp_path_factory.mktemp("ota-ca")
+    servers = Servers(ota_ca, folder)
+    yield servers
+    servers.close()
+
+
+@pytest.fixture
+def ota_site(request: pytest.FixtureRequest, ota_base_url: str | None, ota_server: str) -> TestSite:
+    """Return a site that runs: base_url, manifest_url, package_url, content, config, log, resolve, ca_pem, ca_file, spec (for testinfra).
+
+    It is rendered for the server (`ota_server`) from `ota_settings`, or your own `ota_config`; `ota_content` is served, with a certificate of `ota_ca`
+    (a bad one with the marker `ota_tls`). With `--ota-base-url` it is what runs there. A configuration that the server refuses is an
+    error here that names file and line. No engine: the test is skipped with the reason, or fails with `--ota-docker=require`.
+    Scope: function; tests of a module that want the same share the server. Cost: about a second in Docker, half of it as a process.
+    """
+    from ota_proxy.testing import launch  # noqa: PLC0415 - the plugin is light until it is used
+
+    item = cast("pytest.Item", request.node)
+    if ota_base_url is not None:
+        return launch.live(item, ota_base_url)
+    wanted = launch.Wanted(
+        server=ota_server,
+        engine=request.getfixturevalue("ota_engine"),
+        keywords=request.getfixturevalue("ota_settings"),
+        config=request.getfixturevalue("ota_config"),
+        content=request.getfixturevalue("ota_content"),
+    )
+    server = launch.serve(item, wanted, request.getfixturevalue("_ota_servers"))
+    item.stash[_SERVER] = server
+    return server.site
+
+
+@pytest.fixture
+def ota_device(request: pytest.FixtureRequest) -> Device:
+    """Return a simulated iPhone: `install(url)` on this test's site, `check(url, ca=…, resolve=…)` on anything; both return a report.
+
+    `assert report.installable`; also errors, warnings, rules, sees (the sentence on the phone), stage, exchanges, status(rule), text(), json(), html().
+    Scope: function. Cost: half a second an install.
+    """
+    from ota_proxy.testing.device import Device  # noqa: PLC0415 - the plugin is light until it is used
+    from ota_proxy.testing.record import record  # noqa: PLC0415 - likewise
+
+    item = cast("pytest.Item", request.node)
+    site = request.getfixturevalue("ota_site") if "ota_site" in request.fixturenames else None
+    return Device(site, item.stash.get(_SERVER, None), record(item).reports.append)
+
+
+@pytest.fixture(scope="session")
+def ota_package() -> MakePackage:
+    """Return what makes a small .ipa: `ota_package(bundle_id="com.example.app", version="2.0", size=5_000_000)` → `.app` and `.data` (bytes).
+
+    Scope: session. Cost: some milliseconds a megabyte.
+    """
+    from ota_proxy.testing.factories import make_package  # noqa: PLC0415 - the plugin is light until it is used
+
+    return make_package
+
+
+@pytest.fixture(scope="session")
+def ota_manifest() -> MakeManifest:
+    """Return what makes a manifest as bytes: `ota_manifest("https://ota.example.com/App.ipa", package=…, images=…, title="App")`.
+
+    Scope: session. Cost: none.
+    """
+    from ota_proxy.testing.factories import make_manifest  # noqa: PLC0415 - the plugin is light until it is used
+
+    return make_manifest
+
+
+# -- failures and what is left running -----------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show a failing test's installs below its assertion, write its artifacts, and say what is left running."""
+    report = yield
+    from ota_proxy.testing.record import known  # noqa: PLC0415 - the plugin is light until it is used
+
+    seen = known(item)
+    if seen is None or call.when == "teardown":
+        return report
+    if report.failed:
+        from ota_proxy.testing.failure import sections  # noqa: PLC0415 - likewise
+
+        add = getattr(report.longrepr, "addsection", None)
+        for heading, text in sections(item, seen):
+            if add is not None:
+                add(heading, text)
+            else:  # a failure without a traceback is a text
+                report.longrepr = f"{report.longrepr}\n{heading}\n{text}"
+    if seen.site is not None and _settings(item.config).keep:
+        setattr(report, _KEPT, seen.site.by_hand)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how to go on by hand with the servers that were left running, from whichever worker."""
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    kept = dict.fromkeys(text for report in reports if (text := getattr(report, _KEPT, "")))
+    if kept:
+        terminalreporter.section("ota-proxy: left running")
+        for text in kept:
+            terminalreporter.write_line(text)
+        terminalreporter.write_line("`ota-proxy clean` removes the containers of all runs")

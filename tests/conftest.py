@@ -9,11 +9,19 @@ import pytest
 from ota_proxy.pytest_plugin import docker_choice, docker_obstacle
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Where containers are required, their images are too."""
+    if docker_choice(session.config) == "require" and not hasattr(session.config, "workerinput"):
+        reason = docker_obstacle("nginx", "apache")
+        if reason:
+            raise pytest.UsageError(f"--ota-docker=require: {reason}")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     marked = [item for item in items if item.get_closest_marker("container")]
     if not marked or docker_choice(config) == "require":
         return
-    reason = "--ota-docker=skip" if docker_choice(config) == "skip" else docker_obstacle()
+    reason = "--ota-docker=skip" if docker_choice(config) == "skip" else docker_obstacle("nginx", "apache")
     if reason:
         for item in marked:
             item.add_marker(pytest.mark.skip(reason=reason))

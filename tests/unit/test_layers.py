@@ -29,7 +29,20 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "report": (*BASE, "policy", "rules", *FACTS),
     "harness": (*BASE, "policy", "model", "settings", "hosts", "content", "device", "render", "rules", "report"),
     "live": (*BASE, "policy", "content", "device", "rules", "report"),
-    "pytest_plugin": (*BASE, "harness.docker.engine"),
+    "testing": (
+        *BASE,
+        "policy",
+        "model",
+        "settings",
+        "hosts.facts",
+        "content",
+        "device",
+        "rules",
+        "report",
+        "harness",
+        "live",
+    ),
+    "pytest_plugin": (*BASE, "harness.docker.engine", "harness.certificates", "testing"),
 }
 """Package or module → what it may import beside itself; `cli` may import everything."""
 NARROWER: dict[str, tuple[str, ...]] = {
@@ -40,6 +53,9 @@ NARROWER: dict[str, tuple[str, ...]] = {
     "harness.engine": ("errors", "model", "policy"),
     "harness.docker.daemon": ("errors",),
     "harness.process.supervisor": (),
+    "testing.options": ("errors",),
+    "testing.markers": ("errors", "harness.certificates"),
+    "testing.record": ("testing",),
 }
 """Modules that promise less than their package."""
 

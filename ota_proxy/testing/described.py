@@ -1,0 +1,79 @@
+"""What a test wants to run, out of its fixtures and markers: the site's description, its content, and its own configuration."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ota_proxy.errors import UsageError
+from ota_proxy.harness.certificates import Flaw
+from ota_proxy.harness.own_config import OwnConfig, own_config
+from ota_proxy.harness.served import Content
+from ota_proxy.harness.verify import content_of
+from ota_proxy.settings import Loaded, load
+from ota_proxy.settings.flags import SiteFlags
+from ota_proxy.testing.factories import Package
+from ota_proxy.testing.markers import meant, wrong_keywords
+
+_CONTENT = ("package", "manifest", "page")
+_MANY = {
+    "domain": "domains",
+    "root": "roots",
+    "upstream": "upstreams",
+    "cert": "certs",
+    "key": "keys",
+    "trusted_proxy": "trusted_proxies",
+    "set": "sets",
+}
+_ONE = ("public_url", "tls_profile")
+
+
+def described(keywords: Mapping[str, Any], folder: Path) -> Loaded:
+    """Read a site: keywords over `OTA_PROXY_*` over the nearest ota-proxy.toml from `folder` upwards; UsageError as the command has it."""
+    for mistake in wrong_keywords(keywords, "ota_settings"):
+        raise UsageError(mistake)
+    site = keywords.get("site")
+    given: dict[str, Any] = {field: _texts(keywords[name]) for name, field in _MANY.items() if name in keywords}
+    given |= {name: str(keywords[name]) for name in _ONE if name in keywords}
+    return load(str(folder / site) if site else None, SiteFlags(**given), folder=folder)
+
+
+def _texts(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, (list, tuple)) else [str(value)]
+
+
+def configuration(path: str | Path | None, folder: Path, server: str) -> OwnConfig | None:
+    """Look at a person's own configuration, relative to the test's folder; UsageError when it is none of that server."""
+    return own_config(folder / path, server) if path is not None else None
+
+
+def content(given: object, flaw: Flaw | None) -> Content:
+    """Return what is served: None for ota-proxy's own, a package (path, bytes, `ota_package()`), or a mapping of parts."""
+    return dataclasses.replace(_content(given), flaw=flaw)
+
+
+def _content(given: object) -> Content:
+    if given is None:
+        return Content()
+    parts = dict(given) if isinstance(given, Mapping) else {"package": given}
+    for name in parts:
+        if name not in _CONTENT:
+            raise UsageError(f"ota_content does not know {name!r} ({meant(name, _CONTENT)})")
+    made = content_of(_bytes(parts.pop("package"))) if parts.get("package") is not None else Content()
+    texts: dict[str, Any] = {name: _bytes(value) for name, value in parts.items() if value is not None}
+    return dataclasses.replace(made, **texts)
+
+
+def _bytes(value: object) -> bytes:
+    if isinstance(value, Package):
+        return value.data
+    if isinstance(value, (str, Path)):
+        try:
+            return Path(value).read_bytes()
+        except OSError as error:
+            raise UsageError(f"the file cannot be read: {error.strerror}", place=f"ota_content {value}") from None
+    if not isinstance(value, bytes):
+        raise UsageError(f"ota_content takes paths and bytes, not {type(value).__name__}")
+    return value

@@ -1,0 +1,170 @@
+"""The servers that tests of one module share: each distinct site is started once, and all end with the module."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.engine import Engine, ServerRefusedError, TestFile
+from ota_proxy.harness.own_config import OwnConfig
+from ota_proxy.harness.places import config_path, main_file
+from ota_proxy.harness.verify import Started, Trial, config_texts, start
+from ota_proxy.hosts.facts import ConfigTest, HostFacts
+from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.report.model import TargetReport
+from ota_proxy.rules.model import Facts
+from ota_proxy.rules.registry import evaluate
+from ota_proxy.testing.site import TestSite, by_hand, served
+
+_Key = tuple[object, ...]
+
+
+class RefusedError(Exception):
+    """The server does not take the configuration; `report` has the finding with file and line."""
+
+    def __init__(self, report: TargetReport) -> None:
+        super().__init__("the server refuses its configuration")
+        self.report = report
+
+
+@dataclass(slots=True)
+class Server:
+    """A started server and the site that tests see."""
+
+    key: _Key
+    started: Started
+    site: TestSite
+    trial: Trial
+    notes: tuple[str, ...]
+
+
+class Servers:
+    """Starts servers and keeps them until `close`. `folder` is for the CA file."""
+
+    def __init__(self, authority: Authority, folder: Path) -> None:
+        self.authority, self.folder = authority, folder
+        self._running: list[Server] = []
+        self._refused: list[tuple[_Key, TargetReport]] = []
+        self._stack = contextlib.ExitStack()
+
+    def serve(self, trial: Trial, engine: Engine, image: str) -> Server:
+        """Return a server for the trial, started now or for an earlier test; its log begins here.
+
+        RefusedError when the server does not take the configuration, NoVerdictError when it does not come up.
+        """
+        key = (*_parts(trial), engine.name, image)
+        for known, report in self._refused:
+            if known == key:
+                raise RefusedError(report)
+        server = next((one for one in self._running if one.key == key and one.site.is_alive()), None)
+        server = server or self._start(key, trial, engine)
+        server.site = replace(server.site, before=len(server.site.read_log()))
+        return server
+
+    def close(self) -> None:
+        """End every server that is not to be kept."""
+        self._running.clear()
+        self._stack.close()
+
+    def _start(self, key: _Key, trial: Trial, engine: Engine) -> Server:
+        caps = engine.capabilities(trial.server)
+        try:
+            started = self._stack.enter_context(start(trial, engine, caps, lambda _text: None, self.authority))
+        except ServerRefusedError as error:
+            self._refused.append((key, refusal(trial, engine, caps, error)))
+            raise RefusedError(self._refused[-1][1]) from None
+        server = Server(key, started, self._site(trial, engine, caps, started), trial, _notes(engine))
+        self._running.append(server)
+        return server
+
+    def _site(self, trial: Trial, engine: Engine, caps: Capabilities, started: Started) -> TestSite:
+        prepared, endpoint = started.prepared, started.running.endpoint
+        ca_file = self.folder / "ca.pem"
+        ca_file.write_bytes(prepared.ca_pem)
+        return TestSite(
+            base_url=prepared.page_url,
+            server=trial.server,
+            version=caps.version,
+            engine=engine.name,
+            manifest_urls=prepared.manifest_urls,
+            package=prepared.package,
+            content=served(prepared),
+            config_files=texts_of(trial, caps, started.texts),
+            resolve=endpoint.resolve,
+            ca_pem=prepared.ca_pem,
+            ca_file=ca_file,
+            spec=endpoint.spec,
+            by_hand=by_hand(endpoint, ca_file),
+            model=prepared.scenario.site,
+            read_log=started.running.logs,
+            is_alive=started.running.alive,
+        )
+
+
+def _parts(trial: Trial) -> _Key:
+    """Return what makes two trials the same: a configuration by its bytes, for it may be edited between two tests."""
+    config = trial.config
+    files = [config.main, *(sorted(config.tree.rglob("*")) if config.tree else ())] if config else []
+    digest = [(str(file), hashlib.sha256(file.read_bytes()).digest()) for file in files if file.is_file()]
+    return (trial.server, trial.site, trial.scope, trial.content, tuple(digest), trial.keep)
+
+
+def _notes(engine: Engine) -> tuple[str, ...]:
+    return (engine.replaced,) if engine.replaced else ()
+
+
+def refusal(trial: Trial, engine: Engine, caps: Capabilities, error: ServerRefusedError) -> TargetReport:
+    """Return the report on a server that does not take its configuration; its place is the person's own file where it is theirs."""
+    file = own_paths(trial.config, caps).get(error.file, error.file) if trial.config else error.file
+    test = ConfigTest(f"{trial.server} configuration test", error.started, error.output, file, error.line)
+    host = HostFacts(
+        spec="verify", server=trial.server, config_test=test, start_failure=error.output if error.started else None
+    )
+    target = trial.site.base_url
+    texts = texts_of(trial, caps, config_texts(trial, engine.adapt(trial.site), caps))
+    return TargetReport(
+        target=target,
+        server=trial.server,
+        version=caps.version,
+        engine=engine.name,
+        level=None,
+        outcomes=evaluate(Facts(host=host, site=trial.site, server=trial.server), target, "v"),
+        notes=_notes(engine),
+        log=error.output,
+        config=texts,
+    )
+
+
+def texts_of(trial: Trial, caps: Capabilities, texts: Mapping[str, str]) -> Mapping[str, str]:
+    """Return path → text of the configuration; a person's own files by their own paths, the whole tree."""
+    if trial.config is None:
+        return texts
+    own = own_paths(trial.config, caps)
+    rest = {file.path: file.data.decode("utf-8", "replace") for file in trial.config.files(caps) if _public(file)}
+    return {own.get(path, path): text for path, text in {**texts, **rest}.items()}
+
+
+def _public(file: TestFile) -> bool:
+    """Say whether a file of a person's tree may be shown in a report: a text, and no key or password file."""
+    secret = b"PRIVATE KEY" in file.data or PurePosixPath(file.path).name.startswith(".ht")
+    return not secret and b"\0" not in file.data
+
+
+def own_paths(config: OwnConfig, caps: Capabilities) -> dict[str, str]:
+    """Map paths on the server to the person's own, relative to the current folder where they are below it."""
+    own = {main_file(caps): config.main} | {config_path(caps): config.main}
+    if config.tree:
+        folder = caps.layout["nginx_conf" if config.server == "nginx" else "apache_root"]
+        own = {file.path: config.tree / file.path[len(folder) + 1 :] for file in config.files(caps)} | {
+            main_file(caps): config.main
+        }
+    return {path: _near(file) for path, file in own.items()}
+
+
+def _near(file: Path) -> str:
+    here = Path.cwd()
+    return str(file.relative_to(here)) if file.is_relative_to(here) else str(file)
