@@ -162,6 +162,8 @@ def page_no_install_link(facts: Facts) -> Iterator[Finding]:
     page = page_of(facts)
     if page.links or _framed(page) or (page.visit.ok and page.package_links):
         return
+    if page.visit.stopped in {"loop", "too-many"}:
+        raise NoVerdict("the landing page was not delivered: its redirects never end")
     if not page.visit.ok:
         message = f"The landing page is not there ({answer(page.visit.last)}), so there is no install link"
     elif page.scripts:

@@ -30,6 +30,7 @@ from tests.facts import (
     outcomes,
     package,
     page,
+    redirected,
     reported,
     respond,
     statuses,
@@ -303,3 +304,9 @@ def test_a_page_behind_a_handshake_that_fails_for_no_visible_reason_is_the_trans
     silent = replace(page(), visit=failing(f"{BASE}/", "tls", "it wants a certificate of the device"), links=())
     found = reported(healthy(page=silent, link=None, manifest=None, packages=(), images=()))
     assert found == {"OTA206"}
+
+
+def test_a_page_that_redirects_for_ever_is_reported_once() -> None:
+    looping = replace(redirected(page().visit, f"{BASE}/ota/"), stopped="loop")
+    shown = replace(page(), visit=replace(looping, hops=looping.hops[:1]), links=())
+    assert reported(healthy(page=shown, link=None, manifest=None, packages=(), images=())) == {"OTA204"}
