@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ota_proxy.cli.link import print_qr
 from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site, say
 from ota_proxy.cli.streams import emit, flush, tell
+from ota_proxy.cli.up_iis import add_folder_flags, asked_for_folder, run_folder
 from ota_proxy.cli.verify import add_run_flags, check_version, engine_of, trial
 from ota_proxy.errors import EXIT_CLEAN, NoVerdictError
 
@@ -24,6 +25,7 @@ Start the site on a real server with test certificates, print how to reach it, a
   ota-proxy up nginx                      the example site
   ota-proxy up apache --engine local      the Apache of this machine, no root
   ota-proxy up nginx --ipa build/App.ipa --image bookworm
+  ota-proxy up iis --site-root wwwroot    the folder as it is, on our emulator of IIS
 """
 
 
@@ -34,11 +36,14 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
     add_site_flags(command)
     add_server_flags(command)
     add_run_flags(command)
+    add_folder_flags(command)
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Start, tell, wait."""
+    if asked_for_folder(args):
+        return run_folder(args)
     from ota_proxy.harness.progress import Timed  # noqa: PLC0415
     from ota_proxy.harness.verify import start  # noqa: PLC0415
 

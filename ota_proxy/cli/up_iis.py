@@ -1,0 +1,84 @@
+"""`ota-proxy up iis --site-root DIR`: a folder with its web.config on the emulator of IIS, for people and for tests that drive it.
+
+One line of JSON on stdout says when it is ready and where: `{"http": P, "https": Q, "ca": "FILE"}`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ota_proxy.cli.site_flags import say
+from ota_proxy.cli.streams import emit, flush
+from ota_proxy.errors import EXIT_CLEAN, UsageError
+
+_FLAGS = ("site_root", "apphost", "without_module", "http_port", "https_port", "access_log")
+
+
+def add_folder_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of a folder that is run as it is."""
+    group = command.add_argument_group(
+        "IIS folder", "Only for `up iis`: no site is rendered, the folder runs as it is."
+    )
+    group.add_argument("--site-root", metavar="DIR", type=Path, help="the site's folder, with its web.config")
+    group.add_argument(
+        "--apphost",
+        metavar="FILE",
+        type=Path,
+        help="applicationHost.config; without configSections it overlays IIS's defaults",
+    )
+    group.add_argument(
+        "--without-module",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a module that is not installed, such as RewriteModule, or rewrite, arr (repeat)",
+    )
+    group.add_argument("--http-port", metavar="PORT", type=_port, default=0, help="default: a free one")
+    group.add_argument("--https-port", metavar="PORT", type=_port, default=0, help="default: a free one")
+    group.add_argument("--access-log", metavar="FILE", type=Path, help="one JSON object for each request")
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"'{text}' is no port")
+    return int(text)
+
+
+def asked_for_folder(args: argparse.Namespace) -> bool:
+    """Say whether a folder is to be run; UsageError for its flags without it, or for another server."""
+    used = [name for name in _FLAGS if getattr(args, name)]
+    if not used:
+        return False
+    flag = "--" + used[0].replace("_", "-")
+    if args.server != "iis":
+        raise UsageError("only for `ota-proxy up iis`", place=flag)
+    if not args.site_root:
+        raise UsageError("there is no folder to run", place=flag, hint="name it with --site-root DIR")
+    return True
+
+
+def run_folder(args: argparse.Namespace) -> int:
+    """Run the folder until ^C or SIGTERM."""
+    from ota_proxy.harness.iis.folder import Folder, run  # noqa: PLC0415 - heavy, as all of the harness
+
+    folder = Folder(
+        root=args.site_root,
+        apphost=args.apphost,
+        without_modules=frozenset(args.without_module),
+        windows=args.server_version or "2022",
+        http_port=args.http_port,
+        https_port=args.https_port,
+        access_log=args.access_log,
+    )
+    try:
+        run(folder, _ready)
+    except KeyboardInterrupt:
+        say("stopping")
+    return EXIT_CLEAN
+
+
+def _ready(line: str) -> None:
+    emit(line + "\n")
+    flush()
+    say("an emulator, not IIS: it behaves as documented; ^C stops it")

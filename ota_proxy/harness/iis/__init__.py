@@ -1,0 +1,1 @@
+"""IIS by the emulator: a site folder left running, and the engine behind `verify iis`."""

@@ -1,0 +1,108 @@
+"""Where a URL lies on disk: the site's folder, virtual directories, names without regard to case, as NTFS and IIS treat them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+_DEVICES = frozenset(
+    ("con", "prn", "aux", "nul", *(f"{name}{digit}" for name in ("com", "lpt") for digit in "123456789"))
+)
+_NOT_IN_NAMES = frozenset('<>:"|?*\\/\0')
+"""Reserved by Windows; a colon would open an alternate data stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A virtual directory: URL `prefix` without its slash at the end (empty: the site's root), and a folder."""
+
+    prefix: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a URL path stands for. `served` is the path below the site's root with `/`; `kind` says what is there."""
+
+    path: Path
+    served: str
+    kind: Literal["file", "folder", "missing"]
+
+
+class Tree:
+    """The folders of a site."""
+
+    def __init__(self, mounts: Sequence[Mount]) -> None:
+        self.mounts = sorted(mounts, key=lambda mount: -len(mount.prefix))
+        self.root = next(mount.folder for mount in self.mounts if not mount.prefix)
+
+    def find(self, url_path: str) -> Place:
+        """Look up a URL path (decoded and folded)."""
+        mount = self.mount(url_path)
+        rest = url_path[len(mount.prefix) :]
+        steps = [step for step in rest.split("/") if step]
+        served = "/".join([*mount.prefix.strip("/").split("/"), *steps]).strip("/")
+        path = _walk(mount.folder, steps)
+        if path is None:
+            return Place(mount.folder.joinpath(*[step.replace("\0", "") for step in steps]), served, "missing")
+        if mount.folder == self.root and path != mount.folder:
+            served = path.relative_to(self.root).as_posix()
+        kind: Literal["file", "folder", "missing"] = (
+            "folder" if path.is_dir() else "file" if path.is_file() else "missing"
+        )
+        return Place(path, served, kind)
+
+    def mount(self, url_path: str) -> Mount:
+        """Return the virtual directory that a URL path lies in."""
+        lowered = url_path.lower()
+        return next(
+            mount
+            for mount in self.mounts
+            if lowered == mount.prefix.lower() or lowered.startswith(mount.prefix.lower() + "/")
+        )
+
+    def physical(self, url_path: str) -> Path:
+        """Return the path that a URL stands for, whether something is there or not."""
+        return self.find(url_path).path
+
+    def exists(self, path: str, test: Literal["IsFile", "IsDirectory"]) -> bool:
+        """Say whether a physical path, as rules put it together, is a file (or folder) of this site."""
+        written = path.replace("\\", "/")
+        for mount in self.mounts:
+            root = str(mount.folder)
+            if written.lower() == root.lower() or written.lower().startswith(root.lower().rstrip("/") + "/"):
+                found = _walk(mount.folder, [step for step in written[len(root) :].split("/") if step not in ("", ".")])
+                return found is not None and (found.is_file() if test == "IsFile" else found.is_dir())
+        return False
+
+
+def _walk(folder: Path, steps: Sequence[str]) -> Path | None:
+    """Follow names without regard to case; None where one is not there or no name Windows would open."""
+    path = folder
+    for step in steps:
+        if not _openable(step):
+            return None
+        exact = path / step
+        try:
+            path = exact if exact.exists() else path / _same_name(path, step)
+        except OSError:
+            return None
+    return path
+
+
+def _openable(step: str) -> bool:
+    if step == ".." or step[-1] in ". " or _NOT_IN_NAMES & set(step):
+        return False
+    return step.partition(".")[0].rstrip(" ").lower() not in _DEVICES
+
+
+def _same_name(folder: Path, step: str) -> str:
+    wanted = step.lower()
+    with os.scandir(folder) as entries:
+        found = next((entry.name for entry in entries if entry.name.lower() == wanted), None)
+    if found is None:
+        raise FileNotFoundError(step)
+    return found

@@ -1,0 +1,95 @@
+"""Reads what configuration says about files: types, caching, documents, compression, error pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Literal, cast
+
+from ota_proxy.iis.emulator.compress import CompressionSettings
+from ota_proxy.iis.emulator.error_pages import ErrorPage, ErrorSettings
+from ota_proxy.iis.emulator.refused import UnmodelledError
+from ota_proxy.iis.emulator.static import StaticSettings
+from ota_proxy.iis.node import Node
+
+Sections = Callable[[str], Node]
+"""A section of system.webServer by the rest of its name, for one URL."""
+
+
+def seconds(node: Node, attribute: str) -> float:
+    """Return a time span in seconds."""
+    value = node.get(attribute)
+    if not isinstance(value, timedelta):
+        raise TypeError(attribute)
+    return value.total_seconds()
+
+
+def static(section: Sections, modules: frozenset[str]) -> StaticSettings:
+    """Return the settings of the static file handler and of folders."""
+    content, documents, browse = section("staticContent"), section("defaultDocument"), section("directoryBrowse")
+    cache = content.child("clientCache")
+    files = documents.child("files").entries() if documents.flag("enabled") else ()
+    return StaticSettings(
+        types={one.text("fileExtension").lower(): one.text("mimeType") for one in content.entries("mimeMap")},
+        cache_control=_cache_control(cache),
+        expires=cache.text("httpExpires") if cache.text("cacheControlMode") == "UseExpires" else "",
+        set_etag=cache.flag("setEtag"),
+        footer=_footer(content),
+        documents=tuple(one.text("value") for one in files) if "DefaultDocumentModule" in modules else (),
+        browse=browse.flag("enabled") and "DirectoryListingModule" in modules,
+        browse_flags=frozenset(browse.text("showFlags").replace(" ", "").split(",")),
+    )
+
+
+def _cache_control(cache: Node) -> str:
+    mode = cache.text("cacheControlMode")
+    own = {"DisableCache": "no-cache", "UseMaxAge": f"max-age={seconds(cache, 'cacheControlMaxAge'):.0f}"}.get(mode, "")
+    return ",".join(part for part in (own, cache.text("cacheControlCustom")) if part)
+
+
+def _footer(content: Node) -> str:
+    if not content.flag("enableDocFooter"):
+        return ""
+    if content.flag("isDocFooterFileName"):
+        raise UnmodelledError("staticContent/@isDocFooterFileName")
+    return content.text("defaultDocFooter")
+
+
+def compression(section: Sections, modules: frozenset[str]) -> CompressionSettings:
+    """Return the settings of static compression; dynamic compression needs a module that a plain role does not have."""
+    url, whole, runtime = section("urlCompression"), section("httpCompression"), section("serverRuntime")
+    schemes = [one.text("name").lower() for one in whole.entries("scheme") if one.flag("doStaticCompression")]
+    return CompressionSettings(
+        enabled=url.flag("doStaticCompression") and "StaticCompressionModule" in modules and "gzip" in schemes,
+        types=tuple(
+            (one.text("mimeType").lower(), one.flag("enabled")) for one in whole.child("staticTypes").entries()
+        ),
+        smallest=whole.number("minFileSizeForComp"),
+        ignore_hits=whole.flag("staticCompressionIgnoreHitFrequency"),
+        hits=runtime.number("frequentHitThreshold"),
+        period=seconds(runtime, "frequentHitTimePeriod"),
+        without_http10=whole.flag("noCompressionForHttp10"),
+        without_proxies=whole.flag("noCompressionForProxies"),
+        without_ranges=whole.flag("noCompressionForRange"),
+    )
+
+
+def errors(section: Node) -> ErrorSettings:
+    """Return the settings of error pages."""
+    pages = {}
+    for one in section.entries("error"):
+        mode = one.text("responseMode")
+        if mode == "ExecuteURL":
+            raise UnmodelledError(
+                f"httpErrors/error with responseMode ExecuteURL for {one.number('statusCode')}",
+                place=f"{one.place.file}:{one.place.line}",
+                why="which status such a page goes out with is not documented",
+            )
+        pages[one.number("statusCode"), one.number("subStatusCode")] = ErrorPage(
+            cast("Literal['File', 'Redirect']", mode), one.text("path")
+        )
+    return ErrorSettings(
+        cast("Literal['DetailedLocalOnly', 'Custom', 'Detailed']", section.text("errorMode")),
+        cast("Literal['Auto', 'Replace', 'PassThrough']", section.text("existingResponse")),
+        pages,
+    )
