@@ -14,7 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from ota_proxy.harness.certificates import Authority
-    from ota_proxy.testing.device import Device
+    from ota_proxy.testing.device import Device, How
     from ota_proxy.testing.factories import MakeManifest, MakePackage
     from ota_proxy.testing.options import Settings
     from ota_proxy.testing.servers import Server, Servers
@@ -205,6 +205,16 @@ def ota_base_url(pytestconfig: pytest.Config) -> str | None:
     return _settings(pytestconfig).base_url
 
 
+@pytest.fixture
+def ota_way() -> How:
+    """Return how `ota_device` reaches what already runs: keywords of its `check`, for every call that does not say otherwise.
+
+    They are ca, resolve, allow_private, udid, ios, full and timeout: `{"ca": "root.pem", "resolve": "ota.example.com:443:192.0.2.7"}`.
+    Scope: function. Cost: none. Override it for a private CA, or a name that is not in DNS yet.
+    """
+    return {}
+
+
 @pytest.fixture(scope="module")
 def _ota_servers(
     ota_ca: Authority, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
@@ -245,10 +255,10 @@ def ota_site(request: pytest.FixtureRequest, ota_base_url: str | None, ota_serve
 
 
 @pytest.fixture
-def ota_device(request: pytest.FixtureRequest) -> Device:
+def ota_device(request: pytest.FixtureRequest, ota_way: How) -> Device:
     """Return a simulated iPhone: `install(url)` on this test's site, `check(url, ca=…, resolve=…)` on anything; both return a report.
 
-    `assert report.installable`; also errors, warnings, rules, sees (the sentence on the phone), stage, exchanges, status(rule), text(), json(), html().
+    On the report: `assert report.installable`; also errors, warnings, rules, sees (the sentence on the phone), stage, exchanges, status(rule), text(), json(), html().
     Scope: function. Cost: half a second an install.
     """
     from ota_proxy.testing.device import Device  # noqa: PLC0415 - the plugin is light until it is used
@@ -256,7 +266,13 @@ def ota_device(request: pytest.FixtureRequest) -> Device:
 
     item = cast("pytest.Item", request.node)
     site = request.getfixturevalue("ota_site") if "ota_site" in request.fixturenames else None
-    return Device(site, item.stash.get(_SERVER, None), record(item).reports.append)
+    return Device(
+        remember=record(item).reports.append,
+        folder=item.path.parent,
+        site=site,
+        server=item.stash.get(_SERVER, None),
+        way=ota_way,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -305,16 +321,20 @@ def pytest_runtest_makereport(
             else:  # a failure without a traceback is a text
                 report.longrepr = f"{report.longrepr}\n{heading}\n{text}"
     if seen.site is not None and _settings(item.config).keep:
-        setattr(report, _KEPT, seen.site.by_hand)
+        setattr(report, _KEPT, [f"{seen.site!r}, first of {item.nodeid}", seen.site.by_hand])
     return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how to go on by hand with the servers that were left running, from whichever worker."""
-    reports = [report for found in terminalreporter.stats.values() for report in found]
-    kept = dict.fromkeys(text for report in reports if (text := getattr(report, _KEPT, "")))
+    kept: dict[str, str] = {}
+    for report in (report for found in terminalreporter.stats.values() for report in found):
+        title, by_hand = getattr(report, _KEPT, ("", ""))
+        kept.setdefault(by_hand, title)
+    kept.pop("", None)
     if kept:
         terminalreporter.section("ota-proxy: left running")
-        for text in kept:
-            terminalreporter.write_line(text)
-        terminalreporter.write_line("`ota-proxy clean` removes the containers of all runs")
+    for by_hand, title in kept.items():
+        terminalreporter.write_line(title)
+        for line in by_hand.splitlines():
+            terminalreporter.write_line(f"  {line}")

@@ -166,7 +166,9 @@ class InstallReport:
 
     def __repr__(self) -> str:
         about = view.about(self.target)
-        return f"<report on {_short(self.url)}{f', {about}' if about else ''}>"
+        first = _first(self.target)
+        verdict = "installable" if self else f"not installable, {first.rule.id}" if first else "no verdict"
+        return f"<report on {_short(self.url)}{f', {about}' if about else ''}: {verdict}>"
 
     def _of(self, severity: Severity) -> tuple[Finding, ...]:
         return tuple(one for one in self.findings if one.severity == severity)

@@ -98,7 +98,7 @@ class Servers:
             ca_pem=prepared.ca_pem,
             ca_file=ca_file,
             spec=endpoint.spec,
-            by_hand=by_hand(endpoint, ca_file),
+            by_hand=by_hand(endpoint, ca_file, prepared.page_url),
             model=prepared.scenario.site,
             read_log=started.running.logs,
             is_alive=started.running.alive,

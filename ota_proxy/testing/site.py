@@ -109,11 +109,10 @@ def served(prepared: Prepared) -> dict[str, bytes]:
     return {**prepared.expected, **found}
 
 
-def by_hand(endpoint: Endpoint, ca_file: Path) -> str:
-    """Return the engine's commands with the real place of the CA file in them, and one that asks the site where they have none."""
+def by_hand(endpoint: Endpoint, ca_file: Path, url: str) -> str:
+    """Return the engine's commands with the real place of the CA file in them, and one that asks for `url` where they have none."""
     text = endpoint.by_hand.replace("CA.pem", str(ca_file))
     if "curl " in text:
         return text
     ways = " ".join(f"--connect-to {host}:{port}:{to}:{at}" for (host, port), (to, at) in endpoint.resolve.items())
-    first = next((f"https://{host}:{port}/" for (host, port) in endpoint.resolve if port != 80), "")
-    return f"curl --cacert {ca_file} {ways} {first}\n{text}" if first else text
+    return f"curl --cacert {ca_file} {ways} {url}\n{text}"
