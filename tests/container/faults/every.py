@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from tests.container.faults import landing, manifest, package, server, transport
+from tests.container.faults import app, landing, manifest, package, server, transport
 from tests.container.faults.model import Fault
 
-FAULTS: tuple[Fault, ...] = (*landing.FAULTS, *transport.FAULTS, *manifest.FAULTS, *package.FAULTS, *server.FAULTS)
+FAULTS: tuple[Fault, ...] = (
+    *landing.FAULTS,
+    *transport.FAULTS,
+    *manifest.FAULTS,
+    *package.FAULTS,
+    *app.FAULTS,
+    *server.FAULTS,
+)
 
 
 def covered(server: str) -> set[str]:

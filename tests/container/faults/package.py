@@ -1,16 +1,80 @@
-"""Faults of the package: the archive and how it is served."""
+# ruff: noqa: ANN401 - helpers pass further fields of a fault, or keys of a property list, on
+"""Faults of the package: whether it comes, the archive, and how it is served."""
 
 from __future__ import annotations
 
-from ota_proxy.harness.served import Content
-from tests.container.faults.model import NGINX_IPA, fault, replaced
+import io
+import struct
+import zipfile
+from collections.abc import Mapping
+from typing import Any
 
-FAULTS = (
+from ota_proxy.content.package import build_package
+from ota_proxy.harness.served import Content
+from tests.container.faults.behind import FOLDER, behind
+from tests.container.faults.manifest import BASE, ROOT, SMALL, written
+from tests.container.faults.model import NGINX_IPA, Door, Fault, fault, replaced
+
+FILES = f"root {FOLDER}; types {{ }} default_type application/octet-stream;"
+"""What a location for packages of the application needs."""
+
+
+def _node(port: int, tag: str) -> str:
+    """One of several servers of the same files."""
+    return f"""server {{ listen 127.0.0.1:{port}; {FILES} etag off; add_header ETag '"{tag}"'; }}\n"""
+
+
+_DELIVERY = (
     fault(
-        "packages are called text",
-        "OTA411",
-        replaced(r"default_type application/octet-stream;", "default_type text/plain;"),
-        replaced(r'(ipa\)\$">\s+ForceType) "application/octet-stream"', r'\1 "text/plain"'),
+        "packages are not found",
+        "OTA401",
+        replaced(f"({NGINX_IPA})", r"\1 return 404;"),
+        replaced(ROOT, r'\1RedirectMatch 404 "\\.ipa$"\n\g<0>'),
+        site=SMALL,
+        door="check",
+    ),
+    fault(
+        "packages answer with a server error",
+        "OTA401",
+        replaced(f"({NGINX_IPA})", r"\1 return 500;"),
+        replaced(ROOT, r'\1RedirectMatch 500 "\\.ipa$"\n\g<0>'),
+        site=SMALL,
+        door="check",
+    ),
+    fault(
+        "packages are not answered",
+        "OTA401",
+        replaced(f"({NGINX_IPA})", r"\1 return 444;"),
+        site=SMALL,
+        door="check",
+    ),
+    behind("the application of packages is down", "OTA401", r"location ~ \.ipa$ { proxy_pass http://127.0.0.1:1; }"),
+    behind(
+        "packages are asked for too often",
+        "OTA401",
+        rf"location ~ \.ipa$ {{ limit_req zone=often; limit_req_status 429; {FILES} }}",
+        "limit_req_zone $uri zone=often:1m rate=1r/m;",
+    ),
+    fault(
+        "packages are denied",
+        "OTA402",
+        replaced(f"({NGINX_IPA})", r"\1 deny all;"),
+        replaced(r'(ipa\)\$">\s+ForceType "application/octet-stream")', r"\1\nRequire all denied"),
+        site=SMALL,
+        door="check",
+    ),
+    fault(
+        "packages lead to a login",
+        "OTA402",
+        replaced(f"({NGINX_IPA})", r"\1 return 302 /login?next=$uri;"),
+        replaced(ROOT, rf'\1RedirectMatch 302 "\\.ipa$" "{BASE}/login"\n\g<0>'),
+        site=SMALL,
+        door="check",
+    ),
+    behind(
+        "packages want a password",
+        "OTA402",
+        rf"location ~ \.ipa$ {{ auth_basic builds; auth_basic_user_file no; {FILES} }}",
     ),
     fault(
         "HEAD is denied",
@@ -20,12 +84,95 @@ FAULTS = (
             r"AllowMethods GET HEAD\n(.*\n *# \(3\))",
             r'<FilesMatch "ipa$">\nRewriteEngine On\nRewriteCond %{REQUEST_METHOD} HEAD\nRewriteRule "^" - [R=405,L]\n</FilesMatch>\n\1',
         ),
+        site=SMALL,
     ),
+    behind(
+        "the signature of the address is for GET only",
+        "OTA403",
+        rf"location ~ \.ipa$ {{ if ($request_method = HEAD) {{ return 403; }} {FILES} }}",
+    ),
+    behind(
+        "the address of the package works once",
+        "OTA404",
+        rf"location ~ \.ipa$ {{ limit_req zone=once; limit_req_status 410; {FILES} }}",
+        "limit_req_zone $uri zone=once:1m rate=1r/m;",
+    ),
+    behind(
+        "the address of the package works twice",
+        "OTA404",
+        rf"location ~ \.ipa$ {{ limit_req zone=once burst=1 nodelay; limit_req_status 403; {FILES} }}",
+        "limit_req_zone $uri zone=once:1m rate=1r/m;",
+    ),
+    behind(
+        "HEAD says that the package is empty",
+        "OTA410",
+        rf"location ~ \.ipa$ {{ if ($request_method = HEAD) {{ return 200; }} {FILES} }}",
+    ),
+    behind(
+        "HEAD has a type of its own",
+        "OTA410",
+        rf"location ~ \.ipa$ {{ error_page 418 = @head; if ($request_method = HEAD) {{ return 418; }} {FILES} }}"
+        f"location @head {{ root {FOLDER}; types {{ }} default_type text/html; }}",
+    ),
+    fault(
+        "packages are called text",
+        "OTA411",
+        replaced(r"default_type application/octet-stream;", "default_type text/plain;"),
+        replaced(r'(ipa\)\$">\s+ForceType) "application/octet-stream"', r'\1 "text/plain"'),
+        site=SMALL,
+    ),
+    fault(
+        "packages have no type",
+        "OTA411",
+        replaced(r"default_type application/octet-stream;", 'default_type "";'),
+        replaced(r'(ipa\)\$">\s+ForceType) "application/octet-stream"', r"\1 None"),
+        site=SMALL,
+        door="check",
+    ),
+)
+
+_RESUME = (
     fault(
         "ranges are off",
         "OTA406",
         replaced(f"({NGINX_IPA})", r"\1 max_ranges 0;"),
         replaced(r"(DirectoryIndex index\.html)", r"\1\n        MaxRanges none"),
+        site=SMALL,
+    ),
+    behind(
+        "ranges are refused",
+        "OTA407",
+        rf"location ~ \.ipa$ {{ if ($http_range) {{ return 416; }} {FILES} }}",
+    ),
+    behind(
+        "every range is the first one",
+        "OTA407",
+        r"location ~ \.ipa$ { error_page 418 = @part; if ($http_range) { return 418; } "
+        f"{FILES} }} location @part {{ add_header Content-Range 'bytes 0-9/10'; return 206 0123456789; }}",
+    ),
+    behind(
+        "a range does not say where it is from",
+        "OTA407",
+        r"location ~ \.ipa$ { error_page 418 = @part; if ($http_range) { return 418; } "
+        f"{FILES} }} location @part {{ return 206 0123456789; }}",
+    ),
+    behind(
+        "a resumed download gets the whole file",
+        "OTA407",
+        r"location ~ \.ipa$ { error_page 418 = @whole; if ($http_if_range) { return 418; } "
+        f"{FILES} }} location @whole {{ max_ranges 0; {FILES} }}",
+    ),
+    behind(
+        "packages come in chunks of unknown number",
+        "OTA408 OTA406",
+        rf"location ~ \.ipa$ {{ sub_filter_types application/octet-stream; sub_filter no-such-bytes-anywhere -; {FILES} }}",
+    ),
+    behind(
+        "only whole packages come in chunks",
+        "OTA408",
+        r"location ~ \.ipa$ { error_page 418 = @part; if ($http_range) { return 418; } etag off; "
+        f"sub_filter_types application/octet-stream; sub_filter no-such-bytes-anywhere -; {FILES} }}"
+        f"location @part {{ etag off; {FILES} }}",
     ),
     fault(
         "packages are compressed",
@@ -35,6 +182,123 @@ FAULTS = (
             r"^( *)SetEnvIfNoCase Request_URI .* no-gzip no-brotli$",
             r"\1AddOutputFilterByType DEFLATE application/octet-stream",
         ),
+        site=SMALL,
     ),
-    fault("the package is no archive", "OTA405", content=Content(package=b"<html>sold out</html>" * 500)),
+    fault(
+        "packages are called compressed",
+        "OTA409",
+        replaced(
+            r"(\A(?:.*\n)*?)(server \{(?:.*\n)*?)((?:.*)add_header X-Robots-Tag noindex always;)",
+            r'\1map $uri $packed { default ""; "~[.]ipa$" gzip; }\n\2\3 add_header Content-Encoding $packed always;',
+        ),
+        replaced(r'(ipa\)\$">\s+ForceType "application/octet-stream")', r"\1\nHeader set Content-Encoding gzip"),
+        site=SMALL,
+        door="check",
+    ),
+    fault(
+        "packages of one name may be kept for a year",
+        "OTA414",
+        replaced(
+            r"(default_type application/octet-stream;\n *gzip off;.*\n *set \$ota_proxy_cache) no-cache;",
+            r'\1 "public, max-age=31536000, immutable";',
+        ),
+        replaced(
+            r'(<FilesMatch "\(\?i\)\[\.\]\(\?:ipa\|apk\)\$">\n *Header onsuccess set Cache-Control) "no-cache"',
+            r'\1 "public, max-age=31536000, immutable"',
+        ),
+        site=SMALL,
+        door="check",
+    ),
+    behind(
+        "every node has its own validator",
+        "OTA414 OTA407",
+        rf"location ~ \.ipa$ {{ etag off; add_header ETag '\"$request_id\"'; {FILES} }}",
+    ),
+    behind(
+        "two nodes have a validator each",
+        "OTA414 OTA407",
+        r"location ~ \.ipa$ { proxy_pass http://nodes; }",
+        "upstream nodes { server 127.0.0.1:8091; server 127.0.0.1:8092; }"
+        + "".join(_node(8091 + number, f"{number}") for number in range(2)),
+    ),
 )
+
+
+def _archive(name: str, ids: str, data: bytes, door: Door = "check", **more: Any) -> Fault:
+    return fault(name, ids, content=Content(package=data), site=SMALL, door=door, **more)
+
+
+def _flags(data: bytes, flags: int) -> bytes:
+    """Set flags of the general purpose bits in every header, local and central, of entries that are stored."""
+    changed = bytearray(data)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        stored = [entry for entry in archive.infolist() if entry.compress_type == zipfile.ZIP_STORED]
+    for entry in stored:
+        struct.pack_into("<H", changed, entry.header_offset + 6, flags)
+    return bytes(changed)
+
+
+def _sizes_behind() -> bytes:
+    """An archive written to a stream: stored entries whose sizes stand behind the data only."""
+    target = _Stream()
+    with zipfile.ZipFile(io.BytesIO(build_package(size=4096))) as source, zipfile.ZipFile(target, "w") as archive:
+        for entry in source.infolist():
+            archive.writestr(entry.filename, source.read(entry))
+    return target.getvalue()
+
+
+class _Stream(io.BytesIO):
+    """A target that cannot go back, so that sizes are written behind the data."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, *_: int) -> int:
+        raise io.UnsupportedOperation
+
+    def tell(self) -> int:
+        raise io.UnsupportedOperation
+
+
+def _zeroed() -> bytes:
+    """Local headers that say nothing about sizes: the directory at the end is right."""
+    data = bytearray(build_package(size=4096))
+    with zipfile.ZipFile(io.BytesIO(bytes(data))) as archive:
+        for entry in archive.infolist():
+            struct.pack_into("<III", data, entry.header_offset + 14, 0, 0, 0)
+    return bytes(data)
+
+
+_ARCHIVE = (
+    fault("the package is no archive", "OTA405", content=Content(package=b"<html>sold out</html>" * 500), site=SMALL),
+    _archive("the package is empty", "OTA405", b""),
+    fault(
+        "a single page application answers for packages",
+        "OTA405",
+        replaced(f"({NGINX_IPA})", r"\1 rewrite ^ /index.html last;"),
+        replaced(ROOT, r'\1RewriteRule "\\.ipa$" "/index.html" [PT]\n\g<0>'),
+        site=SMALL,
+        door="check",
+    ),
+    _archive("stored entries have their size behind the data", "OTA412", _sizes_behind()),
+    _archive("local headers have no sizes", "OTA412", _zeroed()),
+    _archive("something stands before the archive", "OTA412", b"#!/bin/sh\n" + build_package()),
+    _archive("the archive is encrypted", "OTA412", _flags(build_package(size=4096), 1)),
+    _archive("the package is cut off", "OTA413", build_package()[:-5000]),
+)
+
+_ICONS: Mapping[str, str] = {
+    "the display image is not there": f"{BASE}/no-icon.png",
+    "the display image is a page": f"{BASE}/index.html",
+}
+
+
+def _icon(name: str, url: str) -> Fault:
+    def change(manifest: dict[str, Any]) -> None:
+        assets = manifest["items"][0]["assets"]
+        next(asset for asset in assets if asset["kind"] == "display-image")["url"] = url
+
+    return fault(name, "", content=written(change), site=SMALL, door="check", notes="OTA415")
+
+
+FAULTS = (*_DELIVERY, *_RESUME, *_ARCHIVE, *(_icon(name, url) for name, url in _ICONS.items()))

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+from tests.container.faults.behind import FOLDER, behind
+from tests.container.faults.manifest import BASE, SMALL
 from tests.container.faults.model import EXPOSED, fault, replaced
 from tests.variants import variant
 
+# A healthy ad hoc build has a note of its own, which stands before those about the server: the stage is `open`.
 FAULTS = (
-    fault(
+    fault(  # Apache sets the one field it has, whatever adds another
         "the content type is added as a second header",
         "OTA604",
         replaced(r"(add_header X-Content-Type-Options nosniff always;)", r"\1 add_header Content-Type text/xml;"),
+    ),
+    fault(
+        "the server tells its version",
+        "",
+        replaced(r"server_tokens off;", "server_tokens on;"),
+        replaced(r"\A", "ServerTokens Full\n"),
+        notes="OTA612",
+        stage="open",
+        site=SMALL,
+        door="check",
+    ),
+    fault(
+        "error pages tell the version",
+        "",
+        None,
+        replaced(r"\A((?:.*\n)*?.*)ServerSignature Off", r"ServerTokens Full\n\1ServerSignature On"),
+        notes="OTA612",
+        stage="open",
+        site=SMALL,
+        door="check",
+    ),
+    behind(
+        "the application tells its version",
+        "",
+        "add_header X-Powered-By PHP/8.2.1 always;",
+        notes="OTA612",
+        stage="open",
     ),
     fault(
         "folders are listed",
@@ -17,12 +47,25 @@ FAULTS = (
         replaced(r"index index\.html;\s+autoindex off;", "index none.html; autoindex on;"),
         replaced(r"(DirectoryIndex) index\.html((?:.*\n)*?.*Options FollowSymLinks)", r"\1 none.html\2 Indexes"),
     ),
+    behind(
+        "the application lists its folder",
+        "OTA613",
+        f"location = / {{ root {FOLDER}; index none.html; autoindex on; }}",
+        target=f"{BASE}/app.plist",
+    ),
     fault("the key lies where files are served from", "OTA614", site=variant("static", certificates=[EXPOSED])),
     fault(
         "the configuration has a typing error",
         "OTA615",
         replaced(r"absolute_redirect off;", "absolute_redirct off;"),
         replaced(r"UseCanonicalName Off", "UseCanonicalNme Off"),
+    ),
+    fault(
+        "the certificate is not there",
+        "OTA615",
+        replaced(r"ssl_certificate /etc/ssl/ota/ecdsa\.pem;", "ssl_certificate /etc/ssl/ota/gone.pem;"),
+        replaced(r'SSLCertificateFile "/etc/ssl/ota/ecdsa\.pem"', 'SSLCertificateFile "/etc/ssl/ota/gone.pem"'),
+        site=SMALL,
     ),
     fault(
         "the server dies at its start although its test passes",
