@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,11 @@ from ota_proxy.harness.places import config_path, main_file
 from ota_proxy.policy.capabilities import Capabilities
 
 _MAIN_NAMES = {"nginx": ("nginx.conf",), "apache": ("apache2.conf", "httpd.conf", "conf/httpd.conf")}
-_MAIN_WORDS = {"nginx": ("events", "http {", "http{"), "apache": ("LoadModule", "ServerRoot")}
+_MAIN_LINES = {
+    "nginx": re.compile(r"(?m)^\s*(?:events|http)\s*\{"),
+    "apache": re.compile(r"(?mi)^\s*(?:LoadModule|ServerRoot)\s"),
+}
+"""Directives that only a main file has; a comment may speak of them in any."""
 _LARGEST = 16 * 1024 * 1024
 _MOST_FILES = 5_000
 
@@ -29,7 +34,7 @@ class OwnConfig:
     def texts(self, caps: Capabilities) -> Mapping[str, str]:
         """Return path on the server → text of the file under test."""
         text = _read(self.main).decode("utf-8", "surrogateescape")
-        whole = self.tree is not None or any(word in text for word in _MAIN_WORDS[self.server])
+        whole = self.tree is not None or bool(_MAIN_LINES[self.server].search(text))
         return {main_file(caps) if whole else config_path(caps): text}
 
     def files(self, caps: Capabilities) -> tuple[TestFile, ...]:

@@ -21,7 +21,7 @@ _COLOURS: dict[Tone, str] = {
 _MARKS: dict[Tone, str] = {"good": "✓", "error": "✗", "warning": "!", "note": "i", "unknown": "?", "none": "–"}
 _ASCII: dict[Tone, str] = {**_MARKS, "good": "+", "error": "x", "none": "-"}
 _WIDEST = 120
-_NARROWEST = 60
+_NARROWEST = 40
 _NO_TERMINAL = 100
 
 
@@ -66,13 +66,22 @@ class Paint:
 
 
 def paint_for(stream: TextIO | None) -> Paint:
-    """Return how to paint on a stream: colour only on a terminal and without NO_COLOR (no-color.org); None is a file."""
+    """Return how to paint on a stream; None is a file, which never has colours."""
     if stream is None:
         return Paint()
     terminal = stream.isatty()
-    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     columns = shutil.get_terminal_size((_NO_TERMINAL, 24)).columns if terminal else _NO_TERMINAL
-    return Paint(max(_NARROWEST, min(_WIDEST, columns)), colour, _needs_ascii(stream))
+    return Paint(max(_NARROWEST, min(_WIDEST, columns)), _colours(terminal=terminal), _needs_ascii(stream))
+
+
+def _colours(*, terminal: bool) -> bool:
+    """Say whether to use colours: NO_COLOR (no-color.org) wins, then the variables that force them, then CLICOLOR=0 and a dumb terminal."""
+    given = os.environ.get
+    if given("NO_COLOR"):
+        return False
+    if any(given(name, "0") not in ("", "0") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+        return True
+    return terminal and given("CLICOLOR") != "0" and given("TERM") != "dumb"
 
 
 def _needs_ascii(stream: TextIO) -> bool:

@@ -5,7 +5,7 @@ Nothing a server, a file or a person wrote reaches the terminal unescaped, and n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TextIO
 
@@ -27,10 +27,11 @@ def render(report: Report, *, stream: TextIO | None = None, paint: Paint | None 
     if len(report.targets) > 1:
         lines += [*map(brush.bold, brush.wrap(f"{len(report.targets)} targets: {view.counts(report)}", "")), ""]
     text = "\n".join(lines[:-1]) + "\n"
-    return inert(_plain(text) if brush.ascii_only else text)
+    return inert(plain(text) if brush.ascii_only else text)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return text in ASCII, for terminals that know nothing else."""
     for sign, word in (("…", "..."), ("→", "->"), ("›", ">"), ("–", "-"), ("×", "x")):
         text = text.replace(sign, word)
     return text.encode("ascii", "replace").decode("ascii")
@@ -54,7 +55,9 @@ def _target(target: TargetReport, brush: Paint) -> Iterator[str]:
     yield from _log(target, brush)
     yield from _unknown(target, brush)
     yield ""
-    yield f"  {view.counts(Report((target,)))}"
+    yield from brush.wrap(view.counts(Report((target,))), "  ")
+    if view.hint(target):
+        yield from brush.wrap(view.hint(target), "    ", "  ")
 
 
 def _title(target: TargetReport, brush: Paint) -> str:
@@ -66,17 +69,28 @@ def _title(target: TargetReport, brush: Paint) -> str:
 
 
 def _stages(target: TargetReport, brush: Paint) -> Iterator[str]:
-    """Show the stages in their order, in one line where it fits."""
-    bare = sum(len(stage) + 2 for stage in STAGES)  # a blank and a mark each
+    """Show the stages in their order, in one line where it fits, else in as few as they need."""
     arrow = brush.sign(" → ", " > ")
-    between = arrow if 2 + bare + len(arrow) * (len(STAGES) - 1) <= brush.width else "  "
-    parts = [f"{stage} {brush.mark(tone)}" for stage, tone in view.stages(target)]
-    if 2 + bare + len(between) * (len(STAGES) - 1) <= brush.width:
-        yield f"  {between.join(parts)}"
-    else:
-        half = len(parts) // 2
-        yield f"  {arrow.join(parts[:half])}{arrow.rstrip()}"
-        yield f"  {arrow.join(parts[half:])}"
+    seen = view.stages(target)
+    bare = 2 + sum(_space(stage) for stage, _ in seen)
+    between = arrow if bare + len(arrow) * (len(seen) - 1) <= brush.width else "  "
+    if bare + len(between) * (len(seen) - 1) <= brush.width:
+        yield "  " + between.join(f"{stage} {brush.mark(tone)}" for stage, tone in seen)
+        return
+    line, used = "", 0
+    for stage, tone in seen:
+        if line and 2 + used + _space(stage) + len(arrow.rstrip()) > brush.width:
+            yield f"  {line}".rstrip()
+            line, used = "", 0
+        end = "" if stage == STAGES[-1] else arrow
+        line += f"{stage} {brush.mark(tone)}{end}"
+        used += _space(stage) + len(end)
+    yield f"  {line}"
+
+
+def _space(stage: str) -> int:
+    """Return the columns of a stage with a blank and its mark; colours take none."""
+    return len(stage) + 2
 
 
 def _phone(target: TargetReport, brush: Paint) -> Iterator[str]:
@@ -129,21 +143,31 @@ def _suppressed(target: TargetReport, brush: Paint) -> Iterator[str]:
 
 
 def _evidence(outcome: Outcome, brush: Paint) -> Iterator[str]:
+    yield from _quoted(safe(outcome.evidence).split("\n") if outcome.evidence else (), brush)
+
+
+def _quoted(lines: Iterable[str], brush: Paint) -> Iterator[str]:
+    """Show what others wrote beside a bar, line for line."""
     bar, narrow = brush.tint(brush.sign("│", "|"), "none"), replace(brush, width=brush.width - 6)
-    for line in safe(outcome.evidence).split("\n") if outcome.evidence else ():
+    for line in lines:
         for piece in narrow.wrap(line, ""):
             yield f"    {bar} {piece}"
 
 
 def _excerpt(outcome: Outcome, target: TargetReport, brush: Paint) -> Iterator[str]:
-    """Show the configuration line with two lines around it."""
+    """Show the configuration line with two lines around it; these are cut where they are too long, the line itself is not."""
     if not outcome.file:
         return
     yield f"    {printable(outcome.file)}:{outcome.line or '?'}"
     for number, line in view.excerpt(outcome, target.config):
         here = number == outcome.line
-        shown = f"{'>' if here else ' '} {number:4} {line}"
-        yield f"    {brush.tint(shown, 'error') if here else shown}".rstrip()
+        shown = f"    {'>' if here else ' '} {number:4} {line}".rstrip()
+        if here:
+            yield brush.tint(shown, "error")
+        elif len(shown) > brush.width:
+            yield f"{shown[: brush.width - 1]}…"
+        else:
+            yield shown
 
 
 def _log(target: TargetReport, brush: Paint) -> Iterator[str]:
@@ -153,8 +177,7 @@ def _log(target: TargetReport, brush: Paint) -> Iterator[str]:
         return
     yield ""
     yield f"  The server's log ({many}):"
-    bar = brush.tint(brush.sign("│", "|"), "none")
-    yield from (f"    {bar} {line}" for line in lines)
+    yield from _quoted(lines, brush)
 
 
 def _unknown(target: TargetReport, brush: Paint) -> Iterator[str]:

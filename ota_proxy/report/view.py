@@ -87,8 +87,12 @@ def _config_of(file: str, config: Mapping[str, str]) -> str:
 
 
 def log_lines(target: TargetReport) -> tuple[str, list[str]]:
-    """Return how many lines of the server's log are shown, in words, and the lines; none where nothing failed."""
-    lines = [line for line in target.log.rstrip().split("\n") if line.strip()]
+    """Return how many lines of the server's log are shown, in words, and the lines; none where nothing failed.
+
+    What a finding shows as its evidence is left out.
+    """
+    told = {line.strip() for one in target.findings for line in one.evidence.split("\n")}
+    lines = [line for line in target.log.rstrip().split("\n") if line.strip() and safe(line).strip() not in told]
     if not lines or not any(outcome.severity == "error" for outcome in target.findings):
         return "", []
     shown = lines[-LOG_LINES:]
@@ -120,6 +124,12 @@ def _span(rules: list[str]) -> str:
     return ", ".join(
         run[0] if len(run) == 1 else f"{run[0]}{' to ' if len(run) > 2 else ', '}{run[-1]}" for run in runs
     )
+
+
+def hint(target: TargetReport) -> str:
+    """Say where to read on about the first finding; empty where there is none."""
+    first = next(groups(target), None)
+    return f"more about a rule: ota-proxy explain {first[0].rule.id}" if first else ""
 
 
 def counts(report: Report) -> str:

@@ -144,7 +144,7 @@ def test_repeated_findings_of_a_rule_are_folded() -> None:
         for index in range(6)
     )
     output = shown(target(Facts(install=healthy(packages=builds))))
-    assert output.count("OTA401") == 1
+    assert output.count("✗ OTA401") == 1
     assert output.count("also: ") == 3
     assert "and 2 more of this rule" in output
 
@@ -176,7 +176,7 @@ def test_a_log_without_an_error_is_not_shown() -> None:
     assert "harmless" not in shown(target(HEALTHY, log="harmless\n"))
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [40, 80, 120])
 @pytest.mark.parametrize("facts", [HEALTHY, BROKEN, WARNED, NOTED], ids=["healthy", "broken", "warned", "noted"])
 def test_lines_fit_the_columns_but_for_words_that_cannot_be_broken(facts: Facts, width: int) -> None:
     for line in shown(target(facts), width=width).splitlines():
