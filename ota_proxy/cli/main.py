@@ -15,7 +15,21 @@ from ota_proxy.cli import streams
 from ota_proxy.cli.parser import Parser
 from ota_proxy.errors import EXIT_BUG, EXIT_CLEAN, EXIT_INTERRUPTED, OtaError
 
-COMMANDS = ("render", "verify", "up", "check", "manifest", "page", "link", "explain", "rules", "config", "clean")
+COMMANDS = (
+    "render",
+    "verify",
+    "up",
+    "check",
+    "manifest",
+    "page",
+    "link",
+    "explain",
+    "rules",
+    "config",
+    "clean",
+    "doctor",
+    "completion",
+)
 
 _DESCRIPTION = """\
 Will an iPhone install this from that server, and if not, which line do I change?

@@ -87,6 +87,11 @@ class Daemon:
     def __exit__(self, *_: object) -> None:
         self._api.close()
 
+    def version(self) -> str:
+        """Return the version of the engine, such as 20.10.24."""
+        with _translated("ask Docker for its version"):
+            return str(self._api.version()["Version"])
+
     def tags(self) -> dict[str, str]:
         """Return the images here: tag → image id."""
         with _translated("list the images"):

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,10 @@ class Binary:
     tls_library: str
     about: str
     modules: Path | None = None
+
+
+Find = Callable[[], Binary]
+"""A way to look for a server; NoVerdictError when it is not there."""
 
 
 def find(server: str) -> Binary:

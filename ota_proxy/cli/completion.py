@@ -1,0 +1,67 @@
+"""`ota-proxy completion SHELL`: what makes a shell complete our commands, or the man page; made from the command line's own grammar."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ota_proxy.cli.streams import emit
+from ota_proxy.errors import EXIT_CLEAN
+
+if TYPE_CHECKING:
+    from ota_proxy.cli.shells.tree import Command
+
+WHAT = ("bash", "zsh", "fish", "powershell", "man")
+"""Values of the argument; each is a module of `shells` with a function `render`."""
+_DESCRIPTION = """\
+Print a completion for a shell, or the man page. A wheel installs them in share/ too, where shells and man look.
+
+  ota-proxy completion bash > ~/.local/share/bash-completion/completions/ota-proxy
+  ota-proxy completion zsh > ~/.zsh/completions/_ota-proxy
+  ota-proxy completion fish > ~/.config/fish/completions/ota-proxy.fish
+  ota-proxy completion powershell >> $PROFILE
+  ota-proxy completion man > ota-proxy.1
+
+For zsh the folder must be in $fpath before compinit; for bash without the package bash-completion:
+
+  source <(ota-proxy completion bash)
+"""
+
+
+def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
+    """Add the command."""
+    command = commands.add_parser("completion", help="completion for a shell, man page", description=_DESCRIPTION)
+    command.add_argument("what", metavar="|".join(WHAT), choices=WHAT, help="the shell, or the man page ota-proxy(1)")
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print it."""
+    emit(rendered(args.what))
+    return EXIT_CLEAN
+
+
+def rendered(what: str) -> str:
+    """Return one of `WHAT` as text."""
+    from ota_proxy.cli.main import parser  # noqa: PLC0415 - it imports this module
+    from ota_proxy.cli.shells.tree import read  # noqa: PLC0415
+
+    top = read(parser())
+    text: str = import_module(f"ota_proxy.cli.shells.{what}").render(top if what == "man" else _with_rules(top))
+    return text
+
+
+def _with_rules(top: Command) -> Command:
+    """Let `explain` complete ids and names of rules; it takes other words too."""
+    from ota_proxy.rules.catalogue import catalogue  # noqa: PLC0415
+
+    words = tuple(word for rule in catalogue().values() for word in (rule.id, rule.name))
+    commands = (
+        replace(one, arguments=tuple(replace(value, kind="words", choices=words) for value in one.arguments))
+        if one.path == ("explain",)
+        else one
+        for one in top.commands
+    )
+    return replace(top, commands=tuple(commands))

@@ -1,0 +1,108 @@
+"""`ota-proxy doctor`: what this machine can run, what is missing, and how to get it. Nothing is started."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ota_proxy.cli.streams import emit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ota_proxy.harness.doctor.model import Probe
+    from ota_proxy.report.paint import Paint, Tone
+
+SCHEMA = "ota-proxy/doctor/1"
+_DESCRIPTION = """\
+Say what this machine can run, what is missing, and how to get it. Looks only: nothing is started or pulled.
+Exit code 0 when at least one server can be started here, else 3.
+
+  ota-proxy doctor
+  ota-proxy doctor --format json
+"""
+_TONES: dict[str, Tone] = {"ok": "good", "missing": "error", "limited": "warning"}
+
+
+def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
+    """Add the command."""
+    command = commands.add_parser("doctor", help="what is missing on this machine", description=_DESCRIPTION)
+    command.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Look, print, and return whether anything can run."""
+    from ota_proxy.harness.doctor.look import look  # noqa: PLC0415 - heavy, and `--help` needs none of it
+    from ota_proxy.harness.doctor.model import exit_code  # noqa: PLC0415
+    from ota_proxy.report.paint import paint_for  # noqa: PLC0415
+
+    probes = look()
+    emit(as_json(probes) if args.format == "json" else as_text(probes, paint_for(sys.stdout)))
+    return exit_code(probes)
+
+
+def as_json(probes: list[Probe]) -> str:
+    """Return what was found as a JSON document with a newline at the end."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from ota_proxy import __version__  # noqa: PLC0415
+    from ota_proxy.harness.doctor.model import engines  # noqa: PLC0415
+
+    tool = {"name": "ota-proxy", "version": __version__}
+    document = {"schema": SCHEMA, "tool": tool, "engines": engines(probes), "probes": [asdict(one) for one in probes]}
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_text(probes: list[Probe], paint: Paint) -> str:
+    """Return what was found as lines for people, with a newline at the end."""
+    from ota_proxy.harness.doctor.model import GROUPS  # noqa: PLC0415
+    from ota_proxy.report.text import plain  # noqa: PLC0415
+
+    width = max(len(one.name) for one in probes)
+    lines: list[str] = []
+    for group, title in GROUPS.items():
+        lines += [paint.bold(title)]
+        lines += [line for one in probes if one.group == group for line in _lines(one, width, paint)]
+        lines += [""]
+    text = "\n".join([*lines, *_end(probes, paint)]) + "\n"
+    return plain(text) if paint.ascii_only else text
+
+
+def _lines(one: Probe, width: int, paint: Paint) -> Iterator[str]:
+    """Show a probe: mark, name, what was found; below it what it is for and how to get it, where it is not there."""
+    from ota_proxy.rules.evidence import safe  # noqa: PLC0415
+
+    # optional things that are not there are no errors: only what is needed gets the mark of one
+    tone: Tone = "none" if one.status == "missing" and one.group == "tools" else _TONES[one.status]
+    indent = " " * (width + 6)
+    first = f"  {paint.mark(tone)} {one.name:<{width}}  "
+    found, *more = paint.wrap(safe(one.found), indent, indent)
+    yield first + found[len(indent) :]
+    yield from more
+    if one.status != "ok":
+        if one.purpose:
+            yield from paint.wrap(f"for: {one.purpose}", indent)
+        if one.remedy:
+            arrow = paint.sign("→", "->")
+            yield from paint.wrap(f"{arrow} {safe(one.remedy)}", indent + " " * (len(arrow) + 1), indent)
+
+
+def _end(probes: list[Probe], paint: Paint) -> Iterator[str]:
+    """Say which servers can be proved here, and how to go on."""
+    from ota_proxy.harness.doctor.model import engines, exit_code  # noqa: PLC0415
+
+    able = engines(probes)
+    for server, names in able.items():
+        ways = ", ".join(names) if names else "nothing here can start it"
+        yield f"{paint.mark('good' if names else 'unknown')} {server}: {ways}"
+    yield f"{paint.mark('unknown')} iis: cannot be started on this machine; `ota-proxy check URL` looks at a real one"
+    if exit_code(probes):
+        hint = "Nothing can be started yet. The quickest way: python -m pip install 'ota-proxy[embedded]'"
+        broken = [one.name for one in probes if one.needed and one.status == "missing"]
+        yield from paint.wrap(f"Mend {', '.join(broken)} first." if broken else hint, "")
+        return
+    first = next(server for server, names in able.items() if names)
+    yield f"Next: ota-proxy verify {first}"
