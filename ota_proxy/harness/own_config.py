@@ -14,7 +14,7 @@ from ota_proxy.policy.capabilities import Capabilities
 
 _MAIN_NAMES = {"nginx": ("nginx.conf",), "apache": ("apache2.conf", "httpd.conf", "conf/httpd.conf")}
 _MAIN_LINES = {
-    "nginx": re.compile(r"(?m)^\s*(?:events|http)\s*\{"),
+    "nginx": re.compile(r"(?m)^(?:[^#\n]*[\s;{}])?(?:events|http)\s*\{"),
     "apache": re.compile(r"(?mi)^\s*(?:LoadModule|ServerRoot)\s"),
 }
 """Directives that only a main file has; a comment may speak of them in any."""
