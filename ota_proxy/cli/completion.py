@@ -18,15 +18,13 @@ WHAT = ("bash", "zsh", "fish", "powershell", "man")
 _DESCRIPTION = """\
 Print a completion for a shell, or the man page. A wheel installs them in share/ too, where shells and man look.
 
-  ota-proxy completion bash > ~/.local/share/bash-completion/completions/ota-proxy
+  ota-proxy completion bash > ~/.ota-proxy.bash
   ota-proxy completion zsh > ~/.zsh/completions/_ota-proxy
   ota-proxy completion fish > ~/.config/fish/completions/ota-proxy.fish
-  ota-proxy completion powershell >> $PROFILE
+  ota-proxy completion powershell > ota-proxy.ps1
   ota-proxy completion man > ota-proxy.1
 
-For zsh the folder must be in $fpath before compinit; for bash without the package bash-completion:
-
-  source <(ota-proxy completion bash)
+For bash and PowerShell, source the file in ~/.bashrc or $PROFILE; for zsh the folder must be in $fpath before compinit.
 """
 
 

@@ -18,6 +18,15 @@ _CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)$", re.DOTALL
 class Help(argparse.HelpFormatter):
     """Wraps the sentences of a description; lines that are indented are examples and stay as they are."""
 
+    def add_argument(self, action: argparse.Action) -> None:
+        """Add an action; argparse forgets the indent of commands when it measures them, and would break the line after a long name."""
+        super().add_argument(action)
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse has no public name for it
+            longest = max(map(len, action.choices), default=0)
+            self._action_max_length = max(
+                self._action_max_length, longest + self._current_indent + self._indent_increment
+            )
+
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         lines = []
         for line in text.strip("\n").splitlines():
