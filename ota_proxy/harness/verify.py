@@ -28,6 +28,7 @@ from ota_proxy.render.servers import renderer
 from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.merge import merge
 from ota_proxy.rules.model import Facts, Outcome
+from ota_proxy.rules.names import without_consequences
 from ota_proxy.rules.registry import evaluate
 
 READY_SECONDS = 20.0
@@ -136,12 +137,10 @@ def _judge(trial: Trial, started: Started, progress: Progress) -> tuple[Facts, t
     host = _host(trial, started, progress)
     page = _walk(started.prepared.page_url, started, progress, first=True)
     others = _further(started.prepared, page)
-    walks = [page, *(_walk(url, started, progress, first=False) for url in others)]
-    facts = [
-        Facts(install=walk, host=None if index else host, site=started.prepared.scenario.site, server=trial.server)
-        for index, walk in enumerate(walks)
-    ]
-    return facts[0], merge([_evaluate(one, trial.site.base_url) for one in facts])
+    walks = (page, *(_walk(url, started, progress, first=False) for url in others))
+    whole = Facts(install=page, host=host, named=walks, site=started.prepared.scenario.site, server=trial.server)
+    facts = [whole, *(replace(whole, install=walk, host=None) for walk in walks[1:])]
+    return whole, without_consequences(merge([_evaluate(one, trial.site.base_url) for one in facts]))
 
 
 def _evaluate(facts: Facts, target: str) -> tuple[Outcome, ...]:

@@ -43,6 +43,8 @@ class Facts:
     host: HostFacts | None = None
     site: Site | None = None
     """What the server was meant to do, where we know it (verify)."""
+    named: tuple[InstallFacts, ...] = ()
+    """All walks of the same server, also to files whose names need care (verify)."""
     server: str = ""
     """`nginx`, `apache`, `iis` or empty: words the remedy."""
     udid: str = ""

@@ -168,7 +168,7 @@ def package_wrong_type(facts: Facts) -> Iterator[Finding]:
 @checks("OTA415")
 def icon_missing(facts: Facts) -> Iterator[Finding]:
     """A display image that is not there leaves a blank icon; it does not stop an install."""
-    images = walk(facts).images
+    images = [image for image in walk(facts).images if not internal(facts, image.url)]  # those are OTA313's
     if not images:
         raise NotApplicable("the manifest names no image, or none with an address that can be asked for")
     for image in images:

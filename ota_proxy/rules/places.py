@@ -36,7 +36,9 @@ def _upstreams(facts: Facts) -> set[tuple[str, int]]:
 def _lost_port(install: InstallFacts, url: str, port: int) -> str:
     """The public host with another port than the manifest's, where nothing answers: the port got lost on the way."""
     public = origin(install.manifest.url)[2] if install.manifest else port
-    dead = [package for package in install.packages if package.url == url and package.get.error]
+    asked = [(package.url, package.get) for package in install.packages]
+    asked += [(image.url, image.visit) for image in install.images]
+    dead = any(place == url and visit.error for place, visit in asked)
     if port != public and dead and url.lower().startswith("https:"):
         return f"the manifest is at port {public}, and nothing answers at port {port}"
     return ""

@@ -34,6 +34,7 @@ _MODULES = (
     "hashes",
     "app",
     "signing",
+    "names",
     "server",
 )
 _CHECKS: dict[str, Check] = {}

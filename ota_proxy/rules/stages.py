@@ -8,13 +8,16 @@ from ota_proxy.addresses import bracketed
 from ota_proxy.device.facts import InstallFacts, origin
 from ota_proxy.rules.model import Finding, Rule
 
+_EARLY = ("connect", "server")
+"""Stages whose findings may concern the package alone."""
 _UNABLE = "U"
 """What the phone says of whatever happens to the package, TLS and redirects included (observed behaviour, reported by users)."""
 
 
 def struck(rule: Rule, finding: Finding, install: InstallFacts | None) -> Rule:
-    """Return the rule as this finding has it: one of the connection that concerns the package alone is seen at the package."""
-    if install is None or rule.stage != "connect" or not rule.sees or finding.subject not in _late(install):
+    """Return the rule as this finding has it: one of connection or server that concerns the package alone is seen at the package."""
+    early = install is None or rule.stage not in _EARLY or finding.subject not in _late(install)
+    if early or not rule.sees:
         return rule
     return replace(rule, stage="package", sees=_UNABLE)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.container.faults.behind import FOLDER, behind
-from tests.container.faults.manifest import BASE, SMALL
+from tests.container.faults.manifest import BASE, ROOT, SMALL
 from tests.container.faults.model import EXPOSED, fault, replaced
 from tests.variants import variant
 
@@ -13,6 +13,21 @@ FAULTS = (
         "the content type is added as a second header",
         "OTA604",
         replaced(r"(add_header X-Content-Type-Options nosniff always;)", r"\1 add_header Content-Type text/xml;"),
+    ),
+    fault(
+        "a rule against configuration files catches manifests",
+        "OTA611",
+        replaced(r"^( *)location ~ /\\\.\(\?!well-known/\) \{", r"\1location ~ \.(?:plist|conf)$ { deny all; }\n\g<0>"),
+        replaced(ROOT, r'\1<FilesMatch "\.(?:plist|conf)$">\nRequire all denied\n</FilesMatch>\n\g<0>'),
+        site=SMALL,
+    ),
+    fault(
+        "a plus in a name is refused",
+        "OTA611",
+        replaced(r"^( *)location ~ /\\\.\(\?!well-known/\) \{", r"\1location ~ [+] { return 404; }\n\g<0>"),
+        replaced(ROOT, r'\1RewriteRule "[+]" - [R=404,L]\n\g<0>'),
+        site=SMALL,
+        stage="package",
     ),
     fault(
         "the server tells its version",
