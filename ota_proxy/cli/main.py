@@ -20,6 +20,7 @@ COMMANDS = (
     "verify",
     "up",
     "check",
+    "lint",
     "manifest",
     "page",
     "link",

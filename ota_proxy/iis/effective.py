@@ -48,8 +48,8 @@ class Configuration:
     ) -> Configuration:
         """Read a site. `apphost` overlays the defaults of IIS 10, or is the whole file where it has configSections.
 
-        The first of its sites, or a built-in one, is the site that `site_root` belongs to. `with_files=False` reads no
-        web.config. What IIS refuses is no error here, see `violation`. UsageError for an unknown Windows or a schema folder
+        The first of its sites, or a built-in one, is the site that `site_root` belongs to: a folder, or one web.config alone.
+        `with_files=False` reads no web.config. What IIS refuses is no error here, see `violation`. UsageError for an unknown Windows or a schema folder
         or applicationHost.config that cannot be read.
         """
         base = server.load(apphost, without_modules, windows, schema_dir)
@@ -59,6 +59,17 @@ class Configuration:
     def complete(self) -> bool:
         """Whether applicationHost.config is a whole file and no overlay."""
         return self._base.server.registry.complete
+
+    def missing(self, module: str) -> bool:
+        """Say whether a module is known not to be installed: named so, or not in the globalModules of a whole file."""
+        if module in self._base.server.without:
+            return True
+        names = {one.get("name") for one in self.server_section("system.webServer/globalModules").entries()}
+        return self.complete and module not in names
+
+    def home(self, file: str) -> str:
+        """Return the URL path of the folder of a web.config, `/` for another file."""
+        return next((_url(one.key) for one in self._cache.values() if any(d.file == file for d in one.documents)), "/")
 
     def section(self, name: str, url_path: str) -> Node:
         """Return a section as it is in force for a decoded URL path (`/ota/App.ipa`); KeyError for one without a schema.
@@ -109,8 +120,7 @@ class Configuration:
         folder = self._folder(parent, key)
         if folder is None and not any(level.placements(key) for level in parent.levels):
             return parent
-        config = files.below(folder, files.WEB_CONFIG) if folder and self._reads(key) else None
-        now = files.stamp(config)
+        now = files.stamp(self._config(folder, key)) if folder else None
         cached = self._cache.get(key)
         if cached is not None and cached.parent is parent and cached.stamp == now and cached.folder == folder:
             return cached
@@ -130,6 +140,12 @@ class Configuration:
         if own is not None and Path(own.physical).is_dir():
             return Path(own.physical)
         return files.subfolder(parent.folder, key[-1]) if parent.folder and parent.key == key[:-1] else None
+
+    def _config(self, folder: Path, key: Key) -> Path | None:
+        """Return the web.config of a folder; a site root that is a file is one itself, whatever its name."""
+        if folder == self._root and folder.is_file():
+            return folder
+        return files.below(folder, files.WEB_CONFIG) if self._reads(key) else None
 
     def _reads(self, key: Key) -> bool:
         """Say whether a web.config counts here (allowSubDirConfig)."""

@@ -45,15 +45,16 @@ def load(apphost: Path | None, without: Iterable[str], windows: str, schema_dir:
     document, violation = _document(apphost)
     declared = declarations(document) if document else None
     registry = built_in(gone, extra) if declared is None else registered(declared, gone, extra)
-    state = State(Server(registry, str(apphost or defaults.FILE), has))
+    state = State(Server(registry, str(apphost or defaults.FILE), has, gone))
     if declared is None:
-        _apply_defaults(state, gone)
+        _apply_defaults(state)
     if violation is not None:
         state.refused.append(violation)
     if document is not None:
         state.documents.append(document)
         state.levels = ()
         apply_file(state, lay_out(document, registry, declares=declared is not None))
+    _without_modules(state, gone)
     return _with_sites(state)
 
 
@@ -70,8 +71,8 @@ def _document(path: Path | None) -> tuple[Document | None, Violation | None]:
         ) from None
 
 
-def _apply_defaults(state: State, without: frozenset[str]) -> None:
-    """Lay the defaults down at level 0, as if they stood in applicationHost.config; modules that are not there are left out."""
+def _apply_defaults(state: State) -> None:
+    """Lay the defaults down at level 0, as if they stood in applicationHost.config."""
     layout = Layout(defaults.FILE)
     layout.placements[()] = [
         Placement(name, (), element)
@@ -79,8 +80,14 @@ def _apply_defaults(state: State, without: frozenset[str]) -> None:
         if name in state.server.registry.sections
     ]
     apply_file(state, layout)
+
+
+def _without_modules(state: State, without: frozenset[str]) -> None:
+    """Take modules that are said not to be installed out of the lists."""
     for name in _LISTS:
-        node = state.sections[name]
+        node = state.sections.get(name)
+        if node is None or not without:
+            continue
         kept = {key: one for key, one in node.members.items() if one.get("name") not in without}
         state.sections[name] = replace(node, members=kept)
 

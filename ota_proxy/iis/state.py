@@ -28,6 +28,8 @@ class Server:
     registry: Registry
     file: str
     has: Callable[[str], bool]
+    without: frozenset[str] = frozenset()
+    """Modules that are said not to be installed."""
     applications: frozenset[Key] = frozenset()
 
 

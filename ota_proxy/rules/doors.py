@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ota_proxy.rules.model import Rule
-from ota_proxy.rules.registry import Door, registered, unchecked
+from ota_proxy.rules.registry import Door, unchecked
 
 COMMANDS: dict[Door, str] = {"c": "check", "v": "verify", "l": "lint", "a": "audit"}
 """The command behind each door, in the order they are named. The fifth, `r`, is `render`, which must not write what the rule finds."""
@@ -19,7 +19,5 @@ def planned(rule: Rule) -> tuple[str, ...]:
 
 def checked_by(rule: Rule, commands: Collection[str]) -> tuple[str, ...]:
     """Return those of `planned` that exist among `commands` and have a check of the rule."""
-    if rule.id not in registered():
-        return ()
     doors = [door for door in COMMANDS if door in rule.doors and rule not in unchecked(door)]
     return tuple(COMMANDS[door] for door in doors if COMMANDS[door] in commands)

@@ -37,16 +37,26 @@ _MODULES = (
     "names",
     "server",
 )
+_LINT_MODULES = ("iis_schema", "iis_files", "iis_names", "iis_transport")
 _CHECKS: dict[str, Check] = {}
+_LINTS: dict[str, Check] = {}
 
 
 def checks(rule_id: str) -> Callable[[Check], Check]:
     """Register a generator over `Facts` as the check of a rule; KeyError for an id that the catalogue does not have or that has one."""
+    return _registrar(rule_id, _CHECKS)
 
+
+def lints(rule_id: str) -> Callable[[Check], Check]:
+    """Register a generator over `Facts.config` as what `lint` makes of a rule; KeyError as for `checks`."""
+    return _registrar(rule_id, _LINTS)
+
+
+def _registrar(rule_id: str, known: dict[str, Check]) -> Callable[[Check], Check]:
     def register(check: Check) -> Check:
-        if rule_id not in catalogue() or rule_id in _CHECKS:
+        if rule_id not in catalogue() or rule_id in known:
             raise KeyError(rule_id)
-        _CHECKS[rule_id] = check
+        known[rule_id] = check
         return check
 
     return register
@@ -54,21 +64,34 @@ def checks(rule_id: str) -> Callable[[Check], Check]:
 
 @cache
 def registered() -> dict[str, Check]:
-    """Return every check by rule id, in the order of ids; imports the rule modules."""
+    """Return every check of answers and hosts by rule id, in the order of ids; imports the rule modules."""
     for name in _MODULES:
         importlib.import_module(f"ota_proxy.rules.{name}")
     return dict(sorted(_CHECKS.items()))
 
 
+@cache
+def linted() -> dict[str, Check]:
+    """Return every check of files by rule id, in the order of ids; imports the rule modules."""
+    for name in _LINT_MODULES:
+        importlib.import_module(f"ota_proxy.rules.{name}")
+    return dict(sorted(_LINTS.items()))
+
+
+def checks_of(door: Door) -> dict[str, Check]:
+    """Return the checks that a door runs; those of rules that it does not have are among them."""
+    return linted() if door == "l" else registered()
+
+
 def unchecked(door: Door) -> tuple[Rule, ...]:
     """Return the catalogue's rules of a door that have no check yet: what a clean report does not promise."""
-    return tuple(rule for rule in catalogue().values() if door in rule.doors and rule.id not in registered())
+    return tuple(rule for rule in catalogue().values() if door in rule.doors and rule.id not in checks_of(door))
 
 
 def evaluate(facts: Facts, target: str, door: Door) -> tuple[Outcome, ...]:
     """Run every check of a door: one outcome for each finding, else one passed, not-applicable or no-verdict for the rule."""
     rules = catalogue()
-    chosen = ((rules[id_], check) for id_, check in registered().items() if door in rules[id_].doors)
+    chosen = ((rules[id_], check) for id_, check in checks_of(door).items() if door in rules[id_].doors)
     return tuple(outcome for rule, check in chosen for outcome in _outcomes(rule, check, facts, target, door))
 
 

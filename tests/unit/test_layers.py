@@ -25,8 +25,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "content": (*BASE, "policy", *FACTS),
     "device": (*BASE, "policy", "content"),
     "render": (*BASE, "policy", "model"),
-    "rules": (*BASE, "policy", "model", "content", "hosts.facts", *FACTS),
-    "report": (*BASE, "policy", "rules", *FACTS),
+    "iis": (*BASE, "policy"),
+    "config": (*BASE, "policy", "iis"),
+    "rules": (*BASE, "policy", "model", "content", "hosts.facts", "config.facts", *FACTS),
+    "report": (*BASE, "policy", "rules", "iis.levels", *FACTS),
     "harness": (*BASE, "policy", "model", "settings", "hosts", "content", "device", "render", "rules", "report"),
     "live": (*BASE, "policy", "content", "device", "rules", "report"),
     "testing": (
@@ -48,7 +50,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
 NARROWER: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(FACTS, ("addresses", *FACTS)),
     "hosts.facts": (),
-    "rules.model": ("model", "hosts.facts", *FACTS),
+    "config.facts": (),
+    "rules.model": ("model", "hosts.facts", "config.facts", *FACTS),
+    "iis.levels": (),
     "policy.tables": ("resources",),
     "harness.engine": ("errors", "model", "policy"),
     "harness.docker.daemon": ("errors",),

@@ -53,6 +53,14 @@ def known() -> Mapping[str, Any]:
     return _load("known")
 
 
+def module_names() -> frozenset[str]:
+    """Return the modules that some section or the defaults of IIS 10 name."""
+    listed = {one["name"] for one in _load("defaults")["system.webServer/globalModules"]["add"]}
+    return frozenset(
+        {one.module for one in sections().values() if one.module} | set(known()["modules"].values()) | listed
+    )
+
+
 def _load(name: str) -> Raw:
     return tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8"))
 

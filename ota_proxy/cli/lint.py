@@ -1,0 +1,146 @@
+"""`ota-proxy lint`: hold configuration files against what their server would do with them, without running it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ota_proxy.cli.report_flags import add_report_flags, check_output, deliver, load_options
+from ota_proxy.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from ota_proxy.config.facts import IisFacts
+    from ota_proxy.config.recognise import Recognised
+    from ota_proxy.iis.effective import Configuration
+    from ota_proxy.report.model import TargetReport
+
+_DESCRIPTION = """\
+Read an existing configuration and say what a device would see, and which line to change.
+PATH is a web.config, an applicationHost.config, or a folder with web.config files and the builds beside them.
+IIS only so far: files of nginx and Apache get no verdict.
+
+  ota-proxy lint web.config
+  ota-proxy lint C:/inetpub/ota --apphost applicationHost.config
+  ota-proxy lint web.config --windows 2016 --without-module rewrite
+  ota-proxy lint web.config --format sarif -o lint.sarif
+"""
+WINDOWS = ("2016", "2019", "2022", "2025")
+SERVERS = ("nginx", "apache", "iis")
+_NO_READER = "lint reads files of IIS only so far (web.config, applicationHost.config)"
+
+
+def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
+    """Add the command."""
+    command = commands.add_parser("lint", help="read an existing configuration", description=_DESCRIPTION)
+    command.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="file or folder")
+    command.add_argument("--server", choices=SERVERS, help="whose files these are; default: by what they hold")
+    group = command.add_argument_group("IIS")
+    group.add_argument(
+        "--apphost",
+        metavar="FILE",
+        type=Path,
+        help="the server's applicationHost.config, or the part of it that differs from a fresh IIS 10",
+    )
+    group.add_argument("--windows", choices=WINDOWS, default="2022", help="default: 2022")
+    group.add_argument(
+        "--without-module",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a module that is not installed: rewrite, arr, or a name in globalModules (repeat)",
+    )
+    group.add_argument(
+        "--iis-schema",
+        metavar="DIR",
+        type=Path,
+        help="the server's own inetsrv/config/schema folder, for sections that are not in our table",
+    )
+    add_report_flags(command)
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Lint every path and return the exit code of the worst."""
+    from ota_proxy.config.recognise import recognise  # noqa: PLC0415 - `--help` needs none of it
+
+    options = load_options(args)
+    check_output(args.output)
+    _check_modules(args.without_module)
+    targets = [_target(recognise(path), args) for path in dict.fromkeys(args.paths)]
+    return deliver(targets, options, args.output)
+
+
+def _check_modules(names: list[str]) -> None:
+    from ota_proxy.iis.schema.table import known, module_names  # noqa: PLC0415
+
+    everything = {*known()["aliases"], *module_names()}
+    for name in names:
+        if name not in everything:
+            hint = did_you_mean(name, everything) or "rewrite, arr, or a name in globalModules"
+            raise UsageError(f"no IIS module is called '{name}'", place="--without-module", hint=hint)
+
+
+def _target(found: Recognised, args: argparse.Namespace) -> TargetReport:
+    from ota_proxy.report.model import no_verdict  # noqa: PLC0415
+
+    server = args.server or ("" if found.kind == "other" else "iis")
+    if server != "iis":
+        return no_verdict(str(found.path), server, _NO_READER)
+    if found.kind == "other":
+        return no_verdict(str(found.path), server, "no web.config and no applicationHost.config here")
+    return _iis(found, args)
+
+
+def _iis(found: Recognised, args: argparse.Namespace) -> TargetReport:
+    from ota_proxy.config.iis import read_facts  # noqa: PLC0415
+
+    is_server = found.kind == "applicationHost.config"
+    root = found.path if found.kind == "tree" else None
+    configuration = _load(found, args)
+    own = is_server or args.apphost is not None
+    facts = read_facts(configuration, root, windows=args.windows, own_server=own)
+    return _report(str(found.path), facts, configuration, args.windows)
+
+
+def _load(found: Recognised, args: argparse.Namespace) -> Configuration:
+    from ota_proxy.iis.effective import Configuration  # noqa: PLC0415
+
+    is_server = found.kind == "applicationHost.config"
+    if is_server and args.apphost is not None:
+        raise UsageError("this is an applicationHost.config itself", place=str(found.path), hint="leave --apphost out")
+    return Configuration.load(
+        found.path,
+        found.path if is_server else args.apphost,
+        without_modules=frozenset(args.without_module),
+        windows=args.windows,
+        schema_dir=args.iis_schema,
+        with_files=not is_server,
+    )
+
+
+def _report(target: str, facts: IisFacts, configuration: Configuration, windows: str) -> TargetReport:
+    from ota_proxy.report.model import TargetReport  # noqa: PLC0415
+    from ota_proxy.rules.model import Facts  # noqa: PLC0415
+    from ota_proxy.rules.registry import evaluate  # noqa: PLC0415
+
+    judged = Facts(config=facts, server="iis")
+    return TargetReport(
+        target=target,
+        server="iis",
+        version=windows,
+        engine="",
+        level="L0",
+        outcomes=evaluate(judged, target, "l"),
+        facts=judged,
+        notes=tuple(_notes(configuration, facts)),
+        config={one.file: one.text for one in configuration.documents()},
+    )
+
+
+def _notes(configuration: Configuration, facts: IisFacts) -> list[str]:
+    sites, unjudged = [one.name for one in configuration.sites], dict.fromkeys(one.what for one in facts.remarks)
+    notes = [f"not judged: {', '.join(unjudged)}"] if unjudged else []
+    if len(sites) > 1:
+        notes.append(f"the file has {len(sites)} sites; what is in force was looked at for '{sites[0]}'")
+    return notes

@@ -1,0 +1,61 @@
+"""Where a rule about IIS files has to hold, and how a finding points at a line.
+
+With OTA files in the tree a rule is about those. Without them nobody knows where builds will lie: then it is a finding only
+where it is true of every path that could host them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ota_proxy.config.facts import IisFacts, Line, PathFacts
+from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
+
+MANIFEST = (".plist",)
+PACKAGE = (".ipa",)
+Problem = Callable[[PathFacts], Finding | None]
+
+
+def iis(facts: Facts) -> IisFacts:
+    """Return the configuration; NotApplicable where none was read."""
+    if facts.config is None:
+        raise NotApplicable("no configuration file was looked at")
+    return facts.config
+
+
+def readable(facts: Facts) -> IisFacts:
+    """Return the configuration; NoVerdict where a file of it is no XML, so that what it says is not known."""
+    found = iis(facts)
+    if found.unread:
+        raise NoVerdict(f"{', '.join(found.unread)} cannot be read (OTA619)")
+    return found
+
+
+def point(at: Line, message: str, *, found: IisFacts, evidence: str = "", subject: str = "") -> Finding:
+    """Return a finding at a line; a default of IIS stands in no file, so it points at the beginning of the innermost."""
+    here = at if at.line else found.root_line()
+    shown = evidence or at.text or ("a default of IIS 10" if not at.line else "")
+    return Finding(subject or here.file, message, shown, file=here.file, line=here.line)
+
+
+def hosting(found: IisFacts, extensions: tuple[str, ...]) -> list[PathFacts]:
+    """Return the paths that may host files of these extensions: location tags for such a file, else where one has a type, else all."""
+    named = [one for one in found.paths if one.path.endswith(extensions)]
+    mapped = [one for one in found.paths if any(extension in one.types for extension in extensions)]
+    return named or mapped or list(found.paths)
+
+
+def affected(found: IisFacts, extensions: tuple[str, ...], problem: Problem) -> Iterator[Finding]:
+    """Yield what is wrong for OTA files of the tree, each once; without any, what is wrong wherever they could lie."""
+    names = list(found.named(extensions))
+    if not names:
+        problems = [problem(one) for one in hosting(found, extensions)]
+        if problems and all(problems):
+            yield from problems[:1]  # type: ignore[misc]  # none of them is None
+        return
+    seen: set[tuple[str, int, str]] = set()
+    for name in names:
+        finding = problem(found.at(name))
+        if finding is not None and (finding.file, finding.line, finding.message) not in seen:
+            seen.add((finding.file, finding.line, finding.message))
+            yield finding
