@@ -124,7 +124,8 @@ def _type(schema: dict[str, Any], field: dict[str, Any]) -> str:
         return " or ".join(dict.fromkeys(_type(schema, one) for one in field["anyOf"] if one.get("type") != "null"))
     if field.get("type") == "array":
         return f"list of {_type(schema, field.get('items', {}))}"
-    return {"object": "table", "boolean": "true or false"}.get(field.get("type", ""), field.get("type", "text"))
+    kind = str(field.get("type", "text"))
+    return {"object": "table", "boolean": "true or false"}.get(kind, kind)
 
 
 def _default(field: dict[str, Any]) -> str:
@@ -143,10 +144,10 @@ def _cell(text: str) -> str:
 def pytest_plugin() -> str:
     """Return the plugin's options, markers and fixtures with their own words."""
     from ota_proxy import pytest_plugin as plugin  # noqa: PLC0415 - only when asked
+    from ota_proxy.testing import markers  # noqa: PLC0415 - likewise
 
-    collected = _Collected()
+    collected = _Options()
     plugin.pytest_addoption(collected)  # type: ignore[arg-type]  # it only collects what is added
-    plugin.pytest_configure(collected)  # type: ignore[arg-type]  # likewise
     lines = [
         "# Fixtures, markers and options\n",
         "## Options\n",
@@ -159,7 +160,7 @@ def pytest_plugin() -> str:
     lines += [
         "",
         "## Markers\n",
-        *(f"- `{mark.partition(':')[0]}`:{_cell(mark.partition(':')[2])}" for mark in collected.markers),
+        *(f"- `{mark.partition(':')[0]}`: {_cell(mark.partition(':')[2])}" for mark in markers.LINES),
     ]
     lines += ["", "## Fixtures\n"]
     for name, function in _fixtures(plugin):
@@ -167,19 +168,14 @@ def pytest_plugin() -> str:
     return "\n".join(lines)
 
 
-class _Collected:
-    """Stands in for pytest's parser and config, and keeps what a plugin adds."""
+class _Options:
+    """Stands in for pytest's parser, and keeps what the plugin adds."""
 
     def __init__(self) -> None:
         self.options: list[tuple[str, dict[str, Any]]] = []
         self.inis: list[str] = []
-        self.markers: list[str] = []
-        self.pluginmanager = self
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        return lambda *_words, **_more: None
-
-    def getgroup(self, *_words: str) -> _Collected:
+    def getgroup(self, *_words: str) -> _Options:
         return self
 
     def addoption(self, *names: str, **more: Any) -> None:  # noqa: ANN401 - argparse's own
@@ -187,9 +183,6 @@ class _Collected:
 
     def addini(self, name: str, *_words: Any, **_more: Any) -> None:  # noqa: ANN401 - pytest's own
         self.inis.append(name)
-
-    def addinivalue_line(self, name: str, line: str) -> None:
-        self.markers += [line] if name == "markers" else []
 
     def twin(self, option: str) -> str:
         """Return the ini key of an option."""
@@ -212,7 +205,7 @@ def report() -> str:
     schema = json.loads((_package() / "report" / "schema.json").read_text(encoding="utf-8"))
     lines = ["# The JSON report\n", schema["description"] + "\n"]
     lines += [
-        "`ota-proxy config schema --report` prints the JSON Schema itself. Fields are added, never renamed or removed, within `ota-proxy/report/1`.\n"
+        "`ota-proxy config schema report` prints the JSON Schema itself. Fields are added, never renamed or removed, within `ota-proxy/report/1`.\n"
     ]
     lines += _fields(schema, "the document")
     for name, part in schema["$defs"].items():
@@ -232,7 +225,7 @@ def _fields(part: dict[str, Any], title: str) -> list[str]:
 
 def _shape(field: dict[str, Any]) -> str:
     if "$ref" in field:
-        return field["$ref"].rpartition("/")[2]
+        return str(field["$ref"]).rpartition("/")[2]
     if "enum" in field:
         return ", ".join(f"`{one}`" for one in field["enum"])
     if "const" in field:
