@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ota_proxy.cli.streams import emit
@@ -52,10 +53,16 @@ def rendered(what: str) -> str:
 
 
 def _with_rules(top: Command) -> Command:
-    """Let `explain` complete ids and names of rules; it takes other words too."""
-    from ota_proxy.rules.catalogue import catalogue  # noqa: PLC0415
+    """Let `explain` complete ids and names of rules; it takes other words too.
 
-    words = tuple(word for rule in catalogue().values() for word in (rule.id, rule.name))
+    The file is read by itself: a build has the standard library only, and the catalogue's own reader needs more.
+    """
+    import tomllib  # noqa: PLC0415
+
+    import ota_proxy.rules  # noqa: PLC0415
+
+    text = Path(ota_proxy.rules.__file__).with_name("catalogue.toml").read_text(encoding="utf-8")
+    words = tuple(word for id_, rule in sorted(tomllib.loads(text)["rules"].items()) for word in (id_, rule["name"]))
     commands = (
         replace(one, arguments=tuple(replace(value, kind="words", choices=words) for value in one.arguments))
         if one.path == ("explain",)

@@ -6,6 +6,7 @@ import argparse
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ota_proxy.cli.main import COMMANDS, parser
 from ota_proxy.cli.shells.tree import Command, read
 from tests.command_line import Run
 from tests.shells import bash, fish, needs, zsh
+from tests.unit.test_imports import imported_by
 
 FORMATS = ["text", "json", "sarif", "junit", "github", "gitlab", "html"]
 
@@ -71,6 +73,11 @@ def test_every_command_and_long_flag_is_in_every_form(what: str) -> None:
 def test_the_command_prints_it(what: str, run: Run) -> None:
     said = run("completion", what)
     assert (said.code, said.out, said.err) == (0, rendered(what), "")
+
+
+def test_a_build_makes_all_of_them_with_the_standard_library_alone() -> None:
+    program = "from ota_proxy.cli.completion import rendered, WHAT\nfor what in WHAT: rendered(what)"
+    assert imported_by(program) - imported_by("") - set(sys.stdlib_module_names) == {"ota_proxy"}
 
 
 def test_another_shell_is_refused_with_what_there_is(run: Run) -> None:

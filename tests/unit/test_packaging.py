@@ -20,6 +20,16 @@ from ota_proxy.rules.catalogue import catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ("nginx", "apache", "iis")
+SHARED = {
+    f"ota_proxy-{__version__}.data/data/share/{place}"
+    for place in (
+        "bash-completion/completions/ota-proxy",
+        "fish/vendor_completions.d/ota-proxy.fish",
+        "man/man1/ota-proxy.1",
+        "zsh/site-functions/_ota-proxy",
+    )
+}
+"""Names in a wheel of what goes below the prefix."""
 
 
 def run(*words: str | Path, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -132,7 +142,15 @@ def test_the_wheel_carries_every_file_that_is_read_at_run_time(wheel: Path) -> N
 
 def test_the_wheel_carries_nothing_else(wheel: Path) -> None:
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert names - wanted_files() == set()
+    assert names - wanted_files() == SHARED
+
+
+def test_an_installed_wheel_has_man_page_and_completions_where_they_are_looked_for(installed: Environment) -> None:
+    places = [place for place in SHARED if (installed.folder / place.partition("/data/")[2]).is_file()]
+    assert sorted(places) == ([] if installed.kind == "editable" else sorted(SHARED))
+    if places:
+        page = (installed.folder / "share/man/man1/ota-proxy.1").read_text(encoding="utf-8")
+        assert page == run(installed.bin / "ota-proxy", "completion", "man", cwd=installed.elsewhere).stdout
 
 
 def test_wheel_and_source_archive_carry_the_same(wheel: Path, wheel_of_sdist: Path) -> None:
