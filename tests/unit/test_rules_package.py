@@ -20,6 +20,8 @@ from tests.facts import (
     archive,
     failing,
     healthy,
+    manifest,
+    manifest_data,
     package,
     part,
     reported,
@@ -257,6 +259,13 @@ def test_a_large_package_is_judged_only_as_far_as_it_was_read() -> None:
     found = statuses(with_package(get=get, unpacked=unpack(IPA[:100])))
     assert found["OTA412"] == found["OTA413"] == "no-verdict"
     assert found["OTA405"] == "passed"
+
+
+def test_a_picture_at_an_internal_address_is_313_and_not_missing_too() -> None:
+    data = manifest_data()
+    data["items"][0]["assets"][1]["url"] = "https://10.0.0.7/icon.png"
+    dead = ImageFacts("display-image", "https://10.0.0.7/icon.png", failing("https://10.0.0.7/icon.png", "refused"))
+    assert reported(healthy(manifest=manifest(data), images=(dead,))) == {"OTA313"}
 
 
 def test_pictures_are_known_by_their_first_bytes() -> None:

@@ -1,0 +1,137 @@
+"""`check` against a real nginx on loopback: packages that Xcode built, and one of four gibibytes, which costs hardly any traffic."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ota_proxy.content.ipa import AppInfo, read_info
+from ota_proxy.content.manifest import build_manifest
+from ota_proxy.content.page import STYLE, landing_page
+from ota_proxy.device.app_facts import AppFacts
+from ota_proxy.live.target import CheckOptions, check
+from ota_proxy.report.model import TargetReport
+from tests.apps import DEVICE, INFO, REAL, REAL_MISSING, Sparse, files, sparse_package
+from tests.local.nginx_server import HOST, Bench
+from tests.nginx_variants import STATIC
+from tests.relay import counting
+from tests.reports import ids, notes
+
+pytestmark = pytest.mark.local
+
+BASE = f"https://{HOST}"
+GIB = 1 << 30
+STRANGER = "00008101-000000000000002F"
+real = pytest.mark.skipif(not REAL.is_dir(), reason=REAL_MISSING)
+
+
+@pytest.fixture
+def bench(binary: str, tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(binary, tmp_path, STATIC)
+    with made.running():
+        yield made
+
+
+def publish(bench: Bench, app: AppInfo) -> Path:
+    """Put page and manifest of an app on the server; return where its package belongs."""
+    root = Path(bench.site.static[0].root or "")
+    (root / "app.plist").write_bytes(build_manifest(app, f"{BASE}/App.ipa"))
+    (root / "index.html").write_bytes(landing_page(app, f"{BASE}/app.plist", stylesheet="app.css"))
+    (root / "app.css").write_text(STYLE)
+    return root / "App.ipa"
+
+
+def checked(bench: Bench, udid: str = "", ios: str = "", https: int = 0) -> TargetReport:
+    way = {(HOST, 443): ("127.0.0.1", https or bench.ports["https"]), (HOST, 80): ("127.0.0.1", bench.ports["http"])}
+    options = CheckOptions(ca_pem=bench.authority.ca_pem.decode("ascii"), resolve=way, udid=udid, ios=ios)
+    return asyncio.run(check(f"{BASE}/", options))
+
+
+def app_of(report: TargetReport) -> AppFacts:
+    assert report.facts is not None
+    assert report.facts.install is not None
+    (package,) = report.facts.install.packages
+    assert package.app is not None, package.app_unread
+    return package.app
+
+
+def devices(report: TargetReport) -> tuple[str, ...]:
+    bundle = app_of(report).app
+    assert bundle is not None
+    assert bundle.profile is not None
+    return bundle.profile.devices
+
+
+def status(report: TargetReport, rule: str) -> str:
+    return next(one.status for one in report.outcomes if one.rule.id == rule)
+
+
+@real
+def test_a_package_of_xcode_is_judged_for_the_phone_it_is_meant_for(bench: Bench) -> None:
+    data = (REAL / "iphone.ipa").read_bytes()
+    publish(bench, read_info(data)).write_bytes(data)
+    plain = checked(bench)
+    assert ids(plain) == {"OTA505"}
+    assert {"OTA506", "OTA511"} <= notes(plain)
+    assert status(plain, "OTA507") == "not-applicable"
+    assert len(devices(plain)) == 100
+
+    known = checked(bench, udid=devices(plain)[41].upper(), ios="18.1")
+    assert ids(known) == {"OTA505"}
+    assert (status(known, "OTA507"), status(known, "OTA509")) == ("passed", "passed")
+
+    strange = checked(bench, udid=STRANGER, ios="4.0")
+    assert ids(strange) == {"OTA505", "OTA507", "OTA509"}
+    (found,) = [one for one in strange.findings if one.rule.id == "OTA507"]
+    assert f"{STRANGER} is not among the 100" in found.message
+
+
+@real
+def test_an_in_house_package_with_an_extension_is_for_every_phone(bench: Bench) -> None:
+    data = (REAL / "embedded.ipa").read_bytes()
+    publish(bench, read_info(data)).write_bytes(data)
+    report = checked(bench, udid=STRANGER)
+    assert ids(report) - {"OTA111"} == {"OTA505"}
+    assert "OTA511" in notes(report)
+    assert status(report, "OTA507") == "passed"
+    assert len(app_of(report).extensions) == 1
+
+
+def write(package: Sparse, path: Path) -> None:
+    """Write a package that takes hardly any room on a disk."""
+    with path.open("wb") as target:
+        for offset, data in package.parts.items():
+            target.seek(offset)
+            target.write(data)
+        target.truncate(package.size)
+
+
+def test_a_package_of_four_gibibytes_is_judged_within_two_megabytes_of_traffic(bench: Bench) -> None:
+    texts = {key: value for key, value in INFO.items() if isinstance(value, str)}
+    app = AppInfo(
+        texts["CFBundleIdentifier"],
+        texts["CFBundleDisplayName"],
+        texts["CFBundleShortVersionString"],
+        texts["CFBundleVersion"],
+        texts["MinimumOSVersion"],
+        "iPhoneOS",
+        "Demo",
+        "Demo",
+    )
+    path = publish(bench, app)
+    write(sparse_package(4 * GIB, files(), more=4000), path)
+    assert path.stat().st_blocks * 512 < 16 << 20
+
+    with counting(bench.ports["https"]) as relay:
+        report = checked(bench, udid=DEVICE, ios="18.1", https=relay.port)
+    assert ids(report) == set()
+    assert status(report, "OTA507") == "passed"
+    assert (app_of(report).bundle_id, app_of(report).entries) == ("com.example.demo", 4005)
+    assert report.facts is not None
+    assert report.facts.install is not None
+    (package,) = report.facts.install.packages
+    assert (package.size or 0) > 4 * GIB
+    assert relay.received < 2_000_000
