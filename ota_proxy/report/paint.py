@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import textwrap
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ _COLOURS: dict[Tone, str] = {
 }
 _MARKS: dict[Tone, str] = {"good": "✓", "error": "✗", "warning": "!", "note": "i", "unknown": "?", "none": "–"}
 _ASCII: dict[Tone, str] = {**_MARKS, "good": "+", "error": "x", "none": "-"}
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _WIDEST = 120
 _NARROWEST = 40
 _NO_TERMINAL = 100
@@ -50,18 +52,23 @@ class Paint:
         return plain if self.ascii_only else text
 
     def wrap(self, text: str, indent: str, first: str | None = None) -> list[str]:
-        """Break text into lines of at most `width` columns; words (URLs) stay whole, also where they are longer."""
+        """Break text into lines of at most `width` columns; words (URLs) stay whole, also where they are longer.
+
+        `first` begins the first line instead of `indent`; it may be painted, for colours take no columns.
+        """
         lines: list[str] = []
         for line in text.split("\n"):
             begin = first if first is not None and not lines else indent
-            lines += textwrap.wrap(
+            bare = _COLOUR.sub("", begin)
+            found = textwrap.wrap(
                 line,
                 self.width,
-                initial_indent=begin,
+                initial_indent=bare,
                 subsequent_indent=indent,
                 break_long_words=False,
                 break_on_hyphens=False,
-            ) or [begin.rstrip()]
+            ) or [bare.rstrip()]
+            lines += [(begin + found[0][len(bare) :]).rstrip(), *found[1:]]
         return lines
 
 
