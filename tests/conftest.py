@@ -38,3 +38,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 detected[server] += outcome == "passed"
     for server in sorted(injected):
         terminalreporter.write_line(f"faults: {server} {detected[server]}/{injected[server]} detected")
+    _tell_mutants(terminalreporter)
+
+
+def _tell_mutants(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many false expectations the checkers of the IIS cases caught, and the seed that draws the same ones again."""
+    seeds, lost = Counter[int](), Counter[int]()
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            drawn = [value for key, value in getattr(report, "user_properties", ()) if key == "iis mutant"]
+            if report.when == "call":
+                seeds.update(drawn)
+                lost.update(drawn[-1:] if outcome == "failed" else ())
+    for seed, mutants in seeds.items():
+        terminalreporter.write_line(f"iis cases: {mutants - lost[seed]}/{mutants} mutants caught, OTA_IIS_SEED={seed}")

@@ -10,6 +10,10 @@ from typing import Any
 from tests.iis.wire import Seen, covers, resolved
 
 Wrong = list[str]
+LOGGED = frozenset({
+    "method", "url", "status", "substatus", "rewritten_url", "served", "proxied_to", "upstream_headers", "rule", "hresult",
+})  # fmt: skip
+"""Every line of the access log has these, null where they do not apply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,10 @@ def _always(seen: Seen) -> Wrong:
         return ["no answer"]
     if seen.log is None:
         return []
-    known = {"method": seen.request.method, "url": seen.request.target, "status": seen.status}
+    absent = sorted(LOGGED - seen.log.keys())
+    if absent:
+        return [f"log without {absent}"]
+    known: dict[str, Any] = {"method": seen.request.method, "url": seen.request.target, "status": seen.status}
     return [
         f"log {key}: {seen.log.get(key)!r}, not {want!r}" for key, want in known.items() if seen.log.get(key) != want
     ]

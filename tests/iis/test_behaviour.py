@@ -9,7 +9,7 @@ import pytest
 from tests.iis.case_files import Case, behaviour_cases
 from tests.iis.emulator import Emulator, NotStartedError, Pool
 from tests.iis.expectations import Setting, wrong
-from tests.iis.mutation import drawn, mutants
+from tests.iis.mutation import drawn, mutants, seed
 from tests.iis.upstream import upstream
 from tests.iis.wire import Seen
 
@@ -39,8 +39,8 @@ def test_the_emulator_answers_as_documented(
         assert not found, f"{case.source}\n{seen.request.method} {seen.request.url}\n" + "\n".join(found)
         if drawn(case.id):
             for name, mutant in mutants(step.expected):
-                record_property("mutant", name)
-                assert wrong(mutant, seen, setting), f"the checker agrees with a false {name}"
+                record_property("iis mutant", seed())
+                assert wrong(mutant, seen, setting), f"the checker agrees with a false {name} (OTA_IIS_SEED={seed()})"
 
 
 def _setting(case: Case, emulator: Emulator) -> Setting:
