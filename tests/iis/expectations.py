@@ -11,7 +11,7 @@ from tests.iis.wire import Seen, covers, resolved
 
 Wrong = list[str]
 LOGGED = frozenset({
-    "method", "url", "status", "substatus", "rewritten_url", "served", "proxied_to", "upstream_headers", "rule", "hresult",
+    "method", "url", "status", "substatus", "rewritten_url", "served", "proxied_to", "upstream_headers", "rule",
 })  # fmt: skip
 """Every line of the access log has these, null where they do not apply."""
 
