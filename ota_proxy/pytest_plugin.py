@@ -111,11 +111,11 @@ def docker_obstacle(*servers: str) -> str:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test once on each server that its marker names."""
-    if "ota_server" not in metafunc.fixturenames:
-        return
     from ota_proxy.testing import markers  # noqa: PLC0415 - the plugin is light until it is used
 
-    names = markers.servers(metafunc.definition)
+    if hasattr(metafunc.config, "workerinput"):
+        markers.check_definition(metafunc.definition)
+    names = markers.servers(metafunc.definition) if "ota_server" in metafunc.fixturenames else ()
     if names and not _settings(metafunc.config).base_url:
         metafunc.parametrize("ota_server", names, indirect=True)
 

@@ -62,4 +62,6 @@ def _first(names: Iterable[_Name], server: str, image: str) -> Engine:
     if len(reasons) == 1:
         raise reasons[0]
     hint = next((error.hint for error in reasons if error.hint), "")
-    raise NoVerdictError("\n".join(error.message for error in reasons), hint=hint)
+    head = reasons[0].message.partition("\n")[0]
+    rows = [row for error in reasons for row in error.message.split("\n")[1:]]
+    raise NoVerdictError("\n".join([head, *rows]), hint=hint)

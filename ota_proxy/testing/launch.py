@@ -23,6 +23,7 @@ from ota_proxy.testing.servers import RefusedError, Server, Servers
 from ota_proxy.testing.site import TestSite
 
 _NGINX_WORDS = re.compile(r"\[(?:emerg|crit|alert)\] (?:\d+#\d+: )?(.*?)(?: in /\S+:\d+)?$")
+_COMMAND_HINT = re.compile(r"(?:,? or )?(?:take|use)[^,;]* --engine[^,;]*")
 _APACHE_PLACE = re.compile(r"[Ss]yntax error on line \d+ of \S+:")
 
 
@@ -64,7 +65,7 @@ def _serve(item: pytest.Item, wanted: Wanted, servers: Servers, asked: Settings)
     try:
         chosen = choose_engine(engine, trial.server, image, asked.docker, own=trial.config is not None)
     except NoVerdictError as error:
-        _without(str(error), asked)
+        _without(_in_one_line(error), asked)
     try:
         return servers.serve(trial, chosen, image)
     except RefusedError as error:
@@ -103,6 +104,13 @@ def _without(reason: str, asked: Settings) -> NoReturn:
     if asked.docker == "require":
         raise _Failure(f"--ota-docker=require: {reason}") from None
     pytest.skip(reason)
+
+
+def _in_one_line(error: NoVerdictError) -> str:
+    """Return the reasons of every engine in one line, as pytest shows skips; hints that are for the command line are left out."""
+    head, *rows = (row.strip() for row in error.message.split("\n"))
+    hint = _COMMAND_HINT.sub("", error.hint)
+    return f"{head} {'; '.join(rows)}".strip() + (f" ({hint})" if hint else "")
 
 
 def _refused(report: InstallReport) -> str:

@@ -26,13 +26,14 @@ FLAWS: tuple[Flaw, ...] = (
     "no-san",
     "no-server-auth",
     "weak-key",
+    "expiring",
 )
 """What `harness.certificates` can make wrong; written out because that module is heavy."""
 SITE_KEYS = ("site", "domain", "root", "upstream", "cert", "key", "public_url", "tls_profile", "trusted_proxy", "set")
 """The site flags of `ota-proxy verify`, as keywords; a text, or a list of texts where the flag may be repeated."""
 LINES = (
     'ota_server("nginx", "apache", "iis"): run the test once on each of these servers (default: nginx)',
-    f"ota_tls(flaw): give the server a certificate that devices refuse: {', '.join(FLAWS)}",
+    f"ota_tls(flaw): give the server a certificate with one flaw: {', '.join(FLAWS)}",
     "ota_config(path, domain=…, root=…, cert=…, key=…): start the server with your own configuration, a file or folder relative to the test's; keywords are the site flags of `ota-proxy verify`",
 )
 """What `pytest --markers` shows."""
@@ -60,6 +61,13 @@ def site_keywords(item: pytest.Item) -> dict[str, Any]:
     """Return the keywords of the nearest ota_config marker."""
     mark = item.get_closest_marker("ota_config")
     return dict(mark.kwargs) if mark else {}
+
+
+def check_definition(definition: pytest.Function | pytest.Item) -> None:
+    """Raise CollectError for a wrong marker: in a worker of xdist a UsageError would look like a crash."""
+    for mark in definition.iter_markers():
+        for mistake in mistakes(mark):
+            raise pytest.Collector.CollectError(f"{definition.nodeid}: {mistake}")
 
 
 def check(items: Iterable[pytest.Item]) -> None:

@@ -77,7 +77,7 @@ def _docker(config: pytest.Config) -> DockerChoice:
 def _keep(config: pytest.Config) -> bool:
     try:
         return bool(config.getoption("--ota-keep") or config.getini("ota_keep"))
-    except (ValueError, TypeError) as error:  # pytest words a wrong boolean in the ini file
+    except (ValueError, TypeError, pytest.UsageError) as error:  # what pytest makes of another word, by version
         raise _mistake("ota_keep", str(error), "write true or false") from None
 
 

@@ -196,7 +196,7 @@ def _first(target: TargetReport) -> Outcome | None:
 
 
 def _phone(first: Outcome) -> str:
-    return f"the phone shows “{_short(first.sees, 100)}”" if first.sees else _short(first.message)
+    return f"the phone shows '{_short(first.sees, 100)}'" if first.sees else _short(first.message)
 
 
 def _finding(one: Outcome) -> Finding:
@@ -217,7 +217,7 @@ def _finding(one: Outcome) -> Finding:
 
 def _short(words: str, longest: int = _LONGEST) -> str:
     line = " ".join(words.split())
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+    return line if len(line) <= longest else f"{line[: longest - 3]}..."
 
 
 def _rule(word: str) -> str:
