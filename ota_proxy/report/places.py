@@ -46,7 +46,7 @@ def uri(path: str) -> str:
 
 
 def fingerprints(outcomes: Iterable[Outcome], root: Path) -> list[str]:
-    """Return one for each outcome that failed, else an empty text: of rule, file and subject, not of line or message.
+    """Return one for each outcome that failed, else an empty text: of rule, file and subject (the directive), not of line or message.
 
     The second of a kind ends with `:2`, and so on.
     """
@@ -56,7 +56,7 @@ def fingerprints(outcomes: Iterable[Outcome], root: Path) -> list[str]:
         if outcome.status != "failed":
             found.append("")
             continue
-        parts = (outcome.rule.id, _file(outcome.file, root), _subject(outcome.subject))
+        parts = (outcome.rule.id, _file(outcome.file, root), _what(outcome))
         digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]
         seen[digest] += 1
         found.append(f"{digest}:{seen[digest]}")
@@ -65,6 +65,13 @@ def fingerprints(outcomes: Iterable[Outcome], root: Path) -> list[str]:
 
 def _file(file: str, root: Path) -> str:
     return relative(file, root) or _TEMPORARY.sub("", file)
+
+
+def _what(outcome: Outcome) -> str:
+    """Return what in a file it is: the subject, or where that is the file itself the words that the evidence shows of it."""
+    if outcome.file and _PLACE.sub("", outcome.subject) == outcome.file:
+        return " ".join(outcome.evidence.split())
+    return _subject(outcome.subject)
 
 
 def _subject(subject: str) -> str:

@@ -90,7 +90,7 @@ def unjudged(report: Report) -> Iterator[tuple[TargetReport, str]]:
 
 def told(one: Result) -> str:
     """Return a result as lines for people: message, place, evidence, what the phone shows, remedy, and why it is suppressed."""
-    at = "" if one.subject in one.message + one.evidence else f"at {one.subject}"
+    at = "" if one.subject == one.file or one.subject in one.message + one.evidence else f"at {one.subject}"
     parts = (
         one.message,
         one.place if one.file else "",

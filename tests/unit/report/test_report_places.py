@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,15 @@ def test_another_subject_or_file_is_another_fingerprint(change: dict[str, Any]) 
     usual: dict[str, Any] = {"subject": "https://x.example/a.ipa", "file": "/work/a.conf"}
     assert of(outcome("OTA406", **usual)) != of(outcome("OTA406", **{**usual, **change}))
     assert of(outcome("OTA406", **usual)) != of(outcome("OTA405", **usual))
+
+
+def test_where_the_subject_is_the_file_itself_its_own_words_tell_findings_apart() -> None:
+    typed = [
+        outcome("OTA620", subject=file, file=file, evidence="<mimeMap  x />", line=line)
+        for file, line in (("/work/a/web.config", 3), ("/work/./a/web.config", 9))
+    ]
+    assert of(typed[0]) == of(typed[1])
+    assert of(typed[0]) != of(replace(typed[0], evidence="<mimeMap y />"))
 
 
 def test_findings_that_are_alike_are_numbered_and_only_findings_have_one() -> None:
