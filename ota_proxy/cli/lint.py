@@ -134,7 +134,7 @@ def _report(target: str, facts: IisFacts, configuration: Configuration, windows:
         outcomes=evaluate(judged, target, "l"),
         facts=judged,
         notes=tuple(_notes(configuration, facts)),
-        config={one.file: one.text for one in configuration.documents()},
+        config={one.file: one.text.replace("\r\n", "\n") for one in configuration.documents()},
     )
 
 

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ota_proxy.config import iis_path
 from ota_proxy.config.facts import Binding, Entry, Hsts, IisFacts, Refusal, Remark
+from ota_proxy.config.iis_path import PathReader
 from ota_proxy.config.lines import Lines
 from ota_proxy.iis.document import Element
 from ota_proxy.iis.effective import Configuration
@@ -48,7 +48,7 @@ def read_facts(configuration: Configuration, root: Path | None, *, windows: str,
         bindings=tuple(_bindings(configuration, lines)) if own_server else (),
         hsts=_hsts(configuration, lines) if own_server else None,
         names=tuple(_names(root)) if root else (),
-        paths=tuple(iis_path.read_path(configuration, path, lines) for path in configuration.targets()),
+        paths=tuple(map(PathReader(configuration, lines).read, configuration.targets())),
     )
 
 

@@ -1,61 +1,132 @@
-"""What is in force for one URL path of an IIS site, read from the merged sections."""
+"""What is in force for URL paths of an IIS site, read from the merged sections."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 from ota_proxy.config.facts import Condition, Entry, ErrorPage, Line, Outbound, PathFacts, Redirect, Rewrite
 from ota_proxy.config.lines import Lines
 from ota_proxy.iis.effective import Configuration, Node
 from ota_proxy.iis.schema import table
 
-_RULES = ("system.webServer/rewrite/globalRules", "system.webServer/rewrite/rules")
-_OUTBOUND = "system.webServer/rewrite/outboundRules"
+Part = dict[str, Any]
+"""Some fields of `PathFacts`."""
 
 
-def read_path(configuration: Configuration, path: str, lines: Lines) -> PathFacts:
-    """Return the facts of a path; a section that does not exist on this server counts with its defaults."""
+class PathReader:
+    """Reads paths of one configuration; what paths share is read once."""
 
-    def section(name: str) -> Node:
-        try:
-            return configuration.section(f"system.webServer/{name}", path)
-        except KeyError:
-            shape = table.sections()[f"system.webServer/{name}"].shape
-            return Node(shape, shape.name)
+    def __init__(self, configuration: Configuration, lines: Lines) -> None:
+        self._configuration, self._lines = configuration, lines
+        self._done: dict[Node, Part] = {}
+        self._parts: dict[str, Callable[[Node], Part]] = {
+            "staticContent": self._static,
+            "httpProtocol": self._headers,
+            "urlCompression": self._compresses,
+            "httpCompression": self._compression,
+            "security/requestFiltering": self._filtering,
+            "security/access": self._access,
+            "directoryBrowse": self._listing,
+            "httpRedirect": self._redirect,
+            "httpErrors": self._errors,
+            "rewrite/globalRules": self._global_rules,
+            "rewrite/rules": self._rules,
+            "rewrite/outboundRules": self._outbound,
+        }
 
-    static, cache = section("staticContent"), section("staticContent").child("clientCache")
-    compression, filtering = section("httpCompression"), section("security/requestFiltering")
-    verbs, extensions = filtering.child("verbs"), filtering.child("fileExtensions")
-    age = cache.get("cacheControlMaxAge")
-    return PathFacts(
-        path=path,
-        types={one.name.lower(): one for one in _entries(static, "fileExtension", "mimeType", lines)},
-        cache_mode=cache.text("cacheControlMode"),
-        cache_custom=cache.text("cacheControlCustom"),
-        cache_seconds=int(age.total_seconds()) if isinstance(age, timedelta) else 0,
-        cache_at=_where(cache, "cacheControlMode", lines),
-        headers=_entries(section("httpProtocol").child("customHeaders"), "name", "value", lines),
-        compresses=_compresses(section("urlCompression"), configuration),
-        static_types=_entries(compression.child("staticTypes"), "mimeType", "enabled", lines),
-        dynamic_types=_entries(compression.child("dynamicTypes"), "mimeType", "enabled", lines),
-        verbs=_entries(verbs, "verb", "allowed", lines),
-        other_verbs=verbs.flag("allowUnlisted"),
-        verbs_at=_where(verbs, "allowUnlisted", lines),
-        extensions=_entries(extensions, "fileExtension", "allowed", lines),
-        other_extensions=extensions.flag("allowUnlisted"),
-        extensions_at=_where(extensions, "allowUnlisted", lines),
-        hidden=_entries(filtering.child("hiddenSegments"), "segment", "", lines),
-        sequences=_entries(filtering.child("denyUrlSequences"), "sequence", "", lines),
-        double_escaping=filtering.flag("allowDoubleEscaping"),
-        listing=_listing(section("directoryBrowse"), lines),
-        needs_tls="Ssl" in section("security/access").text("sslFlags").split(","),
-        redirect=_redirect(section("httpRedirect"), configuration, lines),
-        errors=tuple(_errors(section("httpErrors"), lines)),
-        server_header_removed=filtering.flag("removeServerHeader"),
-        rewrites=tuple(_rewrites(configuration, path, lines)),
-        outbound=tuple(_outbound(configuration, path, lines)),
-    )
+    def read(self, path: str) -> PathFacts:
+        """Return the facts of a path; a section that does not exist on this server counts with its defaults."""
+        section = self._configuration.sections(path)
+        found: Part = {}
+        for name, part in self._parts.items():
+            node = _section(section, f"system.webServer/{name}")
+            if node not in self._done:
+                self._done[node] = part(node)
+            found |= self._done[node]
+        rules = (*found.pop("global_rules"), *found.pop("rules"))
+        return PathFacts(path=path, rewrites=rules, **found)
+
+    # -- each section's part of the facts --------------------------------------------------------------------------------
+
+    def _static(self, node: Node) -> Part:
+        cache = node.child("clientCache")
+        age = cache.get("cacheControlMaxAge")
+        return {
+            "types": {one.name.lower(): one for one in _entries(node, "fileExtension", "mimeType", self._lines)},
+            "cache_mode": cache.text("cacheControlMode"),
+            "cache_custom": cache.text("cacheControlCustom"),
+            "cache_seconds": int(age.total_seconds()) if isinstance(age, timedelta) else 0,
+            "cache_at": _where(cache, "cacheControlMode", self._lines),
+        }
+
+    def _headers(self, node: Node) -> Part:
+        return {"headers": _entries(node.child("customHeaders"), "name", "value", self._lines)}
+
+    def _compresses(self, node: Node) -> Part:
+        static = node.flag("doStaticCompression") and not self._configuration.missing("StaticCompressionModule")
+        dynamic = node.flag("doDynamicCompression") and not self._configuration.missing("DynamicCompressionModule")
+        return {"compresses": (static, dynamic)}
+
+    def _compression(self, node: Node) -> Part:
+        return {
+            "static_types": _entries(node.child("staticTypes"), "mimeType", "enabled", self._lines),
+            "dynamic_types": _entries(node.child("dynamicTypes"), "mimeType", "enabled", self._lines),
+        }
+
+    def _filtering(self, node: Node) -> Part:
+        verbs, extensions = node.child("verbs"), node.child("fileExtensions")
+        return {
+            "verbs": _entries(verbs, "verb", "allowed", self._lines),
+            "other_verbs": verbs.flag("allowUnlisted"),
+            "verbs_at": _where(verbs, "allowUnlisted", self._lines),
+            "extensions": _entries(extensions, "fileExtension", "allowed", self._lines),
+            "other_extensions": extensions.flag("allowUnlisted"),
+            "extensions_at": _where(extensions, "allowUnlisted", self._lines),
+            "hidden": _entries(node.child("hiddenSegments"), "segment", "", self._lines),
+            "sequences": _entries(node.child("denyUrlSequences"), "sequence", "", self._lines),
+            "double_escaping": node.flag("allowDoubleEscaping"),
+            "server_header_removed": node.flag("removeServerHeader"),
+        }
+
+    def _access(self, node: Node) -> Part:
+        return {"needs_tls": "Ssl" in node.text("sslFlags").split(",")}
+
+    def _listing(self, node: Node) -> Part:
+        return {"listing": _where(node, "enabled", self._lines) if node.flag("enabled") else None}
+
+    def _redirect(self, node: Node) -> Part:
+        if not node.flag("enabled") or self._configuration.missing("HttpRedirectionModule"):
+            return {"redirect": None}
+        at = self._lines.at(node.where("destination") or node.place)
+        status = node.text("httpResponseStatus")
+        return {"redirect": Redirect(node.text("destination"), node.flag("exactDestination"), status, at)}
+
+    def _errors(self, node: Node) -> Part:
+        return {"errors": tuple(_error_page(one, self._lines) for one in node.entries())}
+
+    def _global_rules(self, node: Node) -> Part:
+        return {"global_rules": self._rewrites(node)}
+
+    def _rules(self, node: Node) -> Part:
+        return {"rules": self._rewrites(node)}
+
+    def _rewrites(self, node: Node) -> tuple[Rewrite, ...]:
+        rules = [rule for rule in node.entries() if rule.flag("enabled")]
+        homes = {file: self._configuration.home(file) for file in {rule.place.file for rule in rules}}
+        return tuple(_rewrite(rule, homes[rule.place.file], self._lines) for rule in rules)
+
+    def _outbound(self, node: Node) -> Part:
+        return {"outbound": tuple(_outbound(node, self._lines))}
+
+
+def _section(section: Callable[[str], Node], name: str) -> Node:
+    try:
+        return section(name)
+    except KeyError:
+        shape = table.sections()[name].shape
+        return Node(shape, shape.name)
 
 
 def _where(node: Node, attribute: str, lines: Lines) -> Line | None:
@@ -74,43 +145,11 @@ def _written(node: Node, attribute: str) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _compresses(node: Node, configuration: Configuration) -> tuple[bool, bool]:
-    static = node.flag("doStaticCompression") and not configuration.missing("StaticCompressionModule")
-    return static, node.flag("doDynamicCompression") and not configuration.missing("DynamicCompressionModule")
-
-
-def _listing(node: Node, lines: Lines) -> Line | None:
-    return _where(node, "enabled", lines) if node.flag("enabled") else None
-
-
-def _redirect(node: Node, configuration: Configuration, lines: Lines) -> Redirect | None:
-    if not node.flag("enabled") or configuration.missing("HttpRedirectionModule"):
-        return None
-    at = lines.at(node.where("destination") or node.place)
-    return Redirect(node.text("destination"), node.flag("exactDestination"), node.text("httpResponseStatus"), at)
-
-
-def _errors(node: Node, lines: Lines) -> Iterator[ErrorPage]:
-    for one in node.entries():
-        yield ErrorPage(one.number("statusCode"), one.text("path"), one.text("responseMode"), lines.at(one.place))
+def _error_page(node: Node, lines: Lines) -> ErrorPage:
+    return ErrorPage(node.number("statusCode"), node.text("path"), node.text("responseMode"), lines.at(node.place))
 
 
 # -- URL Rewrite ---------------------------------------------------------------------------------------------------------
-
-
-def _optional(configuration: Configuration, name: str, path: str) -> Node | None:
-    try:
-        return configuration.section(name, path)
-    except KeyError:
-        return None
-
-
-def _rewrites(configuration: Configuration, path: str, lines: Lines) -> Iterator[Rewrite]:
-    for name in _RULES:
-        section = _optional(configuration, name, path)
-        for rule in section.entries() if section else ():
-            if rule.flag("enabled"):
-                yield _rewrite(rule, configuration.home(rule.place.file), lines)
 
 
 def _rewrite(rule: Node, base: str, lines: Lines) -> Rewrite:
@@ -139,10 +178,7 @@ def _condition(node: Node) -> Condition:
     )
 
 
-def _outbound(configuration: Configuration, path: str, lines: Lines) -> Iterator[Outbound]:
-    section = _optional(configuration, _OUTBOUND, path)
-    if section is None:
-        return
+def _outbound(section: Node, lines: Lines) -> Iterator[Outbound]:
     before = {one.text("name").lower(): one for one in section.child("preConditions").entries()}
     for rule in section.entries():
         variable = rule.child("match").text("serverVariable")

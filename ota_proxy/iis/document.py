@@ -59,14 +59,18 @@ class _Cursor:
         self._at, self._line, self._column, self._offset = 0, 1, 1, bom
 
     def place(self, offset: int) -> Place:
-        chunk = self._data[self._at : offset].decode("utf-8", "replace")
+        chunk = self._data[self._at : offset]
         self._at = offset
-        self._offset += len(chunk.encode(self._codec, "replace"))
-        lines = _NEWLINE.split(chunk)
-        if len(lines) > 1:
-            self._line += len(lines) - 1
+        if chunk.isascii() and self._codec == "utf-8":
+            self._offset += len(chunk)
+        else:
+            self._offset += len(chunk.decode("utf-8", "replace").encode(self._codec, "replace"))
+        breaks = chunk.count(b"\n") + (len(_LONE_RETURN.findall(chunk)) if b"\r" in chunk else 0)
+        if breaks:
+            self._line += breaks
             self._column = 1
-        self._column += len(lines[-1])
+            chunk = chunk[max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1 :]
+        self._column += len(chunk) if chunk.isascii() else len(chunk.decode("utf-8", "replace"))
         return Place(self._file, self._line, self._column, self._offset)
 
 
@@ -132,7 +136,8 @@ class _Builder:
         raise malformed(place, "a DTD (<!DOCTYPE …>) is refused: IIS reads configuration without one")
 
 
-_NEWLINE = re.compile(r"\r\n|\r|\n")
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
+"""A line break by itself: XML counts CR, LF and CR LF as one each."""
 _TAG_NAME = re.compile(rb"<[^\s/>]+")
 _ATTRIBUTE = re.compile(rb"\s+([^\s=/>]+)\s*=\s*(?:\"[^\"]*\"|'[^']*')")
 

@@ -6,7 +6,7 @@ folder's own web.config. A web.config that changes on disk is read again; applic
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ota_proxy.iis import files, server, violations
@@ -77,6 +77,11 @@ class Configuration:
         What a violation refuses is left out. `/` is the site's root.
         """
         return _node(self._at((self._name, *steps(url_path))), name)
+
+    def sections(self, url_path: str) -> Callable[[str], Node]:
+        """Return `section` for one path, for a reader of many sections; what it returns does not follow later changes."""
+        state = self._at((self._name, *steps(url_path)))
+        return lambda name: _node(state, name)
 
     def server_section(self, name: str) -> Node:
         """Return a section as applicationHost.config has it at server level; KeyError for one without a schema."""

@@ -42,13 +42,14 @@ def merge(node: Node, element: Element, source: Source) -> Node:
         source.report(violations.lock_violation(element.place, source.section, f"{element.name} is locked above"))
         return node
     settings = {**node.settings, **_settings(node, element, source)}
-    laid = replace(node, place=element.place, settings=settings, locks=node.locks + _locks(element, source))
+    locks = node.locks + _locks(element, source)
+    laid = Node(node.shape, node.name, element.place, settings, node.children, node.members, locks)
     _required(laid, element, source)
     return _inside(laid, element, source) if element.children else laid
 
 
 def _above(node: Node, source: Source) -> list[Lock]:
-    return [lock for lock in node.locks if lock.level < source.level]
+    return [lock for lock in node.locks if lock.level < source.level] if node.locks else []
 
 
 # -- attributes ----------------------------------------------------------------------------------------------------------
@@ -56,11 +57,12 @@ def _above(node: Node, source: Source) -> list[Lock]:
 
 def _settings(node: Node, element: Element, source: Source) -> dict[str, Setting]:
     found: dict[str, Setting] = {}
+    above = _above(node, source)
     for attribute in element.attributes:
         spec = node.shape.attributes.get(attribute.name)
         if spec is None:
             _unknown_attribute(node.shape, attribute, source)
-        elif any(lock.attribute(attribute.name) for lock in _above(node, source)):
+        elif any(lock.attribute(attribute.name) for lock in above):
             hint = f"{attribute.name} is locked above, to any value"
             source.report(violations.lock_violation(attribute.place, source.section, hint))
         elif (value := read_value(spec, attribute, source)) is not None:
@@ -83,7 +85,7 @@ def read_value(spec: model.Attribute, attribute: Attribute, source: Source) -> m
     except ValueError as error:
         source.report(violations.invalid_value(spec.name, str(error), attribute.place, source.section))
         return None
-    if wanted := spelling(spec, attribute.value):
+    if spec.members and (wanted := spelling(spec, attribute.value)):
         source.doubt(
             attribute.place, f"{spec.name} is spelt '{wanted}' in the schema: whether IIS folds case is not documented"
         )
@@ -91,13 +93,17 @@ def read_value(spec: model.Attribute, attribute: Attribute, source: Source) -> m
 
 
 def _required(node: Node, element: Element, source: Source) -> None:
-    for spec in node.shape.attributes.values():
-        if spec.required and spec.name not in node.settings and element.value(spec.name) is None:
-            source.report(violations.missing_attribute(spec.name, element.place, source.section))
+    for name in node.shape.required:
+        if name not in node.settings and element.value(name) is None:
+            source.report(violations.missing_attribute(name, element.place, source.section))
 
 
 def _locks(element: Element, source: Source) -> tuple[Lock, ...]:
-    texts = {one.name: one.value for one in element.attributes if one.name in _LOCK_ATTRIBUTES}
+    texts = {
+        one.name: one.value
+        for one in element.attributes
+        if one.name.startswith("lock") and one.name in _LOCK_ATTRIBUTES
+    }
     if not texts:
         return ()
     attributes, elements = _names(texts.get("lockAttributes")), _names(texts.get("lockElements"))
@@ -123,8 +129,9 @@ def _names(text: str | None) -> frozenset[str] | None:
 def _inside(node: Node, element: Element, source: Source) -> Node:
     children = dict(node.children)
     entries = _Entries(node, source)
+    above = _above(node, source)
     for child in element.children:
-        if any(lock.element(child.name) for lock in _above(node, source)):
+        if any(lock.element(child.name) for lock in above):
             hint = f"{child.name} is locked above"
             source.report(violations.lock_violation(child.place, source.section, hint))
         elif (shape := node.shape.elements.get(child.name)) and (not shape.needs or source.has(shape.needs)):
@@ -178,7 +185,7 @@ class _Entries:
     def _add(self, child: Element, shape: model.Element, collection: model.Collection) -> None:
         entry = merge(Node(shape, child.name), child, self._source)
         keys = _keys(entry)
-        if any(one.required and one.name not in entry.settings for one in shape.keys):
+        if any(one.required and one.name not in entry.settings for one in entry.shape.keys):
             return  # reported; without its key it can neither clash nor be found
         if not collection.duplicates:
             for names, values in keys:
@@ -225,7 +232,8 @@ class _Entries:
                 one.name: replace(one, required=one.required and one.key != "") for one in shape.attributes.values()
             }
             self._removable = replace(shape, attributes=specs)
-        wanted = merge(Node(self._removable, child.name), replace(child, children=()), self._source)
+        bare = replace(child, children=()) if child.children else child
+        wanted = merge(Node(self._removable, child.name), bare, self._source)
         for key in _keys(wanted)[:1]:
             primary = self._primary(key)
             entry = self._inherited.get(primary)

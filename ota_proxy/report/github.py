@@ -92,6 +92,7 @@ def summary(report: Report, root: Path) -> str:
     found = results(report, root)
     lines = ["### ota-proxy", "", _text(view.counts(report)), ""]
     lines += [f"- no verdict on {_text(target.target)}: {_text(reason)}" for target, reason in unjudged(report)]
+    lines += [f"- {_text(one.target)}: {_text(view.level(one))}" for one in report.targets if one.level]
     if found:
         lines += ["", "| | Rule | Where | What |", "|---|---|---|---|", *map(_row, found[:_ROWS])]
     if len(found) > _ROWS:

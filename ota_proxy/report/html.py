@@ -93,6 +93,8 @@ def _target(target: TargetReport, number: int) -> Iterator[str]:
     yield f'<p class="verdict {tone}">{_mark(tone)} {verdict}</p>'
     if view.about(target):
         yield f'<p class="about">{text(view.about(target))}</p>'
+    if view.level(target):
+        yield f'<p class="about">{text(view.level(target))}</p>'
     yield from (f'<p class="about">{text(note)}</p>' for note in target.notes)
     if target.outcomes:
         yield from _judged(target)

@@ -39,6 +39,8 @@ def plain(text: str) -> str:
 
 def _target(target: TargetReport, brush: Paint) -> Iterator[str]:
     yield _title(target, brush)
+    if view.level(target):
+        yield from brush.wrap(view.level(target), "    ", "  ")
     for note in target.notes:
         yield from brush.wrap("\n".join(map(printable, note.split("\n"))), "    ", "  note: ")
     if not target.outcomes:
@@ -120,7 +122,7 @@ def _group(group: list[Outcome], target: TargetReport, brush: Paint) -> Iterator
     severity = first.severity
     yield f"  {brush.mark(severity)} {brush.bold(first.rule.id)} {first.rule.name}  {brush.tint(severity, severity)}"
     yield from brush.wrap(safe(first.message), "    ")
-    if first.subject and first.subject not in first.message + first.evidence:
+    if first.subject not in ("", first.file) and first.subject not in first.message + first.evidence:
         yield from brush.wrap(f"at {safe(first.subject)}", "    ")
     yield from _evidence(first, brush)
     yield from _excerpt(first, target, brush)
@@ -186,6 +188,4 @@ def _unknown(target: TargetReport, brush: Paint) -> Iterator[str]:
     if reasons:
         yield ""
     for text in reasons:
-        first, *rest = brush.wrap(text, "    ", "  ? ")
-        yield first.replace("?", brush.mark("unknown"), 1)
-        yield from rest
+        yield from brush.wrap(text, "    ", f"  {brush.mark('unknown')} ")

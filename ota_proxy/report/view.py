@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
+from ota_proxy.iis.levels import level_line
 from ota_proxy.report.model import SEVERITIES, Report, TargetReport, summary
 from ota_proxy.report.paint import Tone
 from ota_proxy.rules.evidence import printable, safe
@@ -143,7 +144,11 @@ def counts(report: Report) -> str:
 
 
 def about(target: TargetReport) -> str:
-    """Return server, engine and level of a target in one phrase, empty where none is known."""
+    """Return server and engine of a target in one phrase, empty where none is known."""
     server = " ".join(part for part in (target.server, target.version) if part)
-    parts = (server, target.engine, f"level {target.level}" if target.level else "")
-    return ", ".join(part for part in parts if part)
+    return ", ".join(part for part in (server, target.engine) if part)
+
+
+def level(target: TargetReport) -> str:
+    """Return the one sentence that a result about IIS may claim (`L1 emulated: …`), empty for other servers."""
+    return level_line(target.level)

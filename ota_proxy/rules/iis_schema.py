@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ota_proxy.config.facts import IisFacts, Refusal
-from ota_proxy.rules.iis_reach import iis, point
+from ota_proxy.rules.iis_reach import iis, point, readable
 from ota_proxy.rules.model import Facts, Finding, NoVerdict
 from ota_proxy.rules.registry import lints
 
@@ -45,7 +45,7 @@ def _unknown(names: list[str]) -> str:
 @lints("OTA620")
 def iis_duplicate_key(facts: Facts) -> Iterator[Finding]:
     """No collection has an entry twice, inherited ones included."""
-    found = iis(facts)
+    found = readable(facts)
     yield from _refused(found, "duplicate")
     for one in found.unguarded:
         message = f"{one.name} is added without <remove>: 500.19 on a server that maps it already (its applicationHost.config was not given)"
@@ -55,19 +55,19 @@ def iis_duplicate_key(facts: Facts) -> Iterator[Finding]:
 @lints("OTA621")
 def iis_locked_section(facts: Facts) -> Iterator[Finding]:
     """No file sets what a file above it locks."""
-    yield from _refused(iis(facts), "locked")
+    yield from _refused(readable(facts), "locked")
 
 
 @lints("OTA622")
 def iis_module_missing(facts: Facts) -> Iterator[Finding]:
     """Every section's module is installed."""
-    yield from _refused(iis(facts), "module-missing")
+    yield from _refused(readable(facts), "module-missing")
 
 
 @lints("OTA618")
 def directive_ineffective(facts: Facts) -> Iterator[Finding]:
     """Every section that is set has its module, and works on this Windows."""
-    found = iis(facts)
+    found = readable(facts)
     for one in found.ineffective:
         yield point(one.at, f"{one.what}: IIS accepts the section and ignores it", found=found)
     if not found.server_header_can_go and any(one.server_header_removed for one in found.paths):

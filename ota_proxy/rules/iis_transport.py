@@ -183,6 +183,8 @@ def version_exposed(facts: Facts) -> Iterator[Finding]:
         if name == "x-powered-by" or (name in _TELLING and _NUMBER.search(one.value)):
             yield point(one.at, f"{one.name}: {one.value} is sent with every answer", found=found)
     hidden = any(one.variable.lower() == "response_server" for one in root.outbound)
-    if found.server_header_can_go and not root.server_header_removed and not hidden:
+    if not found.server_header_can_go:
+        raise NotApplicable(f"no setting takes the Server header away on Windows {found.windows}")
+    if not root.server_header_removed and not hidden:
         message = "Server: Microsoft-IIS/10.0 is sent with every answer: removeServerHeader is false"
         yield point(found.root_line(), message, found=found, evidence="a default of IIS 10")

@@ -56,11 +56,14 @@ class Element:
     any_attribute: bool = False
     needs: str = ""
     """A feature of `policy.capabilities` without which IIS does not know the element (`native_hsts`)."""
+    keys: tuple[Attribute, ...] = field(init=False)
+    """The attributes that tell entries apart; none: entries may repeat."""
+    required: tuple[str, ...] = field(init=False)
 
-    @property
-    def keys(self) -> tuple[Attribute, ...]:
-        """The attributes that tell entries apart; none: entries may repeat."""
-        return tuple(one for one in self.attributes.values() if one.key)
+    def __post_init__(self) -> None:
+        specs = self.attributes.values()
+        object.__setattr__(self, "keys", tuple(one for one in specs if one.key))  # how a frozen dataclass derives
+        object.__setattr__(self, "required", tuple(one.name for one in specs if one.required))
 
 
 @dataclass(frozen=True, slots=True)
