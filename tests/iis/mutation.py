@@ -63,3 +63,14 @@ def _status(want: Any) -> Any:  # noqa: ANN401 - any TOML value
         return ["299"]
     status, dot, _ = want.partition(".")
     return f"{status}.77" if dot else "299"
+
+
+def validity_mutants(expected: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each part of an expected verdict changed alone, with the name of what was changed."""
+    for key, want in expected.items():
+        if key in {"valid", "refused"}:
+            yield key, {"valid": key == "refused"}
+        elif key in {"line", "column"}:
+            yield key, {**expected, key: want + 1}
+        else:
+            yield key, {**expected, key: "0x80070005" if key == "hresult" else "never said"}
