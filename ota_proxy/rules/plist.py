@@ -6,6 +6,7 @@ Schema: apple/device-management other/manifesturl.yaml; where the device is obse
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,9 @@ _PACKAGE = "software-package"
 _KINDS = (_PACKAGE, "display-image", "full-size-image", "asset-pack-manifest", "messages-display-image")
 _PLATFORMS = ("com.apple.platform.iphoneos", "com.apple.platform.watchos")
 """An iPhone skips an item for another platform; watchOS items go to the paired watch (observed behaviour)."""
+
+_NO_URL = re.compile(r"[^A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]|%(?![0-9A-Fa-f]{2})")
+"""What RFC 3986 does not allow in a URL. Code built for iOS 17 encodes it, older code gets no URL (Apple, NSURL URLWithString:)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,9 @@ def _asset(asset: Mapping[str, Any], place: str) -> Iterator[_Problem]:
             yield _Problem("OTA309", place, f"{place}.kind is {kind!r}{hint}")
     if "url" in asset and not (isinstance(url, str) and url.strip()):
         yield _Problem("OTA309", place, f"{place}.url is empty")
+    elif isinstance(url, str) and (odd := _NO_URL.search(url)):
+        message = f"{place}.url has {odd[0]!r}, which no URL has unencoded; systems before iOS 17 refuse it"
+        yield _Problem("OTA309", place, message, mild=True)
 
 
 def _found(facts: Facts, rule: str) -> Iterator[Finding]:

@@ -151,6 +151,14 @@ CONTENT = {
     "a blank title": (metadata(title="  "), {"OTA309"}),
     "a title of one character": (metadata(title="X"), {"OTA309"}),
     "an empty bundle-identifier": (metadata(bundle_identifier=""), {"OTA309"}),
+    "a blank in a url": (data(assets=[{**SOFTWARE, "url": f"https://{HOST}/My App.ipa"}]), {"OTA309"}),
+    "a line's end around a url": (data(assets=[{**SOFTWARE, "url": f"\n{PACKAGE_URL}\n"}]), {"OTA309"}),
+    "an accent in a url": (data(assets=[{**SOFTWARE, "url": f"https://{HOST}/café.ipa"}]), {"OTA309"}),
+    "a lone % in a url": (data(assets=[{**SOFTWARE, "url": f"https://{HOST}/100%.ipa"}]), {"OTA309"}),
+    "every character that a URL may have": (
+        data(assets=[{**SOFTWARE, "url": f"https://u:p@{HOST}:443/a-b._~%C3%A9/!$&'()*+,;=:@?x=[/?]#f"}]),
+        set(),
+    ),
     "a build for another platform": (metadata(platform_identifier="com.apple.platform.macosx"), {"OTA309"}),
     "`kid` for `kind` is 309, not 308 or 310": (
         data(assets=[{"kid": "software-package", "url": PACKAGE_URL}]),
@@ -226,6 +234,12 @@ def test_a_picture_s_address_is_a_warning_where_the_package_s_is_an_error() -> N
     facts = data(assets=[SOFTWARE, {"kind": "display-image", "url": "icon.png"}])
     (found,) = [outcome for outcome in outcomes(facts) if outcome.status == "failed"]
     assert (found.rule.id, found.severity) == ("OTA311", "warning")
+
+
+def test_a_url_that_newer_systems_mend_is_a_warning() -> None:
+    facts = data(assets=[{**SOFTWARE, "url": f"https://{HOST}/My App.ipa"}])
+    (found,) = [one for one in outcomes(facts) if one.status == "failed"]
+    assert (found.severity, "systems before iOS 17" in found.message) == ("warning", True)
 
 
 def test_a_login_for_the_password_says_what_is_disputed() -> None:

@@ -99,6 +99,13 @@ def _nothing(files: Files) -> None:
     files["/README"] = b"the app comes later"
 
 
+def _backslashes(files: Files) -> None:
+    """Names as a whole, with the folder: they start with a slash here."""
+    names = {name: "/" + (FOLDER + name).replace("/", "\\") for name in files}
+    for name, whole in names.items():
+        files[whole] = files.pop(name)
+
+
 def _lacks(name: str) -> Callable[[Files], object]:
     return lambda files: files.pop(name)
 
@@ -115,6 +122,7 @@ FAULTS = (
     _other("the package has the bundle id in capitals", "OTA501", bundle_id=EXAMPLE_APP.bundle_id.upper()),
     _other("the package is an older version", "OTA502", version="1.4.1", build="141"),
     _app("the archive has no app", "OTA503", _nothing),
+    _app("the archive has backslashes, as some tools on Windows write", "OTA503", _backslashes),
     _app("the app has no Info.plist", "OTA503", _lacks(INFO)),
     _app("the app's Info.plist is damaged", "OTA503", _with(**{INFO: b"bplist00 and no more"})),
     _app("the app has no profile", "OTA504", _lacks(PROFILE)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.container.faults import app, landing, manifest, package, server, transport
+from tests.container.faults import app, archive, landing, manifest, package, server, transport
 from tests.container.faults.model import Fault
 
 FAULTS: tuple[Fault, ...] = (
@@ -10,6 +10,7 @@ FAULTS: tuple[Fault, ...] = (
     *transport.FAULTS,
     *manifest.FAULTS,
     *package.FAULTS,
+    *archive.FAULTS,
     *app.FAULTS,
     *server.FAULTS,
 )

@@ -1,19 +1,24 @@
-# ruff: noqa: ANN401 - helpers pass further fields of a fault, or keys of a property list, on
-"""Faults of the package: whether it comes, the archive, and how it is served."""
+"""Faults of the package: whether it comes, and how it is served."""
 
 from __future__ import annotations
 
-import io
-import struct
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 from ota_proxy.content.package import build_package
+from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
 from tests.container.faults.behind import FOLDER, behind
 from tests.container.faults.manifest import BASE, ROOT, SMALL, written
-from tests.container.faults.model import NGINX_IPA, Door, Fault, fault, replaced
+from tests.container.faults.model import NGINX_IPA, Fault, fault, replaced
+
+
+def _other_build() -> bytes:
+    """The example package with other bytes in its middle."""
+    data = build_package()
+    start, end = len(data) // 3, 2 * len(data) // 3
+    return data[:start] + bytes(end - start) + data[end:]
+
 
 FILES = f"root {FOLDER}; types {{ }} default_type application/octet-stream;"
 """What a location for packages of the application needs."""
@@ -162,6 +167,23 @@ _RESUME = (
         r"location ~ \.ipa$ { error_page 418 = @whole; if ($http_if_range) { return 418; } "
         f"{FILES} }} location @whole {{ max_ranges 0; {FILES} }}",
     ),
+    fault(
+        "ranges come from another build of the same size and time",
+        "OTA407",
+        replaced(f"({NGINX_IPA})", r"\1 if ($http_range) { rewrite ^/App /other.ipa last; }"),
+        replaced(ROOT, r'\1RewriteCond %{HTTP:Range} .\n\1RewriteRule "^/App\\.ipa$" "/other.ipa" [PT]\n\g<0>'),
+        content=Content(extra=(TestFile("/srv/ota/other.ipa", _other_build()),)),
+        site=SMALL,
+        door="check",
+    ),
+    behind(
+        "the application sends less than it declares",
+        "OTA413 OTA407",  # ranges, which come from the file, name its true size
+        r"location ~ \.ipa$ { error_page 418 = @part; if ($http_range) { return 418; } etag off; "
+        f"sub_filter_types application/octet-stream; sub_filter no-such-bytes-anywhere -; {FILES} "
+        "chunked_transfer_encoding off; add_header Content-Length 2000000; }"
+        f"location @part {{ etag off; {FILES} }}",
+    ),
     behind(
         "packages come in chunks of unknown number",
         "OTA408 OTA406",
@@ -224,69 +246,6 @@ _RESUME = (
 )
 
 
-def _archive(name: str, ids: str, data: bytes, door: Door = "check", **more: Any) -> Fault:
-    return fault(name, ids, content=Content(package=data), site=SMALL, door=door, **more)
-
-
-def _flags(data: bytes, flags: int) -> bytes:
-    """Set flags of the general purpose bits in every header, local and central, of entries that are stored."""
-    changed = bytearray(data)
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        stored = [entry for entry in archive.infolist() if entry.compress_type == zipfile.ZIP_STORED]
-    for entry in stored:
-        struct.pack_into("<H", changed, entry.header_offset + 6, flags)
-    return bytes(changed)
-
-
-def _sizes_behind() -> bytes:
-    """An archive written to a stream: stored entries whose sizes stand behind the data only."""
-    target = _Stream()
-    with zipfile.ZipFile(io.BytesIO(build_package(size=4096))) as source, zipfile.ZipFile(target, "w") as archive:
-        for entry in source.infolist():
-            archive.writestr(entry.filename, source.read(entry))
-    return target.getvalue()
-
-
-class _Stream(io.BytesIO):
-    """A target that cannot go back, so that sizes are written behind the data."""
-
-    def seekable(self) -> bool:
-        return False
-
-    def seek(self, *_: int) -> int:
-        raise io.UnsupportedOperation
-
-    def tell(self) -> int:
-        raise io.UnsupportedOperation
-
-
-def _zeroed() -> bytes:
-    """Local headers that say nothing about sizes: the directory at the end is right."""
-    data = bytearray(build_package(size=4096))
-    with zipfile.ZipFile(io.BytesIO(bytes(data))) as archive:
-        for entry in archive.infolist():
-            struct.pack_into("<III", data, entry.header_offset + 14, 0, 0, 0)
-    return bytes(data)
-
-
-_ARCHIVE = (
-    fault("the package is no archive", "OTA405", content=Content(package=b"<html>sold out</html>" * 500), site=SMALL),
-    _archive("the package is empty", "OTA405", b""),
-    fault(
-        "a single page application answers for packages",
-        "OTA405",
-        replaced(f"({NGINX_IPA})", r"\1 rewrite ^ /index.html last;"),
-        replaced(ROOT, r'\1RewriteRule "\\.ipa$" "/index.html" [PT]\n\g<0>'),
-        site=SMALL,
-        door="check",
-    ),
-    _archive("stored entries have their size behind the data", "OTA412", _sizes_behind()),
-    _archive("local headers have no sizes", "OTA412", _zeroed()),
-    _archive("something stands before the archive", "OTA412", b"#!/bin/sh\n" + build_package()),
-    _archive("the archive is encrypted", "OTA412", _flags(build_package(size=4096), 1)),
-    _archive("the package is cut off", "OTA413", build_package()[:-5000]),
-)
-
 _ICONS: Mapping[str, str] = {
     "the display image is not there": f"{BASE}/no-icon.png",
     "the display image is a page": f"{BASE}/index.html",
@@ -301,4 +260,4 @@ def _icon(name: str, url: str) -> Fault:
     return fault(name, "", content=written(change), site=SMALL, door="check", notes="OTA415")
 
 
-FAULTS = (*_DELIVERY, *_RESUME, *_ARCHIVE, *(_icon(name, url) for name, url in _ICONS.items()))
+FAULTS = (*_DELIVERY, *_RESUME, *(_icon(name, url) for name, url in _ICONS.items()))
