@@ -116,7 +116,7 @@ def _failed(rule: Rule, finding: Finding, facts: Facts, target: str, door: Door)
     return Outcome(
         rule=here,
         status="failed",
-        severity="note" if door in rule.note_doors else finding.severity or rule.severity,
+        severity="note" if door in rule.note_doors else finding.severity or here.severity,
         target=target,
         subject=safe(finding.subject),
         message=safe(finding.message),

@@ -1,11 +1,12 @@
-"""Where on the way a finding strikes. The package is fetched after the prompt: what is wrong with the way to it shows only then."""
+"""Where on the way a finding strikes, and whom: the package is fetched after the prompt, and a picture stops nobody."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from ota_proxy.addresses import bracketed
-from ota_proxy.device.facts import InstallFacts, origin
+from ota_proxy.device.facts import InstallFacts, Visit, origin
 from ota_proxy.rules.model import Finding, Rule
 
 _EARLY = ("connect", "server")
@@ -15,19 +16,41 @@ _UNABLE = "U"
 
 
 def struck(rule: Rule, finding: Finding, install: InstallFacts | None) -> Rule:
-    """Return the rule as this finding has it: one of connection or server that concerns the package alone is seen at the package."""
-    early = install is None or rule.stage not in _EARLY or finding.subject not in _late(install)
-    if early or not rule.sees:
+    """Return the rule as this finding has it.
+
+    One of connection or server that concerns the package alone is seen at the package; what keeps a picture away is a note.
+    """
+    if install is None or rule.stage not in _EARLY:
         return rule
-    return replace(rule, stage="package", sees=_UNABLE)
+    early, late, pictures = _places(install)
+    if rule.stage == "connect" and (
+        finding.subject in pictures.hosts - late.hosts - early
+        or (rule.sees and finding.subject in pictures.urls - late.urls)
+    ):
+        return replace(rule, stage="package", sees="", severity="note")
+    if rule.sees and finding.subject in late.urls | (late.hosts - early):
+        return replace(rule, stage="package", sees=_UNABLE)
+    return rule
 
 
-def _late(install: InstallFacts) -> set[str]:
-    """Return the URLs of packages, and `HOST:PORT` of those places that neither page nor manifest come from."""
-    visits = [visit for package in install.packages for visit in (package.head, package.get)]
-    urls = {package.url for package in install.packages} | {hop.url for visit in visits for hop in visit.hops}
-    early = {_place(hop.url) for part in (install.page, install.manifest) if part for hop in part.visit.hops}
-    return urls | ({_place(url) for url in urls} - early)
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """URLs, redirects included, and `HOST:PORT` of them."""
+
+    urls: frozenset[str]
+    hosts: frozenset[str]
+
+
+def _places(install: InstallFacts) -> tuple[frozenset[str], _Places, _Places]:
+    """Return the hosts that are asked before the prompt, the places of packages, and those of pictures."""
+    first = [part.visit for part in (install.page, install.manifest) if part]
+    packages = [visit for package in install.packages for visit in (package.head, package.get)]
+    return _of(first).hosts, _of(packages), _of(image.visit for image in install.images)
+
+
+def _of(visits: Iterable[Visit]) -> _Places:
+    urls = frozenset(hop.url for visit in visits for hop in visit.hops)
+    return _Places(urls, frozenset(map(_place, urls)))
 
 
 def _place(url: str) -> str:
