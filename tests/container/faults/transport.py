@@ -2,9 +2,62 @@
 
 from __future__ import annotations
 
+from ota_proxy.content.manifest import build_manifest
+from ota_proxy.content.package import EXAMPLE_APP
+from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
-from tests.container.faults.model import NGINX_OPEN, fault, replaced
-from tests.variants import variant
+from ota_proxy.live.target import CheckOptions
+from tests.container.faults.behind import behind
+from tests.container.faults.model import NGINX_OPEN, SMALL, Edit, fault, replaced
+from tests.device_servers import issue
+from tests.variants import ECDSA, RSA, STATIC, variant
+
+BASE, CDN = "https://ota.example.com", "cdn.example.com"
+HTTPS = ("ota.example.com", 443)
+GCM, CBC = "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA256"
+RSA_ONLY = variant("static", locations=STATIC[:1], certificates=[RSA])
+
+
+def spoken(protocols: str, ciphers: str, more: str = "", *, nginx: str = "") -> tuple[Edit, Edit]:
+    """Return edits that let a server speak these TLS versions and (before 1.3) suites."""
+    plus = " ".join(f"+{name}" for name in protocols.split())
+    conf = "".join(f" ssl_conf_command {line};" for line in [nginx] if line)
+    return (
+        replaced(
+            r"ssl_protocols TLSv1\.2 TLSv1\.3;.*\n *ssl_ciphers [^;]*;",
+            f"ssl_protocols {protocols}; ssl_ciphers {ciphers};{conf}",
+        ),
+        replaced(
+            r"SSLProtocol -all \+TLSv1\.2 \+TLSv1\.3\n *SSLCipherSuite ECDHE\S*",
+            f"SSLProtocol -all {plus}\n    SSLCipherSuite {ciphers}{more}",
+        ),
+    )
+
+
+def sent_away(path: str, url: str) -> tuple[Edit, Edit]:
+    """Return edits that let a path of the https site redirect."""
+    return (
+        replaced(r"^( *)(location \^~ / \{)", rf"\1location = {path} {{ return 302 {url}; }}\n\1\2", count=1),
+        replaced(r"^( *)(DocumentRoot )", rf'\1RedirectMatch 302 "^{path}$" "{url}"\n\1\2', count=1),
+    )
+
+
+def first(text: str) -> Edit:
+    """Return an edit that puts something before everything else."""
+    return lambda rendered: f"{text}\n{rendered}"
+
+
+def elsewhere() -> Content:
+    """Return content whose package is on a host with a certificate of its own making."""
+    leaf = issue(CDN, hosts=(CDN,))
+    files = (TestFile("/etc/ssl/ota/cdn.pem", leaf.pem.encode()), TestFile("/etc/ssl/private/cdn.key", leaf.key_pem))
+    return Content(manifest=build_manifest(EXAMPLE_APP, f"https://{CDN}/App.ipa"), extra=files)
+
+
+def hsts(value: str) -> tuple[Edit, Edit]:
+    """Return edits that change what the HSTS header says."""
+    return (replaced(r"max-age=63072000", value), replaced(r"max-age=63072000", value))
+
 
 FAULTS = (
     fault(
@@ -73,5 +126,171 @@ FAULTS = (
         replaced(r"front:https on;", 'front:https "";'),
         replaced(r"^ *RewriteCond expr .*CONN_REMOTE_ADDR.*$", ""),
         site=variant("static behind an offloading proxy"),
+    ),
+    fault(
+        "the package is sent on over http",
+        "OTA205",
+        *sent_away("/App.ipa", "http://ota.example.com/files/App.ipa"),
+        site=SMALL,
+        stage="package",
+    ),
+    fault(
+        "the manifest is sent on over http",
+        "OTA205",
+        *sent_away("/app.plist", "http://ota.example.com/files/app.plist"),
+        site=SMALL,
+        door="check",
+    ),
+    fault(
+        "the TLS port speaks plain http",
+        "OTA206",
+        replaced(r"^( *listen (?:\[::\]:)?443) ssl http2", r"\1"),
+        replaced(r"^( *)SSLEngine on$", r"\1SSLEngine off"),
+        site=SMALL,
+    ),
+    fault("the certificate names no host", "OTA211", content=Content(flaw="no-san"), site=SMALL),
+    fault("the certificate is not meant for servers", "OTA211", content=Content(flaw="no-server-auth"), site=SMALL),
+    fault(
+        "the certificate's key is weak",
+        "OTA211",
+        replaced(r"(ssl_ciphers )ECDHE", r"\1@SECLEVEL=0:ECDHE"),
+        replaced(r"(SSLCipherSuite )ECDHE", r"\1@SECLEVEL=0:ECDHE"),
+        content=Content(flaw="weak-key"),
+        site=RSA_ONLY,
+    ),
+    fault(
+        "nothing newer than TLS 1.1 is spoken",
+        "OTA214 OTA215",
+        *spoken("TLSv1 TLSv1.1", "DEFAULT@SECLEVEL=0"),
+        site=SMALL,
+    ),
+    fault(
+        "no suite has forward secrecy",
+        "OTA216 OTA217 OTA218",
+        *spoken("TLSv1.2", "AES128-GCM-SHA256"),
+        site=RSA_ONLY,
+    ),
+    fault(
+        "suites without forward secrecy are accepted too",
+        "OTA217",
+        *spoken("TLSv1.2 TLSv1.3", "ECDHE-RSA-AES128-GCM-SHA256:AES128-GCM-SHA256"),
+        site=RSA_ONLY,
+        door="check",
+    ),
+    fault(
+        "TLS 1.2 has CBC suites only",
+        "OTA218 OTA217",
+        *spoken("TLSv1.2", CBC),
+        site=variant("static", locations=STATIC[:1], certificates=[ECDSA], http2=False),
+        door="check",
+    ),
+    fault(
+        "HTTP/2 is offered and then refused for its suite",
+        "OTA114 OTA217 OTA218",
+        None,
+        spoken("TLSv1.2", CBC)[1],
+        site=SMALL,
+        door="check",
+    ),
+    fault(
+        "TLS 1.2 lacks the extended master secret",
+        "OTA218",
+        *spoken(
+            "TLSv1.2",
+            GCM,
+            "\n    SSLOpenSSLConfCmd Options -ExtendedMasterSecret",
+            nginx="Options -ExtendedMasterSecret",
+        ),
+        site=SMALL,
+        door="check",
+    ),
+    fault("HSTS ends too soon", "OTA219", *hsts("max-age=86400"), site=SMALL, door="check"),
+    fault(
+        "HSTS asks for preload", "", *hsts("max-age=63072000; includeSubDomains; preload"), site=SMALL, notes="OTA220"
+    ),
+    fault(
+        "the IPv6 address leads nowhere",
+        "OTA221",
+        site=SMALL,
+        door="check",
+        options=CheckOptions(also={HTTPS: ("::1", 1)}),
+    ),
+    behind(
+        "an offer of the application to upgrade is handed on",
+        "OTA222",
+        "add_header Upgrade h2c always;",
+        nginx=replaced(r"^ *proxy_hide_header Upgrade;.*$", ""),
+    ),
+    fault(
+        "a header of the connection is set for all",
+        "OTA222",
+        None,
+        replaced(r"^( *)Header onsuccess unset Connection$", r"\1Header always set Proxy-Connection keep-alive"),
+        site=SMALL,
+        door="check",
+    ),
+    fault("the certificate is about to expire", "OTA213", content=Content(flaw="expiring"), site=SMALL),
+    fault(
+        "the package's host has a certificate of its own making",
+        "OTA207",
+        first(
+            f"server {{ listen 443 ssl; server_name {CDN}; ssl_ciphers {GCM}; "
+            "ssl_certificate /etc/ssl/ota/cdn.pem; ssl_certificate_key /etc/ssl/private/cdn.key; }"
+        ),
+        first(
+            f"<VirtualHost *:443>\nServerName {CDN}\nSSLEngine on\nSSLCipherSuite {GCM}\nSSLCertificateFile /etc/ssl/ota/cdn.pem\n"
+            "SSLCertificateKeyFile /etc/ssl/private/cdn.key\n</VirtualHost>"
+        ),
+        content=elsewhere(),
+        site=variant("static", locations=STATIC[:1], certificates=[ECDSA], domains=["ota.example.com", CDN]),
+        stage="package",
+        door="check",
+    ),
+    fault(
+        "devices are asked for a certificate and told so by HTTP",
+        "OTA114",
+        replaced(
+            r"^( *ssl_early_data off;.*)$",
+            r"\1\n ssl_client_certificate /etc/ssl/ota/ecdsa.pem; ssl_verify_client on;",
+        ),
+        site=SMALL,
+        door="check",
+    ),
+    fault(
+        "devices are asked for a certificate and told so by TLS",
+        "OTA206",
+        None,
+        replaced(r"^( *SSLEngine on)$", r"\1\nSSLCACertificateFile /etc/ssl/ota/ecdsa.pem\nSSLVerifyClient require"),
+        site=SMALL,
+        door="check",
+    ),
+    fault(
+        "the page redirects to itself",
+        "OTA204",
+        replaced(r"^( *)(location \^~ / \{)", r"\1location = / { return 302 $uri; }\n\1\2", count=1),
+        replaced(r"^( *)(DocumentRoot )", rf'\1RedirectMatch 302 "^/$" "{BASE}/"\n\1\2', count=1),
+        site=SMALL,
+        door="check",
+    ),
+    fault(
+        "the manifest redirects to itself",
+        "OTA204",
+        *sent_away("/app.plist", f"{BASE}/app.plist"),
+        site=SMALL,
+        door="check",
+    ),
+    fault(
+        "the redirect to https goes round by another host",
+        "OTA203",
+        replaced(
+            r"^( *)(return 308 https://ota\.example\.com\$request_uri; # \(2\))",
+            rf"\1if ($host != {CDN}) {{ return 308 http://{CDN}$request_uri; }}\n\1\2",
+        ),
+        replaced(
+            r'^( *)(RewriteCond %\{THE_REQUEST\} .*\n *RewriteRule "\^" )("https://ota\.example\.com%1" \[R=308,NE,L\])$',
+            rf'\1RewriteCond %{{HTTP_HOST}} !cdn\n\1\2"http://{CDN}%1" [R=308,NE,L]\n\1\2\3',
+        ),
+        site=variant("static", locations=STATIC[:1], certificates=[ECDSA], domains=["ota.example.com", CDN]),
+        door="check",
     ),
 )
