@@ -1,6 +1,7 @@
 """The report as SARIF 2.1.0 (OASIS, errata 01), for code scanning and editors: every rule, every finding, and what nobody could judge.
 
-Files inside the project are relative to `%SRCROOT%`. What was found at a URL has a logical location only: a URL is no artifact of the project.
+Files inside the project are relative to `%SRCROOT%`. What was found at a URL has a logical location with the URL, and for a file the URL without
+its scheme: GitHub's code scanning refuses a whole log in which one result has no file, or one with https (observed behaviour).
 """
 
 from __future__ import annotations
@@ -104,15 +105,23 @@ def _suppressions(one: Result) -> list[_Values]:
 def _location(one: Result) -> _Values:
     name = one.subject or one.target or one.file
     kind = {"kind": "resource"} if "://" in name else {}
-    logical: _Values = {"logicalLocations": [{"fullyQualifiedName": name, **kind}]}
-    return {"physicalLocation": _physical(one), **logical} if one.file else logical
+    physical = _file(one) if one.file else _stand_in(name)
+    region = {"startLine": one.line or 1}
+    return {
+        "physicalLocation": {"artifactLocation": physical, "region": region},
+        "logicalLocations": [{"fullyQualifiedName": name, **kind}],
+    }
 
 
-def _physical(one: Result) -> _Values:
-    """Name a file and line; a file outside the project by its whole path on the server it was found on."""
-    inside = {"uri": uri(one.path), "uriBaseId": _BASE} if one.path else {"uri": uri(one.file)}
-    region = {"region": {"startLine": one.line}} if one.line else {}
-    return {"artifactLocation": inside, **region}
+def _file(one: Result) -> _Values:
+    """Name a file; one outside the project by its whole path on the server it was found on."""
+    return {"uri": uri(one.path), "uriBaseId": _BASE} if one.path else {"uri": uri(one.file)}
+
+
+def _stand_in(name: str) -> _Values:
+    """Name something that is no file: `ota.example.com/app.ipa` for a URL, without what may be secret in it."""
+    bare = name.partition("://")[2].partition("?")[0].partition("#")[0].strip("/") or name or "unknown"
+    return {"uri": uri(bare), "description": {"text": f"no file of this project: {name}"}}
 
 
 # -- what nobody could judge ------------------------------------------------------------------------------------------

@@ -150,11 +150,15 @@ def test_sarif_names_files_relative_to_the_project(root: Path) -> None:
     assert {"artifactLocation": {"uri": f"file://{OUTSIDE}"}, "region": {"startLine": 7}} in physical
 
 
-def test_sarif_has_a_logical_location_for_what_was_found_at_a_url(root: Path) -> None:
+def test_sarif_names_a_url_as_logical_location_and_in_a_way_that_code_scanning_takes(root: Path) -> None:
     (found,) = [one for one in sarif_run(sample(root), root)["results"] if one["ruleId"] == "OTA201"]
-    assert found["locations"] == [
-        {"logicalLocations": [{"fullyQualifiedName": "http://ota.example.com/", "kind": "resource"}]}
-    ]
+    (location,) = found["locations"]
+    assert location["logicalLocations"] == [{"fullyQualifiedName": "http://ota.example.com/", "kind": "resource"}]
+    assert location["physicalLocation"]["artifactLocation"]["uri"] == "ota.example.com"
+    for one in sarif_run(sample(root), root)["results"]:
+        physical = one["locations"][0]["physicalLocation"]
+        assert physical["region"]["startLine"] >= 1
+        assert not re.match(r"(?!file:)[a-z]+:", physical["artifactLocation"]["uri"])
 
 
 def test_sarif_keeps_suppressed_findings_with_their_justification(root: Path) -> None:
