@@ -27,10 +27,13 @@ _LEVELS = {"notice": "note", "critical": "error", "major": "warning", "info": "n
 
 def shown(report: Report, name: str, root: Path, fail_on: FailOn = "error") -> list[Shown]:
     """Return the findings of a report in a format."""
-    rendered = render(report, name, root=root, fail_on=fail_on)
-    return sorted(
-        {"json": _json, "sarif": _sarif, "junit": _junit, "github": _github, "gitlab": _gitlab}[name](rendered)
-    )
+    return read(name, render(report, name, root=root, fail_on=fail_on))
+
+
+def read(name: str, rendered: str) -> list[Shown]:
+    """Return the findings of a format's text, sorted."""
+    readers = {"json": _json, "sarif": _sarif, "junit": _junit, "github": _github, "gitlab": _gitlab}
+    return sorted(readers[name](rendered))
 
 
 def _json(rendered: str) -> Iterator[Shown]:
