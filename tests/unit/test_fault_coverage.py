@@ -13,10 +13,11 @@ from tests.container.faults.hostile import HOSTILE, Hostile
 from tests.container.faults.model import SERVERS, Fault
 
 ALONE = {
+    "OTA604 apache": "Apache sends one Content-Type, whatever Header adds to it and an application behind it sends (measured)",
     "OTA616 nginx": "what passes nginx's own test starts: it is Apache that reads some values only at its start",
 }
 """Where a rule cannot be broken on a server, and why."""
-NOT_YET = ("OTA611 nginx", "OTA611 apache", "OTA604 apache")
+NOT_YET: tuple[str, ...] = ()
 """Where a fault is still being written; empty when all are there."""
 
 EVERY: tuple[Fault | Hostile, ...] = (*FAULTS, *HOSTILE)
