@@ -43,7 +43,9 @@ def test_a_right_marker_is_taken(pytester: pytest.Pytester, mark: str) -> None:
 
 
 @pytest.mark.parametrize("flags", [(), ("-n", "1")], ids=["here", "xdist"])
-def test_the_session_shows_one_sentence_and_does_not_run_the_test(pytester: pytest.Pytester, flags: tuple[str, ...]) -> None:
+def test_the_session_shows_one_sentence_and_does_not_run_the_test(
+    pytester: pytest.Pytester, flags: tuple[str, ...]
+) -> None:
     pytester.makepyfile(MARKED.format('ota_tls("expird")'), test_other="def test_other():\n    pass\n")
     result = pytester.runpytest_subprocess(*flags)
     assert result.ret == (pytest.ExitCode.TESTS_FAILED if flags else pytest.ExitCode.USAGE_ERROR)
