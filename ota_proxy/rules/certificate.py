@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 
 from ota_proxy.device.facts import CertificateFacts, TlsFacts
@@ -95,11 +95,7 @@ def chain_incomplete(facts: Facts) -> Iterator[Finding]:
 def cert_weak(facts: Facts) -> Iterator[Finding]:
     """Key size and hash of the leaf and its issuers; names and serverAuth of the leaf."""
     for tls in _shown(facts):
-        leaf, *issuers = tls.chain
-        problems = [*_weak(leaf), *_leaf_only(leaf)]
-        problems += [
-            f"{problem} (issuer {cert.subject})" for cert in issuers if not cert.self_signed for problem in _weak(cert)
-        ]
+        leaf, problems = tls.chain[0], weaknesses(tls.chain)
         if problems:
             message = f"The certificate of {tls.host} is refused by iOS: {', '.join(problems)}"
             yield Finding(
@@ -107,6 +103,15 @@ def cert_weak(facts: Facts) -> Iterator[Finding]:
                 message,
                 _proof(tls, f"key {leaf.key_kind} {leaf.key_bits}, {leaf.signature_hash or 'no hash'}"),
             )
+
+
+def weaknesses(chain: Sequence[CertificateFacts]) -> list[str]:
+    """Say what is weak in a chain, leaf first; empty where nothing is."""
+    leaf, *issuers = chain
+    own = [*_weak(leaf), *_leaf_only(leaf)]
+    return own + [
+        f"{problem} (issuer {cert.subject})" for cert in issuers if not cert.self_signed for problem in _weak(cert)
+    ]
 
 
 def _weak(cert: CertificateFacts) -> Iterator[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from urllib.parse import urljoin, urlsplit
 
 from ota_proxy.device.facts import Exchange, InstallFacts, PlainHttpFacts, TlsFacts, Visit, origin
 from ota_proxy.policy.ats import accepted_suites
+from ota_proxy.rules.certificate import weaknesses
 from ota_proxy.rules.evidence import hops, proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.places import internal_places
@@ -176,12 +178,16 @@ def _unexplained(install: InstallFacts) -> Iterator[Finding]:
     failed = next((visit for visit in asked if tls and _refused_at(visit, (tls.host, tls.port))), None)
     if tls is None or failed is None:
         return
-    leaf = tls.chain[0] if tls.chain else None
-    in_time = leaf is not None and leaf.not_before <= install.now <= leaf.not_after
-    modern = any(accepted_suites(version) & set(suites) for version, suites in tls.suites.items())
-    if tls.trust == "trusted" and tls.name_matches and in_time and modern:
+    if _looks_right(tls, install.now):
         message = f"The device cannot connect to {tls.place}, although its TLS looks right"
         yield Finding(tls.place, message, proof(failed.last))
+
+
+def _looks_right(tls: TlsFacts, now: datetime) -> bool:
+    if not tls.chain or weaknesses(tls.chain) or not (tls.trust == "trusted" and tls.name_matches):
+        return False
+    modern = any(accepted_suites(version) & set(suites) for version, suites in tls.suites.items())
+    return modern and tls.chain[0].not_before <= now <= tls.chain[0].not_after
 
 
 def _refused_at(visit: Visit, place: tuple[str, int]) -> bool:

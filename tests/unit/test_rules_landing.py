@@ -24,6 +24,7 @@ from tests.facts import (
     LINK,
     MANIFEST_URL,
     answered,
+    certificate,
     failing,
     healthy,
     manifest,
@@ -34,6 +35,7 @@ from tests.facts import (
     reported,
     respond,
     statuses,
+    tls,
     visit,
 )
 
@@ -310,3 +312,10 @@ def test_a_page_that_redirects_for_ever_is_reported_once() -> None:
     looping = replace(redirected(page().visit, f"{BASE}/ota/"), stopped="loop")
     shown = replace(page(), visit=replace(looping, hops=looping.hops[:1]), links=())
     assert reported(healthy(page=shown, link=None, manifest=None, packages=(), images=())) == {"OTA204"}
+
+
+def test_a_page_behind_a_certificate_that_is_too_weak_is_reported_by_that_alone() -> None:
+    silent = replace(page(), visit=failing(f"{BASE}/", "tls", "EE certificate key too weak"), links=())
+    weak = tls(chain=(certificate(key_kind="rsa", key_bits=1024),))
+    found = reported(healthy(page=silent, tls=weak, link=None, manifest=None, packages=(), images=()))
+    assert found == {"OTA211"}
