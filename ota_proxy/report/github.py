@@ -34,6 +34,7 @@ def render(report: Report, root: Path) -> str:
         counted = spread([one for one in found if one.severity == severity and not one.suppressed])
         lines += _limited([_annotation(one) for one in counted] + list(_unknown(report, severity)), severity)
     lines += [inert(f"suppressed: {_line(one)}") for one in found if one.suppressed]
+    lines += [inert(f"ota-proxy: {safe(one.target)}: {view.level(one)}") for one in report.targets if one.level]
     return "\n".join([*lines, f"ota-proxy: {view.counts(report)}"]) + "\n"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
 
+from ota_proxy.report import view
 from ota_proxy.report.model import FailOn, Report, TargetReport, counted_severities
 from ota_proxy.report.results import Result, results, told
 from ota_proxy.rules.evidence import safe
@@ -33,6 +34,8 @@ def render(report: Report, root: Path, fail_on: FailOn = "error") -> str:
 def _suite(target: TargetReport, root: Path, failing: Iterable[Severity]) -> ET.Element:
     name = safe(" ".join(part for part in (target.target, target.server, target.version) if part))
     suite = ET.Element("testsuite", name=name)
+    if target.level:
+        ET.SubElement(ET.SubElement(suite, "properties"), "property", name="level", value=view.level(target))
     found = results(Report((target,)), root)
     rules = list(dict.fromkeys(outcome.rule.id for outcome in target.outcomes))
     for rule in rules:
@@ -42,7 +45,7 @@ def _suite(target: TargetReport, root: Path, failing: Iterable[Severity]) -> ET.
         case = ET.SubElement(suite, "testcase", classname=name, name="verdict", time="0")
         reason = safe(target.reason) or "nothing could be looked at"
         ET.SubElement(case, "error", message=f"no verdict: {reason}", type="no-verdict")
-    _count(suite, list(suite))
+    _count(suite, suite.findall("testcase"))
     return suite
 
 

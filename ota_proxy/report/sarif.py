@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ota_proxy import __version__
+from ota_proxy.report import view
 from ota_proxy.report.links import page_uri
 from ota_proxy.report.model import Report
 from ota_proxy.report.places import uri
@@ -128,10 +129,15 @@ def _stand_in(name: str) -> _Values:
 
 
 def _invocation(report: Report) -> _Values:
-    """Say whether everything could be judged; a rule without a verdict is a note, a target without one makes the run unsuccessful."""
+    """Say whether everything could be judged: a rule without a verdict is a note, a target without one makes the run unsuccessful.
+
+    What a result about IIS may claim is a note too.
+    """
     lost = list(unjudged(report))
     rules = [one for target in report.targets for one in target.outcomes if one.status == "no-verdict"]
+    levels = [f"{safe(one.target)}: {view.level(one)}" for one in report.targets if one.level]
     told_of = [
+        *(_notification("note", text, "level-of-proof") for text in levels),
         *(_notification("error", f"no verdict on {safe(target.target)}: {reason}") for target, reason in lost),
         *map(_unseen, rules),
     ]
@@ -143,5 +149,5 @@ def _unseen(outcome: Outcome) -> _Values:
     return {**_notification("note", text), "associatedRule": _reference(outcome.rule)}
 
 
-def _notification(level: str, text: str) -> _Values:
-    return {"descriptor": {"id": "no-verdict"}, "level": level, "message": {"text": text}}
+def _notification(level: str, text: str, name: str = "no-verdict") -> _Values:
+    return {"descriptor": {"id": name}, "level": level, "message": {"text": text}}

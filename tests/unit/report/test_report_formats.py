@@ -114,6 +114,20 @@ def test_a_target_without_a_verdict_is_never_clean(name: str, root: Path) -> Non
     assert re.search(r"(?i)no.verdict", rendered)
 
 
+@pytest.mark.parametrize("name", [name for name in formats.FORMATS if name not in ("json", "gitlab")])
+def test_what_a_result_about_iis_may_claim_stands_in_every_format_that_has_a_place_for_it(
+    name: str, root: Path
+) -> None:
+    emulated = replace(sample(root).targets[0], server="iis", level="L1")
+    rendered = formats.render(Report((emulated,)), name, root=root)
+    assert "by our emulator; no IIS has run it" in " ".join(rendered.split())
+    assert "L1" in rendered
+    if name == "junit":
+        check_shape(ET.fromstring(rendered))  # noqa: S314 - our own output
+    if name == "sarif":
+        sarif_run(Report((emulated,)), root)
+
+
 @pytest.mark.parametrize("name", MACHINE)
 def test_secrets_in_urls_reach_no_format(name: str, root: Path) -> None:
     assert "s3cr3ts3cr3t" not in formats.render(sample(root), name, root=root)
@@ -290,7 +304,11 @@ def check_shape(top: ET.Element) -> None:
     assert top.tag == "testsuites"
     for suite in top:
         assert suite.tag == "testsuite"
-        cases = list(suite)
+        cases = suite.findall("testcase")
+        assert [element.tag for element in suite] in (
+            ["testcase"] * len(cases),
+            ["properties", *["testcase"] * len(cases)],
+        )
         assert suite.attrib["tests"] == str(len(cases))
         for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
             assert suite.attrib[attribute] == str(sum(case.find(tag) is not None for case in cases))
