@@ -333,9 +333,9 @@ def with_tls(**changes: Any) -> InstallFacts:
 
 
 def outcomes(install: InstallFacts | None, **more: Any) -> tuple[Outcome, ...]:
-    """What all four doors report, each rule once."""
+    """What the doors that look at a running server report, each rule once; `lint` looks at files."""
     facts = Facts(install=install, **more)
-    found = [outcome for door in DOORS for outcome in evaluate(facts, "target", door)]
+    found = [outcome for door in DOORS if door != "l" for outcome in evaluate(facts, "target", door)]
     return tuple(dict.fromkeys(found))
 
 
