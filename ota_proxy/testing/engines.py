@@ -36,7 +36,7 @@ def _names(wanted: str, server: str, docker: DockerChoice, *, own: bool) -> tupl
     if server not in IMAGED:
         return ("auto",)
     if docker == "skip":
-        return tuple(name for name in ENGINES if name != "docker") if not own else ()
+        return tuple(name for name in ENGINES if name not in ("docker", "emulator")) if not own else ()
     return ("docker",) if own or docker == "require" else ("auto",)
 
 

@@ -24,7 +24,7 @@ from ota_proxy.testing.site import TestSite
 
 _NGINX_WORDS = re.compile(r"\[(?:emerg|crit|alert)\] (?:\d+#\d+: )?(.*?)(?: in /\S+:\d+)?$")
 _COMMAND_HINT = re.compile(r"(?:,? or )?(?:take|use)[^,;]* --engine[^,;]*")
-_APACHE_PLACE = re.compile(r"[Ss]yntax error on line \d+ of \S+:")
+_APACHE_WORDS = re.compile(r".*[Ss]yntax error on line \d+ of \S+:\s*(.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def words(output: str) -> str:
     for row in rows:
         if found := _NGINX_WORDS.search(row):
             return found[1]
-    for row, following in pairwise(rows):
-        if _APACHE_PLACE.search(row):
-            return row.partition(": ")[2] or following
+    for row, following in pairwise([*rows, ""]):
+        if found := _APACHE_WORDS.match(row):
+            return found[1] or following
     return rows[-1] if rows else "no word"
