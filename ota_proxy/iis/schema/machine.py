@@ -140,6 +140,7 @@ def _added(first: Element, second: Element) -> Element:
         attributes={**first.attributes, **second.attributes},
         elements=elements,
         collection=_both(first.collection, second.collection),
+        any_attribute=first.any_attribute or second.any_attribute,
     )
 
 
@@ -149,4 +150,11 @@ def _both(first: Collection | None, second: Collection | None) -> Collection | N
     add = dict(first.add)
     for name, one in second.add.items():
         add[name] = _added(add[name], one) if name in add else one
-    return replace(first, add=add)
+    return Collection(
+        add=add,
+        remove=first.remove or second.remove,
+        clear=first.clear or second.clear,
+        append=first.append and second.append,
+        duplicates=first.duplicates or second.duplicates,
+        defaults=first.defaults or second.defaults,
+    )
