@@ -15,8 +15,8 @@ from ota_proxy.harness.process import binaries
 from ota_proxy.policy.tables import table
 from ota_proxy.resources import folder
 
-_DOCKER = "runs the configuration byte for byte, without root"
-_LOCAL = "runs it with ports and folders replaced"
+_DOCKER = "running the configuration byte for byte"
+_LOCAL = "running it with ports and folders replaced"
 _SERVERS = ("nginx", "apache")
 
 
@@ -27,7 +27,7 @@ def docker() -> Probe:
             version, tags = daemon.version(), daemon.tags()
     except NoVerdictError as error:
         remedy = _other_session() or error.hint
-        return Probe("engines", "docker", "missing", error.message, f"{_DOCKER}: the best there is", remedy)
+        return Probe("engines", "docker", "missing", error.message, _DOCKER, remedy)
     return judge_images(version, tags)
 
 
