@@ -86,4 +86,6 @@ def encoded(text: str, encoding: str) -> bytes:
 def _overlay(raw: Mapping[str, Any]) -> str:
     if "apphost" in raw:
         return str(raw["apphost"])
-    return web_config(raw["server"]) if "server" in raw else overlay(raw)
+    if "server" in raw:  # lint tells an applicationHost.config by what it holds
+        return web_config(raw["server"]).replace("</configuration>", "<system.applicationHost />\n</configuration>")
+    return overlay(raw)
