@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.places import config_path, main_file
 from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.report.model import TargetReport
+from ota_proxy.rules.model import Outcome
 
 _MAIN_NAMES = {"nginx": ("nginx.conf",), "apache": ("apache2.conf", "httpd.conf", "conf/httpd.conf")}
 _MAIN_LINES = {
@@ -18,6 +20,8 @@ _MAIN_LINES = {
     "apache": re.compile(r"(?mi)^\s*(?:LoadModule|ServerRoot)\s"),
 }
 """Directives that only a main file has; a comment may speak of them in any."""
+_FOLDERS = {"nginx": "nginx_conf", "apache": "apache_root"}
+"""Names of the layout's folders that a tree goes to."""
 _LARGEST = 16 * 1024 * 1024
 _MOST_FILES = 5_000
 
@@ -37,11 +41,22 @@ class OwnConfig:
         whole = self.tree is not None or bool(_MAIN_LINES[self.server].search(text))
         return {main_file(caps) if whole else config_path(caps): text}
 
+    def own(self, path: str, caps: Capabilities) -> str:
+        """Return the person's file that stands at a path on the server, or the path itself for a file that is not theirs."""
+        if path in self.texts(caps):
+            return str(self.main)
+        inside = Path(path)
+        folder = caps.layout[_FOLDERS[self.server]]
+        if self.tree is not None and inside.is_relative_to(folder):
+            own = self.tree / inside.relative_to(folder)
+            return str(own) if own.is_file() else path
+        return path
+
     def files(self, caps: Capabilities) -> tuple[TestFile, ...]:
         """Return the rest of the tree at its places below the server's configuration folder."""
         if self.tree is None:
             return ()
-        folder = caps.layout["nginx_conf" if self.server == "nginx" else "apache_root"]
+        folder = caps.layout[_FOLDERS[self.server]]
         found = [path for path in sorted(self.tree.rglob("*")) if path.is_file() and path != self.main]
         if len(found) > _MOST_FILES or sum(path.stat().st_size for path in found) > _LARGEST:
             raise UsageError(
@@ -53,6 +68,22 @@ class OwnConfig:
             TestFile(f"{folder}/{path.relative_to(self.tree)}", _read(path), path.stat().st_mode & 0o777)
             for path in found
         )
+
+
+def at_source(report: TargetReport, config: OwnConfig | None, caps: Capabilities) -> TargetReport:
+    """Return the report with findings in the person's own file and line instead of the copy on the server; None: nobody's file."""
+    if config is None:
+        return report
+    outcomes = tuple(replace(one, file=config.own(one.file, caps)) if one.file else one for one in report.outcomes)
+    texts = {config.own(path, caps): text for path, text in report.config.items()}
+    return replace(report, outcomes=outcomes, config={**report.config, **texts, **_quoted(outcomes, config)})
+
+
+def _quoted(outcomes: Iterable[Outcome], config: OwnConfig) -> Mapping[str, str]:
+    """Return the texts of the tree's files that findings are in."""
+    files = {Path(one.file) for one in outcomes if one.file}
+    inside = [path for path in files if config.tree is not None and path.is_relative_to(config.tree)]
+    return {str(path): _read(path).decode("utf-8", "surrogateescape") for path in inside}
 
 
 def _read(path: Path) -> bytes:

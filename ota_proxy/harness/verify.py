@@ -13,7 +13,7 @@ from ota_proxy.device.walk import walk_sync
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.engine import Engine, Running, ServerRefusedError
-from ota_proxy.harness.own_config import OwnConfig
+from ota_proxy.harness.own_config import OwnConfig, at_source
 from ota_proxy.harness.places import config_path
 from ota_proxy.harness.progress import Progress, Steps
 from ota_proxy.harness.readiness import wait_ready
@@ -84,10 +84,12 @@ def verify(trial: Trial, engine: Engine, progress: Progress) -> TargetReport:
         with start(trial, engine, caps, progress) as started:
             facts, outcomes = _judge(trial, started, progress)
             report = replace(report, facts=facts, outcomes=outcomes, log=started.running.logs(), config=started.texts)
+            report = at_source(report, trial.config, caps)
             return replace(report, notes=(*report.notes, started.running.endpoint.by_hand)) if trial.keep else report
     except ServerRefusedError as error:
         outcomes = evaluate(Facts(host=_refusal(trial, error), site=trial.site, server=trial.server), target, "v")
-        return replace(report, outcomes=outcomes, log=error.output, config=_texts(trial, engine, caps))
+        report = replace(report, outcomes=outcomes, log=error.output, config=_texts(trial, engine, caps))
+        return at_source(report, trial.config, caps)
 
 
 @contextlib.contextmanager
