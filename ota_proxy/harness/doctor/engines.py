@@ -53,7 +53,7 @@ def _other_session() -> str:
     """Say so where the user is in the group docker, and only this session does not know yet."""
     try:
         import grp  # noqa: PLC0415 - not on every system
-        import pwd  # noqa: PLC0415
+        import pwd  # noqa: PLC0415 - likewise
 
         group, user = grp.getgrnam("docker"), pwd.getpwuid(os.geteuid()).pw_name
     except (ImportError, KeyError):
