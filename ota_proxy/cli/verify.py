@@ -54,8 +54,8 @@ def add_run_flags(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("engine")
     group.add_argument(
         "--engine",
-        choices=("auto", "docker", "local", "embedded"),
-        help="what starts the server; auto tries them in this order",
+        choices=("auto", "docker", "local", "embedded", "emulator"),
+        help="what starts the server; auto tries them in this order, and plays IIS by the emulator",
     )
     group.add_argument(
         "--image",
@@ -144,14 +144,9 @@ def engine_of(one: Trial, loaded: Loaded) -> Engine:
     """Choose the engine; its server must be of the version that was asked for."""
     from ota_proxy.harness.choose import choose  # noqa: PLC0415
 
-    if one.server == "iis":
-        raise NoVerdictError(
-            "IIS cannot be started on this machine",
-            place="iis",
-            hint="put the files of `ota-proxy render iis` on Windows and look with `ota-proxy check URL`",
-        )
-    engine = loaded.options.engine
-    return choose("docker" if one.config and engine == "auto" else engine, one.server, loaded.options.image)
+    engine, version = loaded.options.engine, loaded.options.server_version
+    wanted = "docker" if one.config and engine == "auto" else engine
+    return choose(wanted, one.server, loaded.options.image, version if one.server == "iis" else "latest")
 
 
 def check_version(engine: Engine, server: str, loaded: Loaded) -> None:

@@ -13,21 +13,27 @@ ENGINES: Mapping[EngineName, tuple[str, str]] = {
     "docker": ("docker.engine", "DockerEngine"),
     "local": ("process.local", "LocalEngine"),
     "embedded": ("process.embedded", "EmbeddedEngine"),
+    "emulator": ("iis.engine", "EmulatorEngine"),
 }
 """Modules below `ota_proxy.harness` and their classes, in the order in which `auto` tries them."""
 
 
-def choose(name: EngineName | Literal["auto"], server: str, image: str = "") -> Engine:
-    """Return an engine that can run `server`; `image` is a container image and asks for docker.
+def candidates(server: str) -> tuple[EngineName, ...]:
+    """Return the engines that `auto` tries for a server: IIS is played, and nothing else is."""
+    return tuple(name for name in ENGINES if (name == "emulator") == (server == "iis"))
+
+
+def choose(name: EngineName | Literal["auto"], server: str, image: str = "", version: str = "latest") -> Engine:
+    """Return an engine that can run `server`; `image` is a container image and asks for docker, `version` is the Windows to play.
 
     NoVerdictError (exit 3) with the reason of every engine that was tried.
     """
-    names = tuple(ENGINES) if name == "auto" and not image else ("docker",) if name == "auto" else (name,)
+    names = candidates(server) if name == "auto" and not image else ("docker",) if name == "auto" else (name,)
     if image and name not in ("auto", "docker"):
         raise NoVerdictError(f"--image {image} needs the docker engine, not {name}", hint="leave --engine out")
     refused: list[tuple[EngineName, NoVerdictError]] = []
     for candidate in names:
-        engine = _make(candidate, image)
+        engine = _make(candidate, image, version)
         try:
             engine.capabilities(server)
         except NoVerdictError as error:
@@ -39,8 +45,10 @@ def choose(name: EngineName | Literal["auto"], server: str, image: str = "") -> 
     raise NoVerdictError(f"no engine can run {server} here:\n{reasons}", hint=hints)
 
 
-def _make(name: EngineName, image: str) -> Engine:
+def _make(name: EngineName, image: str, version: str) -> Engine:
     """Import only the engine that is tried: the Docker SDK costs more than a whole local run."""
     module, kind = ENGINES[name]
     make: Callable[..., Engine] = getattr(import_module(f"ota_proxy.harness.{module}"), kind)
+    if name == "emulator":
+        return make(version)
     return make(image) if name == "docker" else make()

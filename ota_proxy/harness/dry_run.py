@@ -14,18 +14,18 @@ from ota_proxy.harness.verify import Trial, config_texts
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.settings import Options
 
-_NAMES = {"nginx": "nginx", "apache": "Apache"}
+_NAMES = {"nginx": "nginx", "apache": "Apache", "iis": "IIS"}
 _MOST_NAMES = 8
 
 
 def describe(trial: Trial, caps: Capabilities, options: Options) -> str:
     """Return the plan of a trial, one step a line; UsageError for a value that the server's grammar cannot take."""
     head = f"{trial.server} for {trial.site.base_url}"
-    if trial.server == "iis":
-        return f"{head}\n  no engine here starts IIS: no verdict"
-    candidates = [name for name in _candidates(trial, options) if name != "embedded" or trial.server == "nginx"]
+    candidates = [name for name in _candidates(trial, options) if _can(name, trial.server)]
     if not candidates:
-        return f"{head}\n  there is no embedded {_NAMES[trial.server]}: no verdict"
+        return f"{head}\n  the engine {options.engine} cannot start {_NAMES[trial.server]}: no verdict"
+    if trial.server == "iis":
+        return "\n".join([head, *(f"  {step}" for step in _played(trial, caps))])
     texts = config_texts(trial, trial.site, caps)
     scenario = build_scenario(trial.site, caps, texts, Authority(), trial.content).scenario
     steps = (
@@ -35,6 +35,26 @@ def describe(trial: Trial, caps: Capabilities, options: Options) -> str:
         *_sides(scenario),
     )
     return "\n".join([head, *(f"  {step}" for step in (*steps, *_end(trial)))])
+
+
+def _can(engine: str, server: str) -> bool:
+    """Say whether an engine can ever start a server."""
+    if engine == "emulator" or server == "iis":
+        return engine == "emulator" and server == "iis"
+    return engine != "embedded" or server == "nginx"
+
+
+def _played(trial: Trial, caps: Capabilities) -> Iterator[str]:
+    """Yield what becomes of IIS, whose folders are this run's own."""
+    yield f"engine: emulator (plays IIS of Windows {caps.version}; no IIS takes part)"
+    yield f"configuration: rendered in scope {trial.scope}: web.config as it is, applicationHost.config by the commands of setup.ps1"
+    yield "test certificates and files: in a folder of this run"
+    for target, locations in group_by_target(trial.site.proxied).items():
+        yield f"application at {target} for {', '.join(place.path for place in locations)}: played by nginx"
+    if trial.site.tls.offloaded:
+        yield f"TLS-offloading proxy in front of port {trial.site.listen.http}: played by nginx"
+    yield f"ready when the manifest comes over HTTPS, verified for {trial.site.public_host}"
+    yield "everything is removed"
 
 
 def _candidates(trial: Trial, options: Options) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What every engine promises: take a scenario, run it, say how to reach it, and leave nothing behind.
 
-`docker` runs the configuration byte for byte; `local` and `embedded` replace ports and paths and say so in `replaced`.
+`docker` runs the configuration byte for byte; `local` and `embedded` replace ports and paths and say so in `replaced`; `emulator` plays
+IIS, which none of the others can start.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ota_proxy.errors import EXIT_FINDINGS, OtaError
 from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import Capabilities
 
-EngineName = Literal["docker", "local", "embedded"]
+EngineName = Literal["docker", "local", "embedded", "emulator"]
 FILE_AGE = 3600
 """Seconds by which an engine dates files back: Apache gives a file of the last second a weak ETag (observed behaviour)."""
 

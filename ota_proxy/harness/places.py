@@ -7,7 +7,9 @@ from ota_proxy.render.result import Scope
 
 
 def main_file(caps: Capabilities) -> str:
-    """Return the path of the server's main configuration file, which a text of scope full replaces."""
+    """Return the path of the server's main configuration file, which a text of scope full replaces; for IIS its web.config."""
+    if caps.server == "iis":
+        return caps.layout["iis_site"]
     return f"{caps.layout['nginx_conf']}/nginx.conf" if caps.server == "nginx" else caps.layout["apache_conf"]
 
 

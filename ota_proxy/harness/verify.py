@@ -45,6 +45,8 @@ class Trial:
     content: Content = field(default_factory=Content)
     config: OwnConfig | None = None
     keep: bool = False
+    rewrite: bool = True
+    """Whether URL Rewrite is installed on IIS."""
     edit: Callable[[str], str] | None = None
     """What a fault test breaks in the rendered text."""
 
@@ -75,7 +77,7 @@ def verify(trial: Trial, engine: Engine, progress: Progress) -> TargetReport:
         server=trial.server,
         version=caps.version,
         engine=engine.name,
-        level=None,
+        level="L1" if engine.name == "emulator" else None,
         outcomes=(),
         facts=None,
         notes=tuple(note for note in (engine.replaced, _simulated(trial)) if note),
@@ -126,7 +128,7 @@ def config_texts(trial: Trial, site: Site, caps: Capabilities) -> Mapping[str, s
     """Return path on the server → text under test: the person's own, or the site rendered for the version."""
     if trial.config:
         return trial.config.texts(caps)
-    rendered = renderer(trial.server)(site, caps, trial.scope, trial.command)
+    rendered = renderer(trial.server, rewrite=trial.rewrite)(site, caps, trial.scope, trial.command)
     text = rendered.files[0].text
     return {config_path(caps, trial.scope): trial.edit(text) if trial.edit else text}
 

@@ -28,9 +28,7 @@ def render(site: Site, caps: Capabilities, scope: Scope, command: str, *, rewrit
     Without `rewrite_module` nothing needs URL Rewrite: http is a second site with an httpRedirect, all answers are no-store.
     UsageError for what IIS cannot do at all or a value it cannot hold, naming the key.
     """
-    _possible(site, caps, rewrite=rewrite_module)
-    native = _native_hsts(site, caps, scope, rewrite=rewrite_module)
-    plan = Plan(site, caps, native_hsts=native, rewrite=rewrite_module)
+    plan = plan_of(site, caps, scope, rewrite_module=rewrite_module)
     said = tuple(note for note in notes(plan, scope) if note.text)
     header = header_lines(caps, profile(site.tls.profile), scope, command, said)
     files = [RenderedFile("web.config", render_template("iis/web.config.j2", _web_config(plan, scope, header)))]
@@ -38,6 +36,13 @@ def render(site: Site, caps: Capabilities, scope: Scope, command: str, *, rewrit
     if scope != "snippet":
         files += [_powershell(name, checked) for name in ("setup.ps1", "undo.ps1")]
     return Rendered("iis", scope, tuple(files), said)
+
+
+def plan_of(site: Site, caps: Capabilities, scope: Scope, *, rewrite_module: bool = True) -> Plan:
+    """Return the layout that a rendering follows; UsageError as for `render`."""
+    _possible(site, caps, rewrite=rewrite_module)
+    native = _native_hsts(site, caps, scope, rewrite=rewrite_module)
+    return Plan(site, caps, native_hsts=native, rewrite=rewrite_module)
 
 
 def _powershell(name: str, view: dict[str, object]) -> RenderedFile:

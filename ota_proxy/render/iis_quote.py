@@ -74,10 +74,19 @@ def ps_value(value: PsValue) -> Quoted:
     return Quoted("@(" + ", ".join(ps_value(item) for item in value) + ")")
 
 
-def ps_call(command: str, **arguments: PsValue) -> Quoted:
+class Call(Quoted):
+    """One command line; `command` and `arguments` are what it was made of, for whoever carries it out without PowerShell."""
+
+    command: str
+    arguments: Mapping[str, PsValue]
+
+
+def ps_call(command: str, **arguments: PsValue) -> Call:
     """Return one command line: `Verb-Noun -Name 'value' ...`, every value a literal."""
     words = [f"-{name} {ps_value(value)}" for name, value in arguments.items()]
-    return Quoted(" ".join([command, *words]))
+    made = Call(" ".join([command, *words]))
+    made.command, made.arguments = command, arguments
+    return made
 
 
 def regex(text: str) -> str:

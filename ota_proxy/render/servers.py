@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 
 from ota_proxy.model import Site
@@ -12,7 +13,10 @@ from ota_proxy.render.result import Rendered, Scope
 Renderer = Callable[[Site, Capabilities, Scope, str], Rendered]
 
 
-def renderer(server: str) -> Renderer:
-    """Return the `render` function of `nginx`, `apache` or `iis`; only that server's module is imported."""
-    chosen: Renderer = import_module(f"ota_proxy.render.{server}").render
-    return chosen
+def renderer(server: str, *, rewrite: bool = True) -> Renderer:
+    """Return the `render` function of `nginx`, `apache` or `iis`; only that server's module is imported.
+
+    Without `rewrite` the one for an IIS without URL Rewrite.
+    """
+    chosen: Callable[..., Rendered] = import_module(f"ota_proxy.render.{server}").render
+    return partial(chosen, rewrite_module=False) if server == "iis" and not rewrite else chosen

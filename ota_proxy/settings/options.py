@@ -21,7 +21,7 @@ class Options(Part):
     scope: Literal["snippet", "site", "full"] = Field(
         "site", description="How much of the server's configuration to write."
     )
-    engine: Literal["auto", "docker", "local", "embedded"] = Field(
+    engine: Literal["auto", "docker", "local", "embedded", "emulator"] = Field(
         "auto", description="What starts servers for verify and up."
     )
     image: str = Field("", description="Container image to use instead of the engine's choice.")

@@ -29,7 +29,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "config": (*BASE, "policy", "iis"),
     "rules": (*BASE, "policy", "model", "content", "hosts.facts", "config.facts", *FACTS),
     "report": (*BASE, "policy", "rules", "iis.levels", *FACTS),
-    "harness": (*BASE, "policy", "model", "settings", "hosts", "content", "device", "render", "rules", "report"),
+    "harness": (
+        *BASE,
+        *("policy", "model", "settings", "hosts", "content", "device", "render", "rules", "report", "iis"),
+    ),
     "live": (*BASE, "policy", "content", "device", "rules", "report"),
     "testing": (
         *BASE,

@@ -19,6 +19,7 @@ from ota_proxy.iis.effective import Configuration
 from ota_proxy.iis.emulator.access_log import AccessLog
 from ota_proxy.iis.emulator.build import build
 from ota_proxy.iis.emulator.pipeline import Pipeline
+from ota_proxy.iis.emulator.proxy import Upstreams
 from ota_proxy.iis.emulator.server import Listen, Server
 from ota_proxy.iis.emulator.settings import Binding
 from ota_proxy.iis.emulator.tls import Certificate, context
@@ -77,8 +78,8 @@ def _pipeline(folder: Folder, authority: Authority, stream: TextIO | None) -> Pi
     except OSError as error:
         raise UsageError(f"the file cannot be read: {error.strerror}", place=f"--apphost {folder.apphost}") from None
     trust = ssl.create_default_context(cadata=authority.ca_pem.decode("ascii"))
-    log = AccessLog(stream)
-    return build(configuration, root, log, trust, without_modules=folder.without_modules, windows=folder.windows)
+    log, upstreams = AccessLog(stream), Upstreams(trust)
+    return build(configuration, root, log, upstreams, without_modules=folder.without_modules, windows=folder.windows)
 
 
 async def _serve(

@@ -89,6 +89,10 @@ class ProcessEngine:
         home.write(parent.mime_files(caps))
         home.write(TestFile(path, text.encode("utf-8", "surrogateescape")) for path, text in texts.items())
         home.write(scenario.files)
+        self._write_sides(scenario)
+
+    def _write_sides(self, scenario: Scenario) -> None:
+        home = self._home
         home.write(replace(file, path=self._own(file.path)) for file in scenario.upstream_files)
         sides = {"upstream": scenario.upstream, "front": self._front(scenario)}
         home.write(TestFile(f"{home.path}/side/{name}.conf", self._own(text).encode()) for name, text in sides.items())
@@ -122,10 +126,13 @@ class ProcessEngine:
         return Endpoint(resolve, "local://", by_hand, config=main_file(scenario.caps))
 
     def _commands(self, scenario: Scenario, binary: Binary) -> Iterator[Command]:
+        yield from self._side_commands(scenario)
+        yield self._server_command(scenario, binary)
+
+    def _side_commands(self, scenario: Scenario) -> Iterator[Command]:
         for name, text in (("upstream", scenario.upstream), ("front", scenario.front)):
             if text:
                 yield self._side_command(name, scenario)
-        yield self._server_command(scenario, binary)
 
     def _side_command(self, name: str, scenario: Scenario) -> Command:
         try:

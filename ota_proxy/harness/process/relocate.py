@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from ota_proxy.harness.listening import LOOPBACK
 from ota_proxy.harness.process.home import Home, Ports
 from ota_proxy.model import Location, Site
 
+_DRIVE = re.compile("[A-Za-z]:")
+
 
 class Relocation:
     """The moves of one engine; remembers which ports the front of an offloaded site got."""
@@ -18,17 +21,22 @@ class Relocation:
     def __init__(self, home: Home, ports: Ports) -> None:
         self._home, self._ports = home, ports
         self._fronts: dict[int, tuple[int, int]] = {}
+        self._server = ""
 
     def adapt(self, site: Site, server: str) -> Site:
         """Return the site on free ports of 127.0.0.1 with every path inside the folder, in a form that `server` can verify."""
+        self._server = server
         data = site.model_dump()
         offloaded = site.tls.offloaded
         plain = site.listen.http is not False
-        data["listen"] |= {
-            "addresses": (f"{LOOPBACK}/32",),
-            "http": self._ports.take() if plain else False,
-            "https": None if offloaded else self._ports.take(),
-        }
+        if (
+            server != "iis" or offloaded
+        ):  # what is rendered for IIS depends on its ports, and the emulator replaces them itself
+            data["listen"] |= {
+                "addresses": (f"{LOOPBACK}/32",),
+                "http": self._ports.take() if plain else False,
+                "https": None if offloaded else self._ports.take(),
+            }
         if offloaded:
             data["trusted_proxies"] = (f"{LOOPBACK}/32",)
             self._fronts[data["listen"]["http"]] = (self._ports.take(), self._ports.take())
@@ -56,9 +64,8 @@ class Relocation:
             return data
         if location.upstream not in targets:
             unix = self._home.socket_path(len(targets)) if target.scheme == "unix" else ""
-            targets[location.upstream] = (
-                f"unix:{unix}" if unix else f"{target.scheme}://{LOOPBACK}:{self._ports.take()}"
-            )
+            host = target.host if server == "iis" and not is_address(target.host) else LOOPBACK
+            targets[location.upstream] = f"unix:{unix}" if unix else f"{target.scheme}://{host}:{self._ports.take()}"
         data["upstream"] = targets[location.upstream]
         if target.scheme == "https":
             data["upstream_ca"] = self._moved(location.upstream_ca or "/upstream-ca.pem")
@@ -66,6 +73,8 @@ class Relocation:
         return data
 
     def _moved(self, path: str) -> str:
+        if _DRIVE.match(path) and self._server == "iis":
+            path = f"/{path[0].upper()}{path[2:]}".replace("\\", "/")
         if not path.startswith("/"):
             raise NoVerdictError(f"the path {path} has no place on this machine", hint="take --engine docker for it")
         return str(self._home.path / "site" / path.lstrip("/"))
@@ -81,8 +90,8 @@ class Relocation:
 def _upstream_name(given: str | None, host: str, server: str) -> str | None:
     """Return the name to verify where an application moved from `host` to loopback.
 
-    nginx compares names only, so a host that is a name stays that; Apache compares with the address it connects to.
+    nginx compares names only, so a host that is a name stays that; Apache and IIS compare with what they connect to.
     """
-    if server == "apache":
+    if server in ("apache", "iis"):
         return None if given == host else given
     return given or (None if is_address(host) else host)

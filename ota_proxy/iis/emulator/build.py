@@ -6,7 +6,6 @@ All of it is made before the first request, so that what is not modelled ends th
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from ota_proxy.iis.emulator.files import Mount, Tree
 from ota_proxy.iis.emulator.http_redirect import RedirectSettings
 from ota_proxy.iis.emulator.networks import NetworkSettings
 from ota_proxy.iis.emulator.pipeline import Pipeline, Refusal
-from ota_proxy.iis.emulator.proxy import ProxySettings
+from ota_proxy.iis.emulator.proxy import ProxySettings, Upstreams
 from ota_proxy.iis.emulator.refused import UnmodelledError
 from ota_proxy.iis.emulator.settings import Binding, SiteSettings, UrlSettings
 from ota_proxy.iis.server import module_names
@@ -50,28 +49,28 @@ def build(  # noqa: PLR0913 - the flags of the command
     configuration: Configuration,
     root: Path,
     log: AccessLog,
-    trust: ssl.SSLContext,
+    upstreams: Upstreams,
     *,
     without_modules: frozenset[str] = frozenset(),
     windows: str = "2022",
 ) -> Pipeline:
     """Return a pipeline for the configuration's site; UnmodelledError for what is not modelled."""
     refusals = _refusals(configuration)
-    modelled.check(configuration)
+    refused = [path for path, refusal in refusals.items() if refusal]
+    modelled.check(configuration, refused)
     globally = configuration.server_section(WEB + "globalModules").entries()
     installed = Installed(
         frozenset(one.text("name") for one in globally), module_names(without_modules), configuration.complete
     )
     site = _site(configuration, root, installed)
     reader = _Reader(configuration, installed, hides_server=windows >= _OLDEST_HIDING)
-    settings = {path: reader.at(path) for path in configuration.targets()}
-
+    settings = {path: reader.at(path) for path in configuration.targets() if path not in refused}
     return Pipeline(
         site,
         settings=lambda path: settings[_nearest(path, settings)],
         refusal=lambda path: refusals[_nearest(path, refusals)],
         log=log,
-        trust=trust,
+        upstreams=upstreams,
         asks_for_certificates=any(one.ssl_flags & _CERTIFICATE_FLAGS for one in settings.values()),
     )
 

@@ -57,8 +57,10 @@ class Connection:
         except BadTargetError as error:
             await self._refuse(method, target, str(error))
             return False
-        request.body, request.has_body = self._body, _announces_body(request)
-        if not request.has_body:
+        request.has_body = _announces_body(request)
+        if request.has_body:
+            request.body = self._body
+        else:
             self.connection.next_event()  # the end of the message, which is there already
         response = await self.application.answer(request)
         if response.aborted:

@@ -28,6 +28,7 @@ class _Stream:
     """One request in the making."""
 
     blocks: asyncio.Queue[tuple[bytes, int] | None] = field(default_factory=asyncio.Queue)
+    has_body: bool = False
     task: asyncio.Task[None] | None = None
 
 
@@ -97,7 +98,7 @@ class Connection:
 
     def _begin(self, event: h2.events.RequestReceived) -> None:
         number = event.stream_id or 0
-        stream = self.streams[number] = _Stream()
+        stream = self.streams[number] = _Stream(has_body=event.stream_ended is None)
         pairs = [(str(name), str(value)) for name, value in event.headers or []]
         stream.task = asyncio.get_running_loop().create_task(self._answer(number, stream, pairs))
 
@@ -130,8 +131,9 @@ class Connection:
         except BadTargetError as error:
             response = self.application.refuse(method, target, str(error))
         else:
-            request.body = lambda: self._body(number, stream)
-            request.has_body = request.header("content-length") not in ("", "0")
+            request.has_body = stream.has_body
+            if stream.has_body:
+                request.body = lambda: self._body(number, stream)
             response = await self.application.answer(request)
         if response.aborted:
             self._reset(number)

@@ -5,7 +5,7 @@ Silent differences would be worse than none: a setting that could change an answ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ota_proxy.iis import defaults
 from ota_proxy.iis.effective import Configuration, Node, Site
@@ -46,14 +46,17 @@ _NOT_EMPTY = ("rewrite/providers", "isapiFilters", "security/authorization", "se
 _OTHER_MODULES = {"DynamicCompressionModule": "it would compress what applications answer"}
 
 
-def check(configuration: Configuration) -> None:
-    """Raise UnmodelledError for the first construct that is not modelled."""
+def check(configuration: Configuration, refused: Collection[str]) -> None:
+    """Raise UnmodelledError for the first construct that is not modelled; what IIS refuses anyway (`refused` URL paths) does not count."""
+    if "/" in refused:
+        return
     for what in configuration.unmodelled():
         if what.kind != "foreign":  # .NET's own sections: no module of a plain role reads them
             raise UnmodelledError(what.what, place=f"{what.place.file}:{what.place.line}")
     _server(configuration)
     for path in configuration.targets():
-        _at(configuration, path)
+        if path not in refused:
+            _at(configuration, path)
 
 
 def _server(configuration: Configuration) -> None:
@@ -63,7 +66,7 @@ def _server(configuration: Configuration) -> None:
     _site(sites[0])
     farms = configuration.server_section("webFarms").entries("webFarm") if _has(configuration, "webFarms") else ()
     for farm in farms:
-        raise UnmodelledError(f"the server farm {farm.text('name')}", place=_place(farm))
+        raise UnmodelledError(f"webFarms/webFarm {farm.text('name')}", place=_place(farm))
     if _has(configuration, WEB + "proxy"):
         proxy = configuration.server_section(WEB + "proxy")
         for name in _PROXY_VALUES:

@@ -7,7 +7,6 @@ modules (native redirect against rules and access flags), it shows only where bo
 
 from __future__ import annotations
 
-import ssl
 import sys
 import traceback
 from collections.abc import Callable
@@ -29,7 +28,7 @@ from ota_proxy.iis.emulator.access_log import AccessLog, Entry
 from ota_proxy.iis.emulator.ecma import TooExpensiveError
 from ota_proxy.iis.emulator.inbound import ABSOLUTE, Outcome, RuleSet
 from ota_proxy.iis.emulator.message import Request, Response, error, of_bytes
-from ota_proxy.iis.emulator.proxy import pass_on
+from ota_proxy.iis.emulator.proxy import Upstreams, pass_on
 from ota_proxy.iis.emulator.settings import SiteSettings, UrlSettings
 from ota_proxy.iis.emulator.variables import SERVER, Variables
 from ota_proxy.iis.emulator.wire import listener_answer
@@ -55,7 +54,7 @@ class Pipeline:
     settings: Callable[[str], UrlSettings]
     refusal: Callable[[str], Refusal | None]
     log: AccessLog
-    trust: ssl.SSLContext
+    upstreams: Upstreams
     asks_for_certificates: bool = False
     """Whether some URL wants client certificates, so that TLS must ask for them."""
     hits: compress.HitCounter = field(default_factory=compress.HitCounter)
@@ -74,9 +73,10 @@ class Pipeline:
         return response
 
     def refuse(self, method: str | None, target: str | None, sentence: str) -> Response:
-        """Answer and log what the listener refuses."""
+        """Answer what the listener refuses; it is logged where it could be read as a request."""
         response = listener_answer(sentence)
-        self.log.write(Entry(method, target, response.status))
+        if method is not None:
+            self.log.write(Entry(method, target, response.status))
         return response
 
 
@@ -106,7 +106,7 @@ class _Way:
 
     async def go(self) -> Response:
         """Make the answer."""
-        if not any(one.secure == self.request.secure and one.takes(self.request.host) for one in self.site.bindings):
+        if not self.site.takes(self.request):
             return listener_answer("The request hostname is invalid.")
         if (refusal := self.pipeline.refusal(self.variables.path)) is not None:
             return self._refused(refusal)
@@ -211,7 +211,7 @@ class _Way:
         if not self.site.proxy.enabled or not self.target.lower().startswith(("http://", "https://")):
             return error(404, 4)
         self.entry.proxied_to = self.target
-        passed = await pass_on(self.request, self.target, self.site.proxy, self.pipeline.trust)
+        passed = await pass_on(self.request, self.target, self.site.proxy, self.pipeline.upstreams)
         self.entry.upstream_headers = passed.headers
         return passed.response
 
@@ -243,7 +243,7 @@ class _Way:
     async def _finish(self, response: Response, settings: UrlSettings) -> Response:
         if settings.errors is not None:
             error_pages.finish(self.request, response, settings.errors, self._page_file)
-        if not response.has("Server"):
+        if not response.has("Server") and not self._hides_server(response):
             response.set_header("Server", SERVER)
         for name, value in settings.custom_headers:
             response.add_header(name, value)
@@ -260,6 +260,9 @@ class _Way:
         if self.site.hsts.enabled and self.request.secure:
             response.set_header("Strict-Transport-Security", self.site.hsts.value)
         return response
+
+    def _hides_server(self, response: Response) -> bool:
+        return response.upstream and self.site.proxy.server_header == "Remove"
 
     def _page_file(self, path: str) -> Path | None:
         place = self.site.tree.find("/" + path.replace("\\", "/").lstrip("/"))

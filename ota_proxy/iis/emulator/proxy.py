@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import SplitResult, urlsplit
 
 import h11
 
@@ -39,7 +40,16 @@ class ProxySettings:
     forwarded_port: bool = True
     ssl_header: str = "X-ARR-SSL"
     announce: bool = True
+    server_header: Literal["Replace", "Remove", "PassThrough"] = "Replace"
     timeout: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Upstreams:
+    """How to reach applications: whom to trust, and the addresses of names that are played here."""
+
+    trust: ssl.SSLContext
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +60,7 @@ class Passed:
     headers: dict[str, str]
 
 
-async def pass_on(request: Request, url: str, settings: ProxySettings, trust: ssl.SSLContext) -> Passed:
+async def pass_on(request: Request, url: str, settings: ProxySettings, upstreams: Upstreams) -> Passed:
     """Ask the upstream at `url`; 502.3 where it does not answer properly."""
     parts = urlsplit(url)
     fields = forwarded(request, parts.netloc, settings)
@@ -58,14 +68,7 @@ async def pass_on(request: Request, url: str, settings: ProxySettings, trust: ss
     for name, value in fields:
         told[name.lower()] = f"{told[name.lower()]}, {value}" if name.lower() in told else value
     try:
-        reader, writer = await asyncio.wait_for(
-            asyncio.open_connection(
-                parts.hostname,
-                parts.port or (443 if parts.scheme == "https" else 80),
-                ssl=trust if parts.scheme == "https" else None,
-            ),
-            _CONNECT,
-        )
+        reader, writer = await asyncio.wait_for(_connect(parts, upstreams), _CONNECT)
     except (OSError, ValueError, TimeoutError):  # refused, no such name, a certificate that is not trusted
         return Passed(error(502, 3), told)
     call = _Call(reader, writer, settings.timeout)
@@ -77,6 +80,16 @@ async def pass_on(request: Request, url: str, settings: ProxySettings, trust: ss
         return Passed(error(502, 3), told)
     _received(response, request, parts.netloc, settings)
     return Passed(response, told)
+
+
+async def _connect(parts: SplitResult, upstreams: Upstreams) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, secure = parts.hostname or "", parts.scheme == "https"
+    return await asyncio.open_connection(
+        upstreams.addresses.get(host, host),
+        parts.port or (443 if secure else 80),
+        ssl=upstreams.trust if secure else None,
+        server_hostname=host if secure else None,
+    )
 
 
 def forwarded(request: Request, authority: str, settings: ProxySettings) -> list[Header]:
@@ -109,7 +122,8 @@ def _about(request: Request, settings: ProxySettings) -> list[Header]:
 
 def _received(response: Response, request: Request, authority: str, settings: ProxySettings) -> None:
     response.fields = [(name, value) for name, value in response.fields if name.lower() not in HOP_BY_HOP]
-    response.remove_header("Server")
+    if settings.server_header != "PassThrough":
+        response.remove_header("Server")
     if settings.reverse_hosts:
         _reversed(response, request, authority)
     if settings.announce:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Literal, cast
 
 from ota_proxy.iis.emulator.filtering import FilteringRule, FilterSettings
 from ota_proxy.iis.emulator.hsts import HstsSettings
@@ -102,11 +103,8 @@ def _network(node: Node) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network,
         raise UnmodelledError(f"ipSecurity/add {address}/{mask}", why="it is no network") from None
 
 
-def hsts(site: Node) -> HstsSettings:
-    """Return the settings of a site's hsts element; all off where this Windows does not know it."""
-    if "hsts" not in site.shape.elements:
-        return HstsSettings()
-    node = site.child("hsts")
+def hsts(node: Node) -> HstsSettings:
+    """Return the settings of a site's hsts element."""
     return HstsSettings(
         enabled=node.flag("enabled"),
         max_age=node.number("max-age"),
@@ -126,5 +124,6 @@ def proxy(section: Node) -> ProxySettings:
         forwarded_port=section.flag("includePortInXForwardedFor"),
         ssl_header=section.text("sslHeaderName"),
         announce=section.flag("arrResponseHeader"),
+        server_header=cast("Literal['Replace', 'Remove', 'PassThrough']", section.text("passServerHeader")),
         timeout=seconds(section, "timeout"),
     )

@@ -11,7 +11,7 @@ from ota_proxy.iis.emulator.filtering import FilterSettings
 from ota_proxy.iis.emulator.hsts import HstsSettings
 from ota_proxy.iis.emulator.http_redirect import RedirectSettings
 from ota_proxy.iis.emulator.inbound import RuleSet
-from ota_proxy.iis.emulator.message import Header
+from ota_proxy.iis.emulator.message import Header, Request
 from ota_proxy.iis.emulator.networks import NetworkSettings
 from ota_proxy.iis.emulator.outbound import HeaderRules
 from ota_proxy.iis.emulator.proxy import ProxySettings
@@ -73,3 +73,7 @@ class SiteSettings:
     global_rules: RuleSet | None
     most_segments: int = 32
     """maxUrlSegments: 404.20 above it."""
+
+    def takes(self, request: Request) -> bool:
+        """Say whether one of the bindings is for a request."""
+        return any(one.secure == request.secure and one.takes(request.host) for one in self.bindings)

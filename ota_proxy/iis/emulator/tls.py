@@ -28,12 +28,15 @@ def context(
     client_ca: bytes = b"",
     minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
     ciphers: str = "",
+    tls13: bool = True,
 ) -> ssl.SSLContext:
     """Return the context of a port. `bindings` are the https ones with their certificates; `client_ca` asks for client certificates.
 
     A handshake whose name fits no binding, and for which there is none without a name, ends with unrecognized_name.
     """
-    made = [(binding, _one(binding, certificates, client_ca, minimum, ciphers)) for binding, certificates in bindings]
+    made = [(binding, _one(binding, certificates, client_ca)) for binding, certificates in bindings]
+    for binding, one in made:
+        _versions(one, minimum, ciphers, tls13=tls13 and not binding.flags & _NO_TLS13)
     catch_all = next((one for binding, one in made if not binding.by_name), None)
 
     def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
@@ -50,15 +53,16 @@ def context(
     return first
 
 
-def _one(
-    binding: Binding, certificates: Sequence[Certificate], client_ca: bytes, minimum: ssl.TLSVersion, ciphers: str
-) -> ssl.SSLContext:
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+def _versions(made: ssl.SSLContext, minimum: ssl.TLSVersion, ciphers: str, *, tls13: bool) -> None:
     made.minimum_version = minimum
-    if binding.flags & _NO_TLS13:
+    if not tls13:
         made.maximum_version = ssl.TLSVersion.TLSv1_2
     if ciphers:
         made.set_ciphers(ciphers)
+
+
+def _one(binding: Binding, certificates: Sequence[Certificate], client_ca: bytes) -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.set_alpn_protocols(["http/1.1"] if binding.flags & _NO_HTTP2 else ["h2", "http/1.1"])
     for certificate in certificates:
         _load(made, certificate)
