@@ -16,7 +16,19 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "ota_proxy"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 EVERYTHING = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "benchmarks").rglob("*.py"))]
-HEAVY = {"docker", "jinja2", "pydantic", "cryptography", "testinfra", "trustme", "requests", "h2", "h11"}
+HEAVY = {
+    "docker",
+    "jinja2",
+    "pydantic",
+    "cryptography",
+    "testinfra",
+    "trustme",
+    "requests",
+    "h2",
+    "h11",
+    "asyncio",
+    "ssl",
+}
 
 
 def name_of(path: Path) -> str:
