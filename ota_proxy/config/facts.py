@@ -9,11 +9,12 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, order=True)
 class Line:
-    """A line of a file; `text` without its indentation. Line 0: a built-in default, which stands in no file."""
+    """A line of a file; `text` without its indentation, `column` 0 where the line as a whole is meant. Line 0: a built-in default, which stands in no file."""
 
     file: str
     line: int
     text: str = ""
+    column: int = 0
 
 
 @dataclass(frozen=True, slots=True)

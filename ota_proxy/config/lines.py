@@ -21,4 +21,4 @@ class Lines:
             return Line("", 0)
         lines = self._lines.get(place.file, [])
         inside = 1 <= place.line <= len(lines)
-        return Line(place.file, place.line, lines[place.line - 1].strip() if inside else "")
+        return Line(place.file, place.line, lines[place.line - 1].strip() if inside else "", place.column)

@@ -9,7 +9,7 @@ from typing import Literal
 from ota_proxy.errors import UsageError
 from ota_proxy.iis import encodings
 from ota_proxy.iis.document import read
-from ota_proxy.iis.files import web_configs
+from ota_proxy.iis.files import WEB_CONFIG, web_configs
 from ota_proxy.iis.validate import kind_of
 from ota_proxy.iis.violations import Violation
 
@@ -37,6 +37,8 @@ def recognise(path: Path) -> Recognised:
 
 def _kind(path: Path, data: bytes) -> Kind:
     named: Kind = "applicationHost.config" if path.name.lower() == "applicationhost.config" else "web.config"
+    if path.name.lower() == WEB_CONFIG:
+        return "web.config"  # the one name that says where a file counts, whatever it holds
     if not path.name.lower().endswith(".config") and not _is_configuration(data):
         return "other"
     try:

@@ -185,8 +185,11 @@ class _Entries:
     def _add(self, child: Element, shape: model.Element, collection: model.Collection) -> None:
         entry = merge(Node(shape, child.name), child, self._source)
         keys = _keys(entry)
-        if any(one.required and one.name not in entry.settings for one in entry.shape.keys):
-            return  # reported; without its key it can neither clash nor be found
+        if any(
+            one.name not in entry.settings and (one.required or child.value(one.name) is not None)
+            for one in entry.shape.keys
+        ):
+            return  # the key is missing or wrong, which is reported: it can neither clash nor be found
         if not collection.duplicates:
             for names, values in keys:
                 other = self._find((names, values))

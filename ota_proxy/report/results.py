@@ -18,7 +18,7 @@ from ota_proxy.rules.model import STAGES, Outcome, Rule, Severity
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One finding. `path` is relative to the project, empty for a file outside and where there is none; `line` is 0 where unknown."""
+    """One finding. `path` is relative to the project, empty for a file outside and where there is none; `line` and `column` are 0 where unknown."""
 
     rule: Rule
     severity: Severity
@@ -31,6 +31,7 @@ class Result:
     file: str
     path: str
     line: int
+    column: int
     fingerprint: str
     suppressed: str
 
@@ -69,6 +70,7 @@ def _result(outcome: Outcome, fingerprint: str, root: Path) -> Result:
         file=printable(outcome.file),
         path=printable(relative(outcome.file, root)),
         line=max(0, outcome.line),
+        column=max(0, outcome.column),
         fingerprint=fingerprint,
         suppressed=safe(outcome.suppressed),
     )

@@ -107,7 +107,7 @@ def _location(one: Result) -> _Values:
     name = one.subject or one.target or one.file
     kind = {"kind": "resource"} if "://" in name else {}
     physical = _file(one) if one.file else _stand_in(name)
-    region = {"startLine": one.line or 1}
+    region = {"startLine": one.line or 1} | ({"startColumn": one.column} if one.line and one.column else {})
     return {
         "physicalLocation": {"artifactLocation": physical, "region": region},
         "logicalLocations": [{"fullyQualifiedName": name, **kind}],

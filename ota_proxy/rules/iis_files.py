@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from ota_proxy.config.facts import Entry, IisFacts, Line, PathFacts
@@ -109,9 +110,7 @@ def compression_covers_package(facts: Facts) -> Iterator[Finding]:
     found = readable(facts)
     yield from affected(found, PACKAGE, lambda path: _compressed(found, path, ".ipa"))
     for finding in affected(found, MANIFEST, lambda path: _compressed(found, path, ".plist")):
-        yield Finding(
-            finding.subject, finding.message, finding.evidence, severity="warning", file=finding.file, line=finding.line
-        )
+        yield replace(finding, severity="warning")
 
 
 def _compressed(found: IisFacts, path: PathFacts, extension: str) -> Finding | None:

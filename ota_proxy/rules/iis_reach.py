@@ -35,7 +35,7 @@ def point(at: Line, message: str, *, found: IisFacts, evidence: str = "", subjec
     """Return a finding at a line; a default of IIS stands in no file, so it points at the beginning of the innermost."""
     here = at if at.line else found.root_line()
     shown = evidence or at.text or ("a default of IIS 10" if not at.line else "")
-    return Finding(subject or here.file, message, shown, file=here.file, line=here.line)
+    return Finding(subject or here.file, message, shown, file=here.file, line=here.line, column=here.column)
 
 
 def hosting(found: IisFacts, extensions: tuple[str, ...]) -> list[PathFacts]:

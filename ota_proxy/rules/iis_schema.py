@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ota_proxy.config.facts import IisFacts, Refusal
 from ota_proxy.rules.iis_reach import iis, point, readable
@@ -31,7 +32,7 @@ def iis_schema(facts: Facts) -> Iterator[Finding]:
     found = iis(facts)
     yield from _refused(found, "schema")
     for one in found.doubts:
-        yield Finding(one.at.file, one.what, one.at.text, severity="note", file=one.at.file, line=one.at.line)
+        yield replace(point(one.at, one.what, found=found), severity="note")
     if found.remarks:
         raise NoVerdict(_unknown([one.what for one in found.remarks]))
 
@@ -49,7 +50,7 @@ def iis_duplicate_key(facts: Facts) -> Iterator[Finding]:
     yield from _refused(found, "duplicate")
     for one in found.unguarded:
         message = f"{one.name} is added without <remove>: 500.19 on a server that maps it already (its applicationHost.config was not given)"
-        yield Finding(one.at.file, message, one.at.text, severity="note", file=one.at.file, line=one.at.line)
+        yield replace(point(one.at, message, found=found), severity="note")
 
 
 @lints("OTA621")

@@ -69,6 +69,8 @@ class Finding:
     """Overrides the rule's own where the catalogue allows two (a development profile is a note)."""
     file: str = ""
     line: int = 0
+    column: int = 0
+    """In characters from 1; 0 where only the line is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Outcome:
     remedy: str = ""
     file: str = ""
     line: int = 0
+    column: int = 0
     sees: str = field(default="")
     """The sentence a person reads on the phone; empty for passed."""
     suppressed: str = ""

@@ -124,6 +124,7 @@ def _failed(rule: Rule, finding: Finding, facts: Facts, target: str, door: Door)
         remedy=finding.remedy or remedy(rule.id, facts.server),
         file=finding.file,
         line=finding.line,
+        column=finding.column,
         sees=safe(sentence(here.sees, _host(facts, target))),
     )
 

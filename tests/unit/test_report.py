@@ -106,9 +106,10 @@ def test_findings_weigh_more_than_a_target_without_verdict() -> None:
 
 
 def test_the_text_names_target_server_engine_and_every_stage_in_order() -> None:
-    lines = shown(target(HEALTHY, level="intermediate"), width=120).splitlines()
-    assert lines[0] == f"{BASE}  (nginx 1.26.3, docker, level intermediate)"
-    assert re.findall(r"[a-z]+ (?=[✓✗!?i–])", lines[1]) == [
+    lines = shown(target(HEALTHY, level="L1"), width=120).splitlines()
+    assert lines[0] == f"{BASE}  (nginx 1.26.3, docker)"
+    assert lines[1].startswith("  L1 emulated: ")
+    assert re.findall(r"[a-z]+ (?=[✓✗!?i–])", lines[2]) == [
         f"{stage} " for stage in ("tap", "connect", "manifest", "prompt", "package", "install", "open", "server")
     ]
     assert lines[-1].startswith("  no findings; ")
