@@ -24,7 +24,7 @@ _TAIL = """\
     }
     $here = $grammar[$path]
     $last = if ($before.Count -gt 1) { $before[-1] } else { '' }
-    if ($here.Values.ContainsKey($last)) { $words = $here.Values[$last] }
+    if ($here.Takes.ContainsKey($last)) { $words = $here.Takes[$last] }
     elseif ($wordToComplete -like '-*') { $words = $here.Flags }
     else { $words = $here.Words }
     $words | Where-Object { $_ -like "$wordToComplete*" } | ForEach-Object {
@@ -48,7 +48,7 @@ def _entry(command: Command) -> str:
         f"        {_quoted(' '.join(command.path))} = @{{\n"
         f"            Words = {_array(words)}\n"
         f"            Flags = {_array(flags)}\n"
-        f"            Values = @{{ {pairs} }}\n"
+        f"            Takes = @{{ {pairs} }}\n"
         "        }\n"
     )
 
