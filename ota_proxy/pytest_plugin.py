@@ -190,7 +190,7 @@ def ota_config(request: pytest.FixtureRequest) -> str | Path | None:
 def ota_content() -> object:
     """Return what is served: None for ota-proxy's own app, the path of an .ipa, its bytes, or `ota_package()`; or a mapping of parts.
 
-    The parts are package, manifest and page, each a path or bytes: `{"manifest": b"…"}` serves a broken manifest.
+    The parts are package, manifest and page, each bytes or a path relative to the test's folder: `{"manifest": b"…"}` serves a broken one.
     Scope: function. Cost: none. Override it: `return Path("build/App.ipa")`.
     """
     return None

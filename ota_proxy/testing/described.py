@@ -49,29 +49,32 @@ def configuration(path: str | Path | None, folder: Path, server: str) -> OwnConf
     return own_config(folder / path, server) if path is not None else None
 
 
-def content(given: object, flaw: Flaw | None) -> Content:
-    """Return what is served: None for ota-proxy's own, a package (path, bytes, `ota_package()`), or a mapping of parts."""
-    return dataclasses.replace(_content(given), flaw=flaw)
+def content(given: object, folder: Path, flaw: Flaw | None) -> Content:
+    """Return what is served: None for ota-proxy's own, a package (path, bytes, `ota_package()`), or a mapping of parts.
+
+    Paths are relative to `folder`; `flaw` is what is wrong with the certificate.
+    """
+    return dataclasses.replace(_content(given, folder), flaw=flaw)
 
 
-def _content(given: object) -> Content:
+def _content(given: object, folder: Path) -> Content:
     if given is None:
         return Content()
     parts = dict(given) if isinstance(given, Mapping) else {"package": given}
     for name in parts:
         if name not in _CONTENT:
             raise UsageError(f"ota_content does not know {name!r} ({meant(name, _CONTENT)})")
-    made = content_of(_bytes(parts.pop("package"))) if parts.get("package") is not None else Content()
-    texts: dict[str, Any] = {name: _bytes(value) for name, value in parts.items() if value is not None}
+    made = content_of(_bytes(parts.pop("package"), folder)) if parts.get("package") is not None else Content()
+    texts: dict[str, Any] = {name: _bytes(value, folder) for name, value in parts.items() if value is not None}
     return dataclasses.replace(made, **texts)
 
 
-def _bytes(value: object) -> bytes:
+def _bytes(value: object, folder: Path) -> bytes:
     if isinstance(value, Package):
         return value.data
     if isinstance(value, (str, Path)):
         try:
-            return Path(value).read_bytes()
+            return (folder / value).read_bytes()
         except OSError as error:
             raise UsageError(f"the file cannot be read: {error.strerror}", place=f"ota_content {value}") from None
     if not isinstance(value, bytes):

@@ -23,8 +23,17 @@ _NAME = 80
 """Characters of a folder's name before its digest; file systems take 255 bytes."""
 
 
-def sections(item: pytest.Item, record: Record) -> Iterator[tuple[str, str]]:
-    """Yield (heading, text) of everything a failing test should show, and write its artifacts."""
+def sections(item: pytest.Item, record: Record) -> list[tuple[str, str]]:
+    """Return (heading, text) of everything a failing test should show, and write its artifacts. Never raises."""
+    shown: list[tuple[str, str]] = []
+    try:
+        shown.extend(_sections(item, record))
+    except Exception as error:  # noqa: BLE001 - a hook that raises ends the whole session; Docker may be gone by now
+        shown.append(("ota-proxy", f"nothing more can be shown: {error!r}"))
+    return shown
+
+
+def _sections(item: pytest.Item, record: Record) -> Iterator[tuple[str, str]]:
     for report in () if record.told else _telling(record):
         yield f"ota-proxy: {safe(report.url)}", _text(report)
     if not record.reports and record.site is not None and (log := record.site.log.strip()):

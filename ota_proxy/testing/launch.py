@@ -43,9 +43,14 @@ def live(item: pytest.Item, url: str) -> TestSite:
     for name in ("ota_tls", "ota_config"):
         if item.get_closest_marker(name):
             pytest.skip(f"{name} is for servers that the test starts, and {url} already runs")
-    site = TestSite(base_url=checked_url(url, "ota_base_url"))
-    record(item).site = site
-    return site
+    try:
+        site = TestSite(base_url=checked_url(url, "ota_base_url"))
+    except pytest.UsageError as error:
+        text = str(error)
+    else:
+        record(item).site = site
+        return site
+    pytest.fail(text, pytrace=False)
 
 
 def serve(item: pytest.Item, wanted: Wanted, servers: Servers) -> Server:
@@ -88,7 +93,7 @@ def _trial(item: pytest.Item, wanted: Wanted, asked: Settings) -> tuple[Trial, s
         site=loaded.site,
         scope=loaded.options.scope,
         command=f"ota-proxy verify {wanted.server}",
-        content=content(wanted.content, markers.flaw(item)),
+        content=content(wanted.content, folder, markers.flaw(item)),
         config=configuration(wanted.config, folder, wanted.server),
         keep=asked.keep,
     )

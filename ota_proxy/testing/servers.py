@@ -31,25 +31,28 @@ class RefusedError(Exception):
         self.report = report
 
 
-@dataclass(slots=True)
+MOST = 4
+"""Servers that run side by side: a test uses one at a time, and one that is wanted again starts in a second."""
+
+
+@dataclass(slots=True, eq=False)
 class Server:
-    """A started server and the site that tests see."""
+    """A started server: the site that tests see, what was asked for, and what ends it."""
 
     key: _Key
-    started: Started
     site: TestSite
     trial: Trial
     notes: tuple[str, ...]
+    ending: contextlib.ExitStack
 
 
 class Servers:
-    """Starts servers and keeps them until `close`. `folder` is for the CA file."""
+    """Starts servers and keeps the last `MOST` of them until `close`. `folder` is for the CA file."""
 
     def __init__(self, authority: Authority, folder: Path) -> None:
         self.authority, self.folder = authority, folder
         self._running: list[Server] = []
         self._refused: list[tuple[_Key, TargetReport]] = []
-        self._stack = contextlib.ExitStack()
 
     def serve(self, trial: Trial, engine: Engine, image: str) -> Server:
         """Return a server for the trial, started now or for an earlier test; its log begins here.
@@ -61,25 +64,33 @@ class Servers:
             if known == key:
                 raise RefusedError(report)
         server = next((one for one in self._running if one.key == key and one.site.is_alive()), None)
-        server = server or self._start(key, trial, engine)
+        if server is None:
+            self._end([one for one in self._running if one.key == key] or self._running[: 1 - MOST])
+            server = self._start(key, trial, engine)
         server.site = replace(server.site, before=len(server.site.read_log()))
         return server
 
     def close(self) -> None:
         """End every server that is not to be kept."""
-        self._running.clear()
-        self._stack.close()
+        self._end(self._running)
+
+    def _end(self, servers: list[Server]) -> None:
+        with contextlib.ExitStack() as stack:
+            for server in servers:
+                stack.push(server.ending)
+        self._running = [one for one in self._running if one not in servers]
 
     def _start(self, key: _Key, trial: Trial, engine: Engine) -> Server:
         caps = engine.capabilities(trial.server)
-        try:
-            started = self._stack.enter_context(start(trial, engine, caps, lambda _text: None, self.authority))
-        except ServerRefusedError as error:
-            self._refused.append((key, refusal(trial, engine, caps, error)))
-            raise RefusedError(self._refused[-1][1]) from None
-        server = Server(key, started, self._site(trial, engine, caps, started), trial, _notes(engine))
-        self._running.append(server)
-        return server
+        with contextlib.ExitStack() as stack:
+            try:
+                started = stack.enter_context(start(trial, engine, caps, lambda _text: None, self.authority))
+            except ServerRefusedError as error:
+                self._refused.append((key, refusal(trial, engine, caps, error)))
+                raise RefusedError(self._refused[-1][1]) from None
+            site = self._site(trial, engine, caps, started)
+            self._running.append(Server(key, site, trial, _notes(engine), stack.pop_all()))
+        return self._running[-1]
 
     def _site(self, trial: Trial, engine: Engine, caps: Capabilities, started: Started) -> TestSite:
         prepared, endpoint = started.prepared, started.running.endpoint
