@@ -117,7 +117,7 @@ def _setup(plan: Plan, header: Sequence[str]) -> dict[str, object]:
         "tls": bool(plan.site.certificates),
         "native_hsts": plan.native_hsts,
         "rewrite": plan.rewrite,
-        "modules": list(iis_setup.modules(plan)),
+        "checks": list(iis_setup.checks(plan)),
         "folders": list(iis_sites.folders(plan)),
         "steps": [
             {"title": Quoted(step.title), "why": _lines(step.why), "calls": list(step.calls)}

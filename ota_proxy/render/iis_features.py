@@ -95,7 +95,9 @@ def access(plan: Plan) -> Step:
         calls.append(add_element(f"network {text}", section, key, Location=plan.name, With={"allowed": allowed}))
     if serves_acme(plan.site) and not plan.second_site:
         place = plan.name + ACME_PREFIX
-        calls.append(set_attribute("ACME challenges stay open", section, "allowUnlisted", True, Location=place))
+        calls.append(
+            set_attribute("ACME challenges stay open", section, "allowUnlisted", True, Location=place, Here=True)
+        )
     return Step("Access by network", ("The section is locked for web.config; refused networks get 403.",), tuple(calls))
 
 

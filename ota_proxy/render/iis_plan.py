@@ -66,7 +66,10 @@ def add_element(what: str, section: str, key: dict[str, PsValue], **rest: PsValu
 
 
 def set_attribute(what: str, section: str, name: str, value: PsValue, **rest: PsValue) -> Quoted:
-    """Return the command that sets one attribute of a section, or of the element that `Steps` lead to."""
+    """Return the command that sets one attribute of a section, or of the element that `Steps` lead to.
+
+    With `Here` it is written into the `Location` itself, even where the one around it says the same now.
+    """
     return ps_call("Set-OtaAttribute", What=what, Section=section, Name=name, Value=value, **rest)
 
 

@@ -30,8 +30,12 @@ def steps(plan: Plan) -> tuple[Step, ...]:
     )
 
 
-def modules(plan: Plan) -> tuple[Quoted, ...]:
-    """Return the checks that the modules this site needs are installed."""
+def checks(plan: Plan) -> tuple[Quoted, ...]:
+    """Return the checks that the modules this site needs are installed, and that its bindings are nobody else's."""
+    return (*_modules(plan), iis_sites.unclaimed(plan))
+
+
+def _modules(plan: Plan) -> tuple[Quoted, ...]:
     install = "run Install-WindowsFeature {}"
     needed = [("StaticFileModule", install.format("Web-Static-Content"))] if plan.site.static else []
     needed += [("RequestFilteringModule", install.format("Web-Filtering"))]

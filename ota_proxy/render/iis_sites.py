@@ -66,10 +66,22 @@ def _directory(site: str, path: str, folder: str) -> Quoted:
     )
 
 
+def unclaimed(plan: Plan) -> Quoted:
+    """Return the check that no other site has one of our bindings: two such sites cannot run, and they would share a certificate."""
+    ports = [("http", plan.site.listen.http), ("https", 0 if plan.site.tls.offloaded else plan.site.https_port)]
+    wanted = [f"{name} {host}:{port}:{domain}" for host, domain in _bound_names(plan) for name, port in ports if port]
+    own = [name for name in (plan.name, plan.second_site) if name]
+    return ps_call("Assert-OtaUnclaimed", Sites=own, Bindings=wanted)
+
+
+def _bound_names(plan: Plan) -> list[tuple[str, str]]:
+    hosts = [bracketed(host) for host in plan.site.listen.hosts] or ["*"]
+    return [(host, domain) for domain in plan.site.domains for host in hosts]
+
+
 def bindings(plan: Plan) -> Step:
     """Bind every domain on every address, for http and https."""
-    hosts = [bracketed(host) for host in plan.site.listen.hosts] or ["*"]
-    calls = [call for domain in plan.site.domains for host in hosts for call in _bound(plan, host, domain)]
+    calls = [call for host, domain in _bound_names(plan) for call in _bound(plan, host, domain)]
     return Step(
         "Bindings",
         (
@@ -133,7 +145,9 @@ def acme(plan: Plan) -> Step:
     ]
     if plan.second_site:
         section = "system.webServer/httpRedirect"
-        calls.append(set_attribute("ACME challenges are not redirected", section, "enabled", False, Location=place))
+        calls.append(
+            set_attribute("ACME challenges stay on http", section, "enabled", False, Location=place, Here=True)
+        )
     return Step("ACME challenges over http", ("Their names have no extension, which IIS maps as '.'.",), tuple(calls))
 
 

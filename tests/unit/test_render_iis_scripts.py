@@ -89,64 +89,11 @@ def test_cipher_suites_get_the_names_that_windows_knows() -> None:
         suite_names(("AES128-SHA",))
 
 
-@pytest.mark.parametrize("name", [name for name in iis.NAMES if "snippet" not in name])
-def test_the_scripts_parse_as_powershell(name: str) -> None:
-    for file in iis.variant(name).files[1:]:
-        wrong = [node.start_point for node in iis.nodes(iis.tree(file.text)) if node.is_error or node.is_missing]
-        assert not wrong, f"{file.name} at {wrong}"
-
-
-# Source: the module's reference on learn.microsoft.com, page "IISAdministration", and each cmdlet's page.
-_DOCUMENTED = {
-    "get-iisconfigsection": {"sectionpath", "commitpath", "location", "clr"},
-    "get-iisconfigcollection": {"configelement", "collectionname"},
-    "get-iisconfigcollectionelement": {"configcollection", "configattribute"},
-    "get-iisconfigelement": {"configelement", "childelementname"},
-    "get-iisconfigattributevalue": {"configelement", "attributename"},
-    "set-iisconfigattributevalue": {"configelement", "attributename", "attributevalue"},
-    "new-iisconfigcollectionelement": {"configcollection", "configattribute", "addat", "passthru"},
-    "remove-iisconfigcollectionelement": {"configcollection", "configattribute", "confirm", "whatif"},
-    "remove-iisconfigattribute": {"configelement", "attributename"},
-    "new-iissitebinding": {"name", "bindinginformation", "protocol", "certificatethumbprint", "certstorelocation"}
-    | {"sslflag", "force", "passthru"},
-    "remove-iissitebinding": {"name", "bindinginformation", "protocol", "removeconfigonly", "confirm", "whatif"},
-    "start-iiscommitdelay": set(),
-    "stop-iiscommitdelay": {"commit"},
-}
-
-
-@pytest.mark.parametrize("script", ["setup.ps1", "undo.ps1"])
-def test_iis_is_changed_by_documented_cmdlets_and_parameters_only(script: str) -> None:
-    used = 0
-    for node in iis.nodes(iis.tree(iis.script(iis.variant("several-2025"), script))):
-        words = [child for child in iis.nodes(node) if child.type in ("command_name", "command_parameter")]
-        if node.type != "command" or not words or b"-IIS" not in (words[0].text or b""):
-            continue
-        own = [
-            (word.text or b"").decode().lower().lstrip("-").rstrip(":")
-            for child in node.children
-            for word in child.children
-            if word.type == "command_parameter"
-        ]
-        cmdlet = (words[0].text or b"").decode().lower()
-        used += 1
-        assert set(own) <= _DOCUMENTED[cmdlet], cmdlet
-    assert used > 5
-
-
 def test_every_kind_of_record_that_setup_writes_has_its_way_back_in_undo() -> None:
     rendered = iis.variant("static-2022")
     written = set(re.findall(r"Kind = '(\w+)'", iis.script(rendered, "setup.ps1")))
     undone = set(re.findall(r"^ +'(\w+)' \{ Undo-", iis.script(rendered, "undo.ps1"), re.MULTILINE))
     assert written == undone
-
-
-def test_every_change_in_setup_asks_first_so_that_whatif_changes_nothing() -> None:
-    functions = re.split(r"^function ", iis.script(iis.variant("static-2022"), "setup.ps1"), flags=re.MULTILINE)[1:]
-    recording = [text for text in functions if "$OtaRecords.Add(@{" in text]
-    assert len(recording) >= 7
-    for text in recording:
-        assert text.index("ShouldProcess(") < text.index("$OtaRecords.Add(@{")
 
 
 def test_a_path_that_is_not_ascii_gives_the_scripts_a_byte_order_mark() -> None:

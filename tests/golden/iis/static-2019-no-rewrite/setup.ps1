@@ -34,7 +34,7 @@
 #   - folders with content need read permission for IIS AppPool\ota.example.com
 #
 # Sets up the site in applicationHost.config, in one commit. Every step looks first and writes only what differs:
-# a second run changes nothing. What was there before is kept for undo.ps1. -WhatIf shows the plan.
+# a second run writes nothing. What was there before is kept for undo.ps1. -WhatIf shows the plan.
 
 [CmdletBinding(SupportsShouldProcess = $true)]
 param(
@@ -54,8 +54,10 @@ $OtaSite = 'ota.example.com'
 $OtaStateFile = Join-Path (Join-Path $env:ProgramData 'ota-proxy') ($OtaSite + '.json')
 $OtaSites = 'system.applicationHost/sites'
 $OtaRecords = New-Object System.Collections.ArrayList
+$OtaDelayed = $false
 
-# Records: what was changed, and what was there before. undo.ps1 reads them from the last one to the first.
+# Records: what setup.ps1 changes, and what was there before. Each is on disk before its change is made (those of the commit
+# before the commit), so undo.ps1 knows of everything, however a run ended. It reads them from the last one to the first.
 
 function ConvertTo-OtaTable($Value) {
     if ($Value -is [hashtable]) { return $Value }
@@ -75,13 +77,22 @@ function Read-OtaRecords {
 }
 
 function Save-OtaRecords {
-    if ($OtaRecords.Count -eq 0) {
-        if (Test-Path -LiteralPath $OtaStateFile) { Remove-Item -LiteralPath $OtaStateFile -Confirm:$false }
+    $folder = Split-Path -Parent $OtaStateFile
+    if ($OtaRecords.Count -gt 0) {
+        $null = New-Item -ItemType Directory -Force -Path $folder
+        @{ Site = $OtaSite; Records = $OtaRecords } | ConvertTo-Json -Depth 9 |
+            Set-Content -LiteralPath $OtaStateFile -Encoding UTF8 -Confirm:$false
         return
     }
-    $null = New-Item -ItemType Directory -Force -Path (Split-Path -Parent $OtaStateFile)
-    @{ Site = $OtaSite; Records = $OtaRecords } | ConvertTo-Json -Depth 9 |
-        Set-Content -LiteralPath $OtaStateFile -Encoding UTF8 -Confirm:$false
+    if (Test-Path -LiteralPath $OtaStateFile) { Remove-Item -LiteralPath $OtaStateFile -Confirm:$false }
+    if ((Test-Path -LiteralPath $folder) -and (@(Get-ChildItem -LiteralPath $folder -Force).Count -eq 0)) {
+        Remove-Item -LiteralPath $folder -Confirm:$false
+    }
+}
+
+function Add-OtaRecord([hashtable]$Record) {
+    [void]$OtaRecords.Add($Record)
+    if (-not $OtaDelayed) { Save-OtaRecords }
 }
 
 # An element of the configuration: a section, for the whole server or one location, then steps into it.
@@ -121,9 +132,34 @@ function Get-OtaValue($Element, [string]$Name) {
     return [string]$value
 }
 
-function New-OtaTlsBinding([string]$Site, [string]$Information, [int]$SslFlags, [string]$Thumbprint) {
-    $flags = [Enum]::ToObject([Microsoft.Web.Administration.SslFlags], $SslFlags)
-    New-IISSiteBinding -Name $Site -BindingInformation $Information -Protocol https -CertificateThumbPrint $Thumbprint -CertStoreLocation 'Cert:\LocalMachine\My' -SslFlag $flags
+# What a change may have made around itself: the section of a location, else the element that the steps lead to.
+function Get-OtaHolder([string]$Section, [string]$Location, [object[]]$Steps) {
+    if ($Location) { return Get-OtaSection -Section $Section -Location $Location }
+    return Find-OtaElement -Section $Section -Location '' -Steps $Steps
+}
+
+function Get-OtaLocations {
+    return (Get-IISServerManager).GetApplicationHostConfiguration().GetLocationPaths()
+}
+
+function Get-OtaBindingSteps([string]$Site, [string]$Information) {
+    $key = @{ 'protocol' = 'https'; 'bindingInformation' = $Information }
+    return @(@{ 'In' = ''; 'Key' = @{ 'name' = $Site } }, @{ 'In' = 'bindings'; 'Key' = $key })
+}
+
+# A binding with SslFlags and a certificate; one that is there is replaced. Without a certificate it is only configuration.
+function Set-OtaTlsBinding([string]$Site, [string]$Information, [int]$SslFlags, [string]$Thumbprint, [string]$Store) {
+    $place = Get-OtaBindingSteps -Site $Site -Information $Information
+    if ($null -ne (Find-OtaElement -Section $OtaSites -Location '' -Steps $place)) {
+        Remove-IISSiteBinding -Name $Site -BindingInformation $Information -Protocol https -Confirm:$false
+    }
+    $kind = [Microsoft.Web.Administration.SslFlags]
+    $binding = @{ Name = $Site; BindingInformation = $Information; Protocol = 'https'; SslFlag = [Enum]::ToObject($kind, $SslFlags) }
+    if ($Thumbprint) {
+        $binding['CertificateThumbPrint'] = $Thumbprint
+        $binding['CertStoreLocation'] = "Cert:\LocalMachine\$Store"
+    }
+    New-IISSiteBinding @binding
 }
 
 # Each of these writes only what differs, and keeps a record.
@@ -134,22 +170,54 @@ function Assert-OtaModule([string]$Name, [string]$Remedy) {
     if ($null -eq $module) { throw "IIS has no $Name here, which this site needs: $Remedy, then run setup.ps1 again." }
 }
 
+function Assert-OtaUnclaimed([string[]]$Sites, [string[]]$Bindings) {
+    foreach ($site in (Get-IISConfigSection -SectionPath $OtaSites | Get-IISConfigCollection | Get-IISConfigCollectionElement)) {
+        $name = Get-OtaValue -Element $site -Name 'name'
+        if ($Sites -contains $name) { continue }
+        foreach ($binding in @(Get-IISConfigCollection -ConfigElement $site -CollectionName 'bindings' | Get-IISConfigCollectionElement)) {
+            $taken = (Get-OtaValue -Element $binding -Name 'protocol') + ' ' + (Get-OtaValue -Element $binding -Name 'bindingInformation')
+            if ($Bindings -contains $taken) { throw "The site '$name' has the binding $taken already: remove it there, then run setup.ps1 again." }
+        }
+    }
+}
+
+function Add-OtaLocation([string]$Location) {
+    if (($Location -eq '') -or ((Get-OtaLocations) -contains $Location)) { return }
+    foreach ($record in $OtaRecords) {
+        if (($record['Kind'] -eq 'location') -and ($record['Location'] -eq $Location)) { return }
+    }
+    Add-OtaRecord @{ Kind = 'location'; What = "location $Location"; Location = $Location }
+}
+
+function Get-OtaFresh([string]$Section, [string]$Location, [object[]]$Steps) {
+    $holder = Get-OtaHolder -Section $Section -Location $Location -Steps $Steps
+    return -not $holder.IsLocallyStored
+}
+
+# -Here: the value has to stand in this location, whatever the one around it says now.
 function Set-OtaAttribute {
     [CmdletBinding(SupportsShouldProcess = $true)]
-    param([string]$What, [string]$Section, [string]$Location, [object[]]$Steps = @(), [string]$Name, $Value)
+    param(
+        [string]$What, [string]$Section, [string]$Location, [object[]]$Steps = @(), [string]$Name, $Value,
+        [bool]$Here = $false
+    )
     $element = Find-OtaElement -Section $Section -Location $Location -Steps $Steps
     $old = $null
+    $was = ''
     if ($null -ne $element) {
-        if ((Get-OtaValue -Element $element -Name $Name) -eq [string]$Value) { return }
+        $was = Get-OtaValue -Element $element -Name $Name
+        if (($was -eq [string]$Value) -and ($element.IsLocallyStored -or -not $Here)) { return }
         $old = Get-IISConfigAttributeValue -ConfigElement $element -AttributeName $Name
     }
     if (-not $PSCmdlet.ShouldProcess($What, "set $Name to '$Value'")) { return }
     $own = -not $element.GetAttribute($Name).IsInheritedFromDefaultValue
-    Set-IISConfigAttributeValue -ConfigElement $element -AttributeName $Name -AttributeValue $Value
-    [void]$OtaRecords.Add(@{
+    Add-OtaLocation -Location $Location
+    Add-OtaRecord @{
         Kind = 'attribute'; What = $What; Section = $Section; Location = $Location; Steps = $Steps
-        Name = $Name; Own = $own; Old = $old; New = $Value
-    })
+        Name = $Name; Own = $own; Old = $old; Was = $was; New = $Value
+        Fresh = (Get-OtaFresh -Section $Section -Location $Location -Steps $Steps)
+    }
+    Set-IISConfigAttributeValue -ConfigElement $element -AttributeName $Name -AttributeValue $Value
 }
 
 function Add-OtaElement {
@@ -169,10 +237,12 @@ function Add-OtaElement {
     $where = @{ ConfigElement = (Find-OtaElement -Section $Section -Location $Location -Steps $Steps) }
     if ($In) { $where['CollectionName'] = $In }
     $collection = Get-IISConfigCollection @where
-    $null = New-IISConfigCollectionElement -ConfigCollection $collection -ConfigAttribute ($Key + $With + $New)
-    [void]$OtaRecords.Add(@{
+    Add-OtaLocation -Location $Location
+    Add-OtaRecord @{
         Kind = 'element'; What = $What; Section = $Section; Location = $Location; Steps = $Steps; In = $In; Key = $Key
-    })
+        Fresh = (Get-OtaFresh -Section $Section -Location $Location -Steps $Steps)
+    }
+    $null = New-IISConfigCollectionElement -ConfigCollection $collection -ConfigAttribute ($Key + $With + $New)
 }
 
 function Get-OtaSiteId {
@@ -187,25 +257,30 @@ function Get-OtaSiteId {
 function Add-OtaTlsBinding {
     [CmdletBinding(SupportsShouldProcess = $true)]
     param([string]$Site, [string]$Information, [int]$SslFlags)
-    $key = @{ 'protocol' = 'https'; 'bindingInformation' = $Information }
-    $place = @(@{ 'In' = ''; 'Key' = @{ 'name' = $Site } }, @{ 'In' = 'bindings'; 'Key' = $key })
+    $place = Get-OtaBindingSteps -Site $Site -Information $Information
     $found = Find-OtaElement -Section $OtaSites -Location '' -Steps $place
-    $old = ''
+    $wanted = $OtaThumbprint
+    $store = 'My'
+    $old = @{ Found = $false; Thumbprint = ''; Store = ''; SslFlags = 0 }
     if ($null -ne $found) {
-        $old = Get-OtaValue -Element $found -Name 'certificateHash'
-        if (($OtaThumbprint -eq '') -or ($old -eq $OtaThumbprint)) { return }
-    } elseif (($OtaThumbprint -eq '') -and -not $WhatIfPreference) {
+        $old['Found'] = $true
+        $old['Thumbprint'] = Get-OtaValue -Element $found -Name 'certificateHash'
+        $old['Store'] = Get-OtaValue -Element $found -Name 'certificateStoreName'
+        $old['SslFlags'] = [int](Get-OtaValue -Element $found -Name 'sslFlags')
+        if ($wanted -eq '') { $wanted = $old['Thumbprint'] }
+        if ($wanted -eq $old['Thumbprint']) {
+            if ($wanted -and ($old['SslFlags'] -eq $SslFlags)) { return }
+            if ($wanted) { $store = $old['Store'] }
+        }
+    }
+    if (($wanted -eq '') -and -not $WhatIfPreference) {
         throw "The binding $Information needs a certificate: give -CertificateThumbprint or -PfxPath."
     }
-    if (-not $PSCmdlet.ShouldProcess("binding $Information", "use the certificate $OtaThumbprint")) { return }
-    if ($null -ne $found) {
-        Remove-IISSiteBinding -Name $Site -BindingInformation $Information -Protocol https -Confirm:$false
+    if (-not $PSCmdlet.ShouldProcess("binding $Information", "use the certificate $wanted")) { return }
+    Add-OtaRecord @{
+        Kind = 'binding'; What = "binding $Information"; Site = $Site; Information = $Information; Old = $old; New = $wanted
     }
-    New-OtaTlsBinding -Site $Site -Information $Information -SslFlags $SslFlags -Thumbprint $OtaThumbprint
-    [void]$OtaRecords.Add(@{
-        Kind = 'binding'; What = "binding $Information"; Site = $Site; Information = $Information; SslFlags = $SslFlags
-        Old = $old; New = $OtaThumbprint
-    })
+    Set-OtaTlsBinding -Site $Site -Information $Information -SslFlags $SslFlags -Thumbprint $wanted -Store $store
 }
 
 function Import-OtaCertificate {
@@ -224,8 +299,8 @@ function Import-OtaCertificate {
     $wanted = (Get-PfxData -FilePath $PfxPath @secret).EndEntityCertificates[0].Thumbprint
     if (Test-Path -LiteralPath "Cert:\LocalMachine\My\$wanted") { return $wanted }
     if ($PSCmdlet.ShouldProcess($PfxPath, 'import into LocalMachine\My')) {
+        Add-OtaRecord @{ Kind = 'certificate'; What = "certificate $wanted"; New = $wanted }
         $null = Import-PfxCertificate -FilePath $PfxPath -CertStoreLocation 'Cert:\LocalMachine\My' -Confirm:$false @secret
-        [void]$OtaRecords.Add(@{ Kind = 'certificate'; What = "certificate $wanted"; New = $wanted })
     }
     return $wanted
 }
@@ -235,9 +310,11 @@ function Add-OtaFolder {
     param([string]$Path)
     $full = [Environment]::ExpandEnvironmentVariables($Path)
     if (Test-Path -LiteralPath $full -PathType Container) { return }
+    $above = Split-Path -Parent $full
+    if ($above) { Add-OtaFolder -Path $above }
     if (-not $PSCmdlet.ShouldProcess($full, 'make the folder')) { return }
+    Add-OtaRecord @{ Kind = 'folder'; What = "folder $full"; New = $full }
     $null = [System.IO.Directory]::CreateDirectory($full)
-    [void]$OtaRecords.Add(@{ Kind = 'folder'; What = "folder $full"; New = $full })
 }
 
 function Test-OtaFolder([string]$Path) {
@@ -256,14 +333,14 @@ function Copy-OtaWebConfig {
     $new = [System.IO.File]::ReadAllText($source)
     $old = $null
     if (Test-Path -LiteralPath $target) { $old = [System.IO.File]::ReadAllText($target) }
-    if ($old -eq $new) { return }
+    if ($old -ceq $new) { return }
     if (($null -ne $old) -and -not $old.Contains('Made by ota-proxy')) {
         throw "$target was not made by ota-proxy: move it away, then run setup.ps1 again."
     }
-    if (-not $PSCmdlet.ShouldProcess($target, 'write')) { return }
     Add-OtaFolder -Path (Split-Path -Parent $target)
+    if (-not $PSCmdlet.ShouldProcess($target, 'write')) { return }
+    Add-OtaRecord @{ Kind = 'file'; What = $target; New = $new; Old = $old }
     [System.IO.File]::WriteAllText($target, $new)
-    [void]$OtaRecords.Add(@{ Kind = 'file'; What = $target; New = $new; Old = $old })
 }
 
 function Set-OtaProtocol {
@@ -274,6 +351,13 @@ function Set-OtaProtocol {
     Set-OtaRegistryValue -Path $path -Name 'DisabledByDefault' -Value ([int](-not $Enabled))
 }
 
+function Add-OtaRegistryKey([string]$Path) {
+    if (Test-Path -LiteralPath $Path) { return }
+    Add-OtaRegistryKey -Path (Split-Path -Parent $Path)
+    Add-OtaRecord @{ Kind = 'key'; What = $Path; New = $Path }
+    $null = New-Item -Path $Path -Confirm:$false
+}
+
 function Set-OtaRegistryValue {
     [CmdletBinding(SupportsShouldProcess = $true)]
     param([string]$Path, [string]$Name, [int]$Value)
@@ -281,41 +365,45 @@ function Set-OtaRegistryValue {
     if (Test-Path -LiteralPath $Path) { $old = (Get-Item -LiteralPath $Path).GetValue($Name) }
     if (($null -ne $old) -and ($old -eq $Value)) { return }
     if (-not $PSCmdlet.ShouldProcess($Path, "set $Name to $Value")) { return }
-    $created = -not (Test-Path -LiteralPath $Path)
-    if ($created) { $null = New-Item -Path $Path -Force -Confirm:$false }
+    Add-OtaRegistryKey -Path $Path
+    Add-OtaRecord @{ Kind = 'registry'; What = "$Path $Name"; Path = $Path; Name = $Name; Old = $old; New = $Value }
     $null = New-ItemProperty -LiteralPath $Path -Name $Name -Value $Value -PropertyType DWord -Force -Confirm:$false
-    [void]$OtaRecords.Add(@{
-        Kind = 'registry'; What = "$Path $Name"; Path = $Path; Name = $Name; Old = $old; New = $Value; Created = $created
-    })
 }
 
+function Get-OtaCipherSuites {
+    return @(Get-TlsCipherSuite | ForEach-Object { $_.Name })
+}
+
+# Which suites this Windows knows shows only when they are enabled: here the records follow their changes.
 function Set-OtaCipherSuites {
     [CmdletBinding(SupportsShouldProcess = $true)]
     param([string[]]$Wanted)
-    $before = @(Get-TlsCipherSuite | ForEach-Object { $_.Name })
-    $extra = @($before | Where-Object { $Wanted -notcontains $_ })
-    $missing = @($Wanted | Where-Object { $before -notcontains $_ })
-    foreach ($suite in $missing) {
-        if (-not $PSCmdlet.ShouldProcess($suite, 'enable the cipher suite')) { continue }
-        try {
-            Enable-TlsCipherSuite -Name $suite -Confirm:$false
-        } catch {
-            Write-Verbose "This Windows does not know the cipher suite ${suite}: left out."
-        }
-    }
-    $now = @(Get-TlsCipherSuite | ForEach-Object { $_.Name })
-    $added = @($missing | Where-Object { $now -contains $_ })
-    if (@($now | Where-Object { $Wanted -contains $_ }).Count -eq 0) {
-        if (-not $WhatIfPreference) { throw 'This Windows knows none of the cipher suites: nothing was disabled.' }
-    }
+    $before = @(Get-OtaCipherSuites)
+    $added = @()
     $removed = @()
-    foreach ($suite in $extra) {
-        if (-not $PSCmdlet.ShouldProcess($suite, 'disable the cipher suite')) { continue }
-        Disable-TlsCipherSuite -Name $suite -Confirm:$false
-        $removed += $suite
-    }
-    if ($added.Count + $removed.Count -gt 0) {
-        [void]$OtaRecords.Add(@{ Kind = 'ciphers'; What = 'cipher suites'; Old = $before; Added = $added; Removed = $removed })
+    try {
+        foreach ($suite in @($Wanted | Where-Object { $before -notcontains $_ })) {
+            if (-not $PSCmdlet.ShouldProcess($suite, 'enable the cipher suite')) { continue }
+            try {
+                Enable-TlsCipherSuite -Name $suite -Confirm:$false
+                $added += $suite
+            } catch {
+                Write-Verbose "This Windows does not know the cipher suite ${suite}: left out."
+            }
+        }
+        $usable = @(@(Get-OtaCipherSuites) | Where-Object { $Wanted -contains $_ })
+        if (($usable.Count -eq 0) -and -not $WhatIfPreference) {
+            throw 'This Windows knows none of the cipher suites: nothing was disabled.'
+        }
+        foreach ($suite in @($before | Where-Object { $Wanted -notcontains $_ })) {
+            if (-not $PSCmdlet.ShouldProcess($suite, 'disable the cipher suite')) { continue }
+            Disable-TlsCipherSuite -Name $suite -Confirm:$false
+            $removed += $suite
+        }
+    } finally {
+        if ($added.Count + $removed.Count -gt 0) {
+            Add-OtaRecord @{ Kind = 'ciphers'; What = 'cipher suites'; Old = $before; Added = $added; Removed = $removed }
+        }
     }
 }
 
@@ -333,6 +421,7 @@ if (-not (Get-Command -Name New-IISSiteBinding -ErrorAction SilentlyContinue)) {
 Assert-OtaModule -Name 'StaticFileModule' -Remedy 'run Install-WindowsFeature Web-Static-Content'
 Assert-OtaModule -Name 'RequestFilteringModule' -Remedy 'run Install-WindowsFeature Web-Filtering'
 Assert-OtaModule -Name 'HttpRedirectionModule' -Remedy 'run Install-WindowsFeature Web-Http-Redirect'
+Assert-OtaUnclaimed -Sites @('ota.example.com', 'ota.example.com http') -Bindings @('http *:80:ota.example.com', 'https *:443:ota.example.com')
 try {
     $null = Get-IISConfigSection -SectionPath $OtaSites | Get-IISConfigElement -ChildElementName 'siteDefaults' | Get-IISConfigElement -ChildElementName 'hsts'
 } catch {
@@ -350,15 +439,14 @@ Add-OtaFolder -Path '%SystemDrive%\inetpub\ota-proxy\ota.example.com http'
 Add-OtaFolder -Path '%SystemDrive%\var\www\acme\.well-known\acme-challenge'
 Test-OtaFolder -Path '%SystemDrive%\srv\ota'
 Copy-OtaWebConfig -Folder '%SystemDrive%\srv\ota'
-if (-not $WhatIfPreference) { Save-OtaRecords }
 
 # ----------------------------------------------------------------------
 # | applicationHost.config, in one commit                              |
 # ----------------------------------------------------------------------
 
 $kept = $OtaRecords.Count
-$delayed = $true
 Start-IISCommitDelay
+$OtaDelayed = $true
 try {
 
     # Application pool and site
@@ -382,7 +470,7 @@ try {
     # Their names have no extension, which IIS maps as '.'.
     Add-OtaElement -What 'folder of /.well-known/acme-challenge' -Section 'system.applicationHost/sites' -Key @{ 'path' = '/.well-known/acme-challenge' } -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com http' } }, @{ 'In' = ''; 'Key' = @{ 'path' = '/' } }) -With @{ 'physicalPath' = '%SystemDrive%\var\www\acme\.well-known\acme-challenge' }
     Add-OtaElement -What 'media type of ACME challenges' -Section 'system.webServer/staticContent' -Key @{ 'fileExtension' = '.' } -Location 'ota.example.com http/.well-known/acme-challenge' -With @{ 'mimeType' = 'text/plain' }
-    Set-OtaAttribute -What 'ACME challenges are not redirected' -Section 'system.webServer/httpRedirect' -Name 'enabled' -Value $false -Location 'ota.example.com http/.well-known/acme-challenge'
+    Set-OtaAttribute -What 'ACME challenges stay on http' -Section 'system.webServer/httpRedirect' -Name 'enabled' -Value $false -Location 'ota.example.com http/.well-known/acme-challenge' -Here $true
 
     # Strict-Transport-Security
     # IIS itself sends it, on https answers only. Its own redirect stays off: it ignores ports and ACME.
@@ -400,12 +488,14 @@ try {
     Set-OtaAttribute -What 'redirect to https' -Section 'system.webServer/httpRedirect' -Name 'enabled' -Value $true -Location 'ota.example.com http'
 
     if ($OtaRecords.Count -gt $kept) { Save-OtaRecords }
-    $delayed = $false
+    $OtaDelayed = $false
     Stop-IISCommitDelay -Commit ($OtaRecords.Count -gt $kept)
 } catch {
-    if ($delayed) { Stop-IISCommitDelay -Commit $false }
-    $OtaRecords.RemoveRange($kept, $OtaRecords.Count - $kept)
-    Save-OtaRecords
+    if ($OtaDelayed) { Stop-IISCommitDelay -Commit $false }
+    if ($OtaRecords.Count -gt $kept) {
+        $OtaRecords.RemoveRange($kept, $OtaRecords.Count - $kept)
+        Save-OtaRecords
+    }
     throw
 }
 
@@ -415,11 +505,15 @@ try {
 
 # Counts for every service; versions take effect after a restart of Windows.
 if ($Schannel) {
-    Set-OtaProtocol -Name 'SSL 2.0' -Enabled $false
-    Set-OtaProtocol -Name 'SSL 3.0' -Enabled $false
-    Set-OtaProtocol -Name 'TLS 1.0' -Enabled $false
-    Set-OtaProtocol -Name 'TLS 1.1' -Enabled $false
-    Set-OtaProtocol -Name 'TLS 1.2' -Enabled $true
-    Set-OtaCipherSuites -Wanted @('TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256', 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256', 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256', 'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384', 'TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384', 'TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256', 'TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256')
-    if (-not $WhatIfPreference) { Save-OtaRecords }
+    try {
+        Set-OtaProtocol -Name 'SSL 2.0' -Enabled $false
+        Set-OtaProtocol -Name 'SSL 3.0' -Enabled $false
+        Set-OtaProtocol -Name 'TLS 1.0' -Enabled $false
+        Set-OtaProtocol -Name 'TLS 1.1' -Enabled $false
+        Set-OtaProtocol -Name 'TLS 1.2' -Enabled $true
+        Set-OtaCipherSuites -Wanted @('TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256', 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256', 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256', 'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384', 'TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384', 'TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256', 'TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256')
+    } catch {
+        Save-OtaRecords
+        throw
+    }
 }

@@ -1,0 +1,331 @@
+"""setup.ps1 and undo.ps1 executed against an in-memory model of Windows and its applicationHost.config (tests/powershell_model).
+
+The model follows documentation; it is not IIS. What it shows is the scripts' own logic: look first, record, write, take back.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from tests import iis_sites as iis
+from tests.golden import assert_golden
+from tests.powershell_model import Machine, PsError, run_script
+from tests.powershell_model.iis_config import LOCKED
+from tests.powershell_model.servers import OTHER_THUMBPRINT, PFX, THUMBPRINT, machine, unordered, used
+
+NAMES = [name for name in iis.NAMES if not name.startswith("snippet")]
+
+
+def server(name: str, **more: str | bool) -> Machine:
+    chosen: dict[str, Any] = {"windows": _windows(name), "rewrite": _rewrite(name)} | more
+    return machine(iis.variant(name).files[0].text, **chosen)
+
+
+def _windows(name: str) -> str:
+    return name.split("-")[1]
+
+
+def _rewrite(name: str) -> str:
+    return "" if name.endswith("no-rewrite") else "2.1"
+
+
+def setup(on: Machine, name: str, **given: object) -> None:
+    tls: dict[str, object] = {} if name.startswith("offloaded") else {"PfxPath": PFX, "Schannel": True}
+    run_script(on, iis.script(iis.variant(name), "setup.ps1"), **(tls | given))  # type: ignore[arg-type] # parameters of the script
+
+
+def undo(on: Machine, name: str, *, what_if: bool = False) -> None:
+    run_script(on, iis.script(iis.variant(name), "undo.ps1"), what_if=what_if)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_fresh_server_gets_the_configuration_of_its_golden_file(name: str) -> None:
+    on = server(name)
+    setup(on, name)
+    assert_golden(f"iis/{name}/applicationHost.config", on.state()["applicationHost.config"] + "\n")
+    root = on.files.get("C:\\srv\\ota\\web.config", on.files.get("C:\\inetpub\\ota-proxy\\ota.example.com\\web.config"))
+    assert root == iis.variant(name).files[0].text
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("others", [False, True])
+def test_a_second_run_writes_nothing(name: str, others: bool) -> None:
+    on = server(name)
+    if others:
+        used(on)
+    setup(on, name)
+    assert on.writes
+    after = on.state()
+    setup(on, name)
+    assert on.writes == []
+    setup(on, name, PfxPath="", Schannel=False)
+    assert on.writes == []
+    assert on.state() == after
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_undo_takes_a_fresh_server_back_exactly(name: str) -> None:
+    on = server(name)
+    before = on.state()
+    setup(on, name)
+    assert on.state() != before
+    undo(on, name)
+    assert on.state() == before
+    assert on.warnings == []
+    undo(on, name)
+    assert (on.writes, on.state()) == ([], before)
+    assert "nothing to undo" in on.warnings[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_undo_gives_back_what_others_had_set_before(name: str) -> None:
+    on = server(name)
+    used(on)
+    before = on.state()
+    setup(on, name)
+    changed = on.state()
+    assert changed["applicationHost.config"] != before["applicationHost.config"]
+    undo(on, name)
+    assert on.warnings == []
+    assert unordered(on.state()) == unordered(before)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("others", [False, True])
+def test_whatif_announces_and_writes_nothing(name: str, others: bool) -> None:
+    on = server(name)
+    if others:
+        used(on)
+    before = on.state()
+    setup(on, name, what_if=True)
+    assert on.planned
+    assert (on.writes, on.state()) == ([], before)
+    announced = list(on.planned)
+    setup(on, name)
+    assert set(announced) >= set(on.done)
+    too_much = set(announced) - set(on.done)
+    assert all(what.endswith("to 'False'") for what in too_much), "only what a new element has by default anyway"
+    after = on.state()
+    undo(on, name, what_if=True)
+    assert on.planned
+    assert (on.writes, on.state()) == ([], after)
+
+
+def some(calls: list[str], name: str, count: int = 6) -> list[int]:
+    """Return numbers of calls spread over a run, others in each variant; all of them with OTA_PROXY_EVERY_CALL=1."""
+    step = 1 if os.environ.get("OTA_PROXY_EVERY_CALL") == "1" else max(1, len(calls) // count)
+    return list(range(1 + NAMES.index(name) % step, len(calls) + 1, step))
+
+
+@pytest.mark.parametrize("others", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_after_a_run_that_fails_anywhere_undo_restores_and_a_rerun_converges(name: str, others: bool) -> None:
+    def start() -> Machine:
+        on = server(name)
+        if others:
+            used(on)
+        return on
+
+    whole = start()
+    before = whole.state()
+    setup(whole, name)
+    wanted = whole.state()
+    for number in some(list(whole.calls), name):
+        broken, again = start(), start()
+        for on in (broken, again):
+            _fail_at(on, number, name)
+        undo(broken, name)
+        assert unordered(broken.state()) == unordered(before), f"undo after a failure at call {number}: {broken.calls}"
+        setup(again, name)
+        assert _without_records(again) == _without_records(whole), f"rerun after a failure at call {number}"
+        undo(again, name)
+        assert unordered(again.state()) == unordered(before), f"undo after failure at {number} and rerun"
+    assert whole.state() == wanted
+
+
+def _fail_at(on: Machine, number: int, name: str) -> None:
+    on.fail_at = number
+    with suppress(PsError):  # the injected failure, or the sentence that the script makes of it
+        setup(on, name)
+    on.fail_at = 0
+
+
+def _without_records(on: Machine) -> dict[str, Any]:
+    state = unordered(on.state())
+    state["files"] = {path: text for path, text in state["files"].items() if not path.endswith(".json")}
+    return state
+
+
+@pytest.mark.parametrize("name", ["static-2019-no-rewrite", "several-2025"])
+def test_an_undo_that_fails_anywhere_can_be_run_again(name: str) -> None:
+    plain = server(name)
+    before = plain.state()
+    setup(plain, name)
+    undo(plain, name)
+    for number in some(list(plain.calls), name):
+        on = server(name)
+        setup(on, name)
+        on.fail_at = number
+        try:
+            undo(on, name)
+        except PsError:
+            on.fail_at = 0
+            undo(on, name)
+        assert on.state() == before, f"failure at call {number}"
+
+
+def test_what_somebody_changed_since_is_left_alone_with_a_warning() -> None:
+    on = server("proxied-2022")
+    setup(on, "proxied-2022")
+    path = "C:\\inetpub\\ota-proxy\\ota.example.com\\web.config"
+    on.files[path] = on.files[path].replace("no-store", "no-cache")
+    on.server.section("system.webServer/proxy").attribute("preserveHostHeader").set(False)
+    on.server.section("system.webServer/httpLogging", "ota.example.com").attribute("dontLog").set(True)
+    undo(on, "proxied-2022")
+    assert path in on.files
+    said = "\n".join(on.warnings)
+    assert f"{path} was changed since" in said
+    assert "The location ota.example.com holds settings of others and stays" in said
+    assert on.server.section("system.webServer/httpLogging", "ota.example.com").attribute("dontLog").value is True
+
+
+def test_a_certificate_in_the_store_is_used_as_it_is_and_never_removed() -> None:
+    on = server("static-2022")
+    spaced = " ".join(OTHER_THUMBPRINT[i : i + 2].lower() for i in range(0, 40, 2))
+    setup(on, "static-2022", PfxPath="", CertificateThumbprint=spaced)
+    assert set(on.server.bound.values()) == {(OTHER_THUMBPRINT, "My")}
+    undo(on, "static-2022")
+    assert on.certificates == {OTHER_THUMBPRINT}
+
+
+def test_a_new_certificate_replaces_the_old_one_and_undo_gives_both_back_in_turn() -> None:
+    on = server("several-2025")
+    before = on.state()
+    setup(on, "several-2025", PfxPath="", CertificateThumbprint=OTHER_THUMBPRINT)
+    setup(on, "several-2025")
+    assert set(on.server.bound.values()) == {(THUMBPRINT, "My")}
+    undo(on, "several-2025")
+    assert on.state() == before
+
+
+def test_a_changed_rendering_is_set_up_over_the_old_one_and_undone_to_the_beginning() -> None:
+    on = server("static-2022")
+    before = on.state()
+    setup(on, "static-2022")
+    other = iis.made(iis.STATIC | {"hsts": {"max_age": 63072001}, "media_types": {".ipa": "Application/Octet-Stream"}})
+    on.files["C:\\ota\\web.config"] = other.files[0].text
+    run_script(on, iis.script(other, "setup.ps1"))
+    assert on.files["C:\\srv\\ota\\web.config"] == other.files[0].text
+    run_script(on, iis.script(other, "undo.ps1"))
+    on.files["C:\\ota\\web.config"] = iis.variant("static-2022").files[0].text
+    assert on.state() == before
+
+
+def test_a_web_config_of_others_stops_before_anything_is_changed_in_iis() -> None:
+    on = server("static-2022")
+    on.make_folder("C:\\srv\\ota")
+    on.files["C:\\srv\\ota\\Web.config"] = "<configuration />"
+    before = on.state()
+    with pytest.raises(PsError, match="was not made by ota-proxy: move it away"):
+        setup(on, "static-2022")
+    undo(on, "static-2022")
+    assert on.state() == before
+
+
+def test_a_web_config_that_differs_in_case_only_is_written() -> None:
+    on = server("static-2022")
+    setup(on, "static-2022")
+    on.files["C:\\ota\\web.config"] = on.files["C:\\ota\\web.config"].replace("nosniff", "NOSNIFF")
+    setup(on, "static-2022")
+    assert "NOSNIFF" in on.files["C:\\srv\\ota\\web.config"]
+
+
+def test_a_locked_section_stops_the_run_and_nothing_is_committed() -> None:
+    on = server("several-2025")
+    on.server.locked.add("system.webServer/security/ipSecurity")
+    before = on.state()["applicationHost.config"]
+    with pytest.raises(PsError) as stopped:
+        setup(on, "several-2025")
+    assert stopped.value.message == LOCKED
+    assert on.state()["applicationHost.config"] == before
+    undo(on, "several-2025")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        (
+            "static-2022",
+            {"rewrite": ""},
+            "IIS has no RewriteModule here, which this site needs: install URL Rewrite 2.1",
+        ),
+        ("static-2022", {"rewrite": "2.0"}, "URL Rewrite is older than 2.1"),
+        ("proxied-2022", {"arr": False}, "IIS has no ApplicationRequestRouting here"),
+        ("static-2022", {"windows": "2016"}, "This Windows is older than version 1709"),
+    ],
+)
+def test_what_the_server_lacks_is_said_before_anything_is_written(name: str, change: dict[str, Any], says: str) -> None:
+    on = server(name, **change)
+    with pytest.raises(PsError, match=re.escape(says)):
+        setup(on, name)
+    assert on.writes == []
+
+
+def test_a_binding_without_a_certificate_is_refused_and_taken_back() -> None:
+    on = server("static-2022")
+    before = on.state()
+    with pytest.raises(PsError, match="needs a certificate: give -CertificateThumbprint or -PfxPath"):
+        setup(on, "static-2022", PfxPath="")
+    undo(on, "static-2022")
+    assert on.state() == before
+
+
+def test_a_binding_that_another_site_has_already_is_named_before_anything_is_written() -> None:
+    on = server("static-2022")
+    used(on)
+    other = iis.made(iis.STATIC | {"domains": ["builds.example.com", "ota.example.com"]})
+    with pytest.raises(
+        PsError, match=r"The site 'ota\.example\.com' has the binding https \*:443:ota\.example\.com already: remove it"
+    ):
+        run_script(on, iis.script(other, "setup.ps1"), PfxPath=PFX)
+    assert on.writes == []
+
+
+def test_acme_challenges_stay_on_http_from_the_first_run_on() -> None:
+    on = server("static-2019-no-rewrite")
+    setup(on, "static-2019-no-rewrite")
+    place = "ota.example.com http"
+    redirect = "system.webServer/httpRedirect"
+    assert on.server.section(redirect, place).attribute("enabled").value is True
+    assert on.server.section(redirect, f"{place}/.well-known/acme-challenge").attribute("enabled").value is False
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("if (($was -eq [string]$Value) -and ($element.IsLocallyStored -or -not $Here)) { return }", ""),
+        ("    if ($old -ceq $new) { return }\n", ""),
+        ("if (($null -ne $old) -and ($old -eq $Value)) { return }", ""),
+    ],
+)
+def test_a_script_that_does_not_look_first_is_noticed_by_the_count_of_writes(wrong: str, right: str) -> None:
+    on = server("static-2022")
+    script = iis.script(iis.variant("static-2022"), "setup.ps1")
+    assert wrong in script
+    for _ in range(2):
+        run_script(on, script.replace(wrong, right), PfxPath=PFX, Schannel=True)
+    assert on.writes
+
+
+def test_a_script_that_keeps_no_records_is_noticed_by_the_state_after_undo() -> None:
+    on = server("static-2022")
+    before = on.state()
+    script = iis.script(iis.variant("static-2022"), "setup.ps1").replace("[void]$OtaRecords.Add($Record)", "")
+    run_script(on, script, PfxPath=PFX)
+    undo(on, "static-2022")
+    assert on.state() != before
