@@ -32,7 +32,9 @@ def render(report: Report, root: Path) -> str:
     lines: list[str] = []
     for severity in SEVERITIES:
         counted = spread([one for one in found if one.severity == severity and not one.suppressed])
-        lines += _limited([_annotation(one) for one in counted] + list(_unknown(report, severity)), severity)
+        found_here, unknown = [_annotation(one) for one in counted], list(_unknown(report, severity))
+        # a target without a verdict must not be the one that is cut
+        lines += _limited(unknown + found_here if severity == "warning" else found_here + unknown, severity)
     lines += [inert(f"suppressed: {_line(one)}") for one in found if one.suppressed]
     lines += [inert(f"ota-proxy: {safe(one.target)}: {view.level(one)}") for one in report.targets if one.level]
     return "\n".join([*lines, f"ota-proxy: {view.counts(report)}"]) + "\n"

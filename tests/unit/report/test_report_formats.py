@@ -250,6 +250,14 @@ def test_at_most_ten_annotations_of_a_level_name_every_rule_first_and_count_the_
     assert found[-1][2].startswith(f"{len(many) - (github.LIMIT - 1)} more")
 
 
+def test_a_target_without_a_verdict_is_not_among_those_that_are_cut(root: Path) -> None:
+    many = tuple(outcome("OTA315", subject=f"location {number}", message="x") for number in range(30))
+    report = Report((TargetReport(TARGET, "", "", "", None, many), no_verdict("https://gone/", "", "nobody answers")))
+    found = commands(github.render(report, root))
+    assert len(found) == github.LIMIT
+    assert any("nobody answers" in text for _, _, text in found)
+
+
 def test_levels_come_from_error_to_notice(root: Path) -> None:
     levels = [level for level, _, _ in commands(github.render(sample(root), root))]
     assert levels == sorted(levels, key=["error", "warning", "notice"].index)
