@@ -15,9 +15,9 @@ from ota_proxy.settings import load
 from ota_proxy.settings.flags import SiteFlags, leaf_keys
 from ota_proxy.settings.options import SiteFile
 from tests.command_line import FLAGS, Run, flags_of
+from tests.docs.blocks import Block, blocks, pages
 from tests.variants import NAMES, variant
 
-README = Path(__file__).resolve().parents[2] / "README.md"
 ODD = [
     *("--set", 'media_types={ ".x" = "a/b", ".y" = "text/plain; charset=utf-8" }'),
     *("--set", 'headers.X-Quoted=say "it\'s" \\ here'),
@@ -35,11 +35,8 @@ ODD = [
 WAYS = {"example": [], "flags": [*FLAGS], "odd": ["--domain", "bücher.example", "--domain", "ota.example.com", *ODD]}
 
 
-def site_files_of_the_readme() -> list[str]:
-    """Return the indented blocks of the section about the site, without their indent."""
-    section = README.read_text(encoding="utf-8").partition("\n## The site\n")[2].partition("\n## ")[0]
-    blocks = re.findall(r"(?:^    .*\n|^\n)+", section, re.MULTILINE)
-    return [re.sub(r"^    ", "", block, flags=re.MULTILINE) for block in blocks if " = " in block]
+SITE_FILES = [block for page in pages() for block in blocks(page) if block.file == "ota-proxy.toml"]
+"""Every site file of README and docs."""
 
 
 @pytest.fixture
@@ -130,15 +127,13 @@ def test_the_schema_is_a_valid_one_and_every_key_says_what_it_is(schema: dict[st
     assert silent == []
 
 
-def test_the_schema_accepts_the_site_files_of_the_readme_and_so_does_the_program(
-    schema: dict[str, Any], run: Run
+@pytest.mark.parametrize("block", SITE_FILES, ids=lambda block: block.place)
+def test_the_schema_accepts_the_site_files_of_readme_and_docs_and_so_does_the_program(
+    block: Block, schema: dict[str, Any], run: Run
 ) -> None:
-    first, second = site_files_of_the_readme()
-    offloaded = second + 'domains = ["ota.example.com"]\n'
-    for text in (first, offloaded):
-        assert accepts(schema, tomllib.loads(text)), text
-        Path("ota-proxy.toml").write_text(text, encoding="utf-8")
-        assert run("render", "nginx").code == 0
+    assert accepts(schema, tomllib.loads(block.text))
+    Path("ota-proxy.toml").write_text(block.text, encoding="utf-8")
+    assert run("render", "nginx").code == 0
 
 
 @pytest.mark.parametrize("way", WAYS)
