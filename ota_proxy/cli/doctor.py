@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SCHEMA = "ota-proxy/doctor/1"
 _DESCRIPTION = """\
 Say what this machine can run, what is missing, and how to get it. Looks only: nothing is started or pulled.
-Exit code 0 when at least one server can be started here, else 3.
+Exit code 0 when nginx or Apache can be started here, else 3.
 
   ota-proxy doctor
   ota-proxy doctor --format json
@@ -92,16 +92,15 @@ def _lines(one: Probe, width: int, paint: Paint) -> Iterator[str]:
 
 def _end(probes: list[Probe], paint: Paint) -> Iterator[str]:
     """Say which servers can be proved here, and how to go on."""
-    from ota_proxy.harness.doctor.model import engines, exit_code  # noqa: PLC0415
+    from ota_proxy.harness.doctor.model import engines, exit_code, real  # noqa: PLC0415
 
     able = engines(probes)
     for server, names in able.items():
         ways = ", ".join(names) if names else "nothing here can start it"
         yield f"{paint.mark('good' if names else 'unknown')} {server}: {ways}"
     if exit_code(probes):
-        hint = "Nothing can be started yet. The quickest way: python -m pip install 'ota-proxy[embedded]'"
+        hint = "No real server can be started yet. The quickest way: python -m pip install 'ota-proxy[embedded]'"
         broken = [one.name for one in probes if one.needed and one.status == "missing"]
         yield from paint.wrap(f"Mend {', '.join(broken)} first." if broken else hint, "")
         return
-    first = next(server for server, names in able.items() if names)
-    yield f"Next: ota-proxy verify {first}"
+    yield f"Next: ota-proxy verify {real(probes)[0]}"

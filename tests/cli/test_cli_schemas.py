@@ -12,7 +12,7 @@ import pytest
 from ota_proxy.report import json as json_report
 from ota_proxy.report.line import dumped, failed_line, line_of
 from ota_proxy.report.schemas import line_schema, report_schema
-from tests.command_line import Run
+from tests.command_line import NOWHERE, Run
 from tests.report_samples import sample
 
 
@@ -62,11 +62,14 @@ def test_the_schema_of_a_line_refuses_another_line(change: dict[str, Any], tmp_p
     [
         ("check", "https://127.0.0.1:1/app.plist"),
         ("check", "https://127.0.0.1:1/a.plist", "https://127.0.0.1:1/b.plist"),
-        ("verify", "iis"),
+        ("verify", "nginx", "--engine", "docker"),
     ],
     ids=" ".join,
 )
-def test_what_a_command_prints_as_json_is_what_the_schema_says(words: tuple[str, ...], run: Run) -> None:
+def test_what_a_command_prints_as_json_is_what_the_schema_says(
+    words: tuple[str, ...], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", NOWHERE)
     said = run(*words, "--format", "json")
     assert said.code == 3
     jsonschema.validate(json.loads(said.out), report_schema())

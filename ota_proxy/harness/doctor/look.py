@@ -26,6 +26,7 @@ def everything() -> list[Named]:
         ("engines", "local nginx", partial(engines.local, "nginx")),
         ("engines", "local apache", partial(engines.local, "apache")),
         ("engines", "embedded nginx", engines.embedded),
+        ("engines", "emulator", engines.emulator),
         ("installation", "ota-proxy", machine.own_files),
         ("installation", "python", machine.python),
         ("installation", "packages", machine.packages),

@@ -38,8 +38,8 @@ class Probe:
 
 
 def engines(probes: Iterable[Probe]) -> dict[str, list[str]]:
-    """Return server → names of the engines that can start it."""
-    able: dict[str, list[str]] = {"nginx": [], "apache": []}
+    """Return server → names of the engines that can start it, or for IIS play it."""
+    able: dict[str, list[str]] = {"nginx": [], "apache": [], "iis": []}
     for probe in probes:
         for server in probe.runs:
             able[server].append(probe.name.partition(" ")[0])
@@ -47,7 +47,12 @@ def engines(probes: Iterable[Probe]) -> dict[str, list[str]]:
 
 
 def exit_code(probes: Iterable[Probe]) -> int:
-    """Return 0 where at least one server can be started and nothing needed is missing, else 3."""
+    """Return 0 where at least one real server can be started and nothing needed is missing, else 3."""
     seen = list(probes)
     broken = any(probe.needed and probe.status == "missing" for probe in seen)
-    return EXIT_CLEAN if any(engines(seen).values()) and not broken else EXIT_NO_VERDICT
+    return EXIT_CLEAN if real(seen) and not broken else EXIT_NO_VERDICT
+
+
+def real(probes: Iterable[Probe]) -> list[str]:
+    """Return the servers that can really be started: IIS is only played, which every installation can."""
+    return [server for server, names in engines(probes).items() if names and server != "iis"]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ota_proxy.errors import NoVerdictError
+from ota_proxy.harness.choose import ENGINES
 from ota_proxy.harness.docker import images
 from ota_proxy.harness.doctor import engines, machine
 from ota_proxy.harness.doctor import look as looking
@@ -20,13 +21,21 @@ from ota_proxy.policy import local
 
 NGINX = Probe("engines", "local nginx", "ok", "nginx 1.26", runs=("nginx",))
 NONE = Probe("engines", "docker", "missing", "there is no Docker socket", remedy="install Docker")
+PLAYED = Probe("engines", "emulator", "ok", "plays IIS", runs=("iis",))
 BROKEN = Probe("installation", "packages", "missing", "h2 missing", remedy="install again", needed=True)
 FINE = Probe("installation", "python", "ok", "3.11", needed=True)
 
 
 @pytest.mark.parametrize(
     ("probes", "code"),
-    [([NGINX, FINE], 0), ([NGINX, NONE, FINE], 0), ([NONE, FINE], 3), ([NGINX, BROKEN], 3), ([], 3)],
+    [
+        ([NGINX, FINE], 0),
+        ([NGINX, NONE, FINE], 0),
+        ([NONE, FINE], 3),
+        ([NONE, PLAYED, FINE], 3),
+        ([NGINX, BROKEN], 3),
+        ([], 3),
+    ],
 )
 def test_one_server_that_can_be_started_is_enough_unless_something_needed_is_missing(
     probes: list[Probe], code: int
@@ -73,7 +82,9 @@ def test_there_is_a_look_for_every_engine() -> None:
         "local nginx",
         "local apache",
         "embedded nginx",
+        "emulator",
     }
+    assert {name.partition(" ")[0] for group, name, _ in everything() if group == "engines"} == set(ENGINES)
     assert looking.SECONDS > machine.SECONDS
 
 
