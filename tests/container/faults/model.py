@@ -42,7 +42,7 @@ class Fault:
     ids: tuple[str, ...]
     edits: Mapping[str, Edit] = field(default_factory=dict)
     content: Content = field(default_factory=Content)
-    site: Site = field(default_factory=lambda: variant("static"))
+    site: Site = SMALL
     notes: tuple[str, ...] = ()
     stage: Stage | None = None
     """None for the stage of the rule it is for."""
