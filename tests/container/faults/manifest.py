@@ -11,7 +11,7 @@ from typing import Any
 from ota_proxy.content.manifest import build_manifest
 from ota_proxy.content.package import EXAMPLE_APP, build_package
 from ota_proxy.harness.served import Content
-from tests.container.faults.model import Door, Fault, fault, replaced
+from tests.container.faults.model import SMALL, Door, Fault, fault, replaced
 from tests.variants import ECDSA, PROXIED, STATIC, variant
 
 NGINX_PLIST = r"location ~\* \\\.plist\$ \{"
@@ -21,8 +21,6 @@ APACHE_PLIST = r'<FilesMatch "\(\?i\)\[\.\]\(\?:plist\)\$">\n *ForceType "text/x
 ROOT = r'^( *)DocumentRoot "/srv/ota"'
 """Where something for the whole virtual host can be put into Apache's text."""
 BASE = "https://ota.example.com"
-SMALL = variant("static", locations=STATIC[:1], certificates=[ECDSA])
-"""A site of one folder, which one walk covers."""
 OTHER = "cdn.example.com"
 
 Change = Callable[[dict[str, Any]], object]
@@ -302,7 +300,7 @@ _BEHIND = (
         "OTA313",
         replaced(r"X-Forwarded-Host \$\w+;", "X-Forwarded-Host 10.0.0.7;"),
         replaced(r'X-Forwarded-Host "[^"]*"', 'X-Forwarded-Host "10.0.0.7"'),
-        site=variant("proxied"),
+        site=variant("proxied", locations=PROXIED[:1]),
     ),
     fault(
         "the application is told no port",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.container.faults.behind import FOLDER, behind
 from tests.container.faults.manifest import BASE, ROOT, SMALL
 from tests.container.faults.model import EXPOSED, fault, replaced
-from tests.variants import variant
+from tests.variants import STATIC, variant
 
 # A healthy ad hoc build has a note of its own, which stands before those about the server: the stage is `open`.
 FAULTS = (
@@ -13,6 +13,7 @@ FAULTS = (
         "the content type is added as a second header",
         "OTA604",
         replaced(r"(add_header X-Content-Type-Options nosniff always;)", r"\1 add_header Content-Type text/xml;"),
+        site=SMALL,
     ),
     fault(
         "a rule against configuration files catches manifests",
@@ -61,6 +62,7 @@ FAULTS = (
         "OTA613",
         replaced(r"index index\.html;\s+autoindex off;", "index none.html; autoindex on;"),
         replaced(r"(DirectoryIndex) index\.html((?:.*\n)*?.*Options FollowSymLinks)", r"\1 none.html\2 Indexes"),
+        site=SMALL,
     ),
     behind(
         "the application lists its folder",
@@ -68,7 +70,11 @@ FAULTS = (
         f"location = / {{ root {FOLDER}; index none.html; autoindex on; }}",
         target=f"{BASE}/app.plist",
     ),
-    fault("the key lies where files are served from", "OTA614", site=variant("static", certificates=[EXPOSED])),
+    fault(
+        "the key lies where files are served from",
+        "OTA614",
+        site=variant("static", locations=STATIC[:1], certificates=[EXPOSED]),
+    ),
     fault(
         "the configuration has a typing error",
         "OTA615",
