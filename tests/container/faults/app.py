@@ -20,8 +20,7 @@ from ota_proxy.content.package import EXAMPLE_APP, build_package
 from ota_proxy.harness.served import Content
 from ota_proxy.live.target import CheckOptions
 from tests.apps import DEVICE, example_profile
-from tests.container.faults.manifest import SMALL
-from tests.container.faults.model import Door, Fault, fault
+from tests.container.faults.model import SMALL, Door, Fault, fault
 from tests.device_servers import NOW, issue
 
 FOLDER = "Payload/OTADemo.app/"

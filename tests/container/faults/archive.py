@@ -10,8 +10,8 @@ from typing import Any
 
 from ota_proxy.content.package import build_package
 from ota_proxy.harness.served import Content
-from tests.container.faults.manifest import ROOT, SMALL
-from tests.container.faults.model import NGINX_IPA, Door, Fault, fault, replaced
+from tests.container.faults.manifest import ROOT
+from tests.container.faults.model import NGINX_IPA, SMALL, Door, Fault, fault, replaced
 
 
 def _archive(name: str, ids: str, data: bytes, door: Door = "check", **more: Any) -> Fault:

@@ -9,8 +9,8 @@ from ota_proxy.content.package import build_package
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
 from tests.container.faults.behind import FOLDER, behind
-from tests.container.faults.manifest import BASE, ROOT, SMALL, written
-from tests.container.faults.model import NGINX_IPA, Fault, fault, replaced
+from tests.container.faults.manifest import BASE, ROOT, written
+from tests.container.faults.model import NGINX_IPA, SMALL, Fault, fault, replaced
 
 
 def _other_build() -> bytes:

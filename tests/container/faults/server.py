@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.container.faults.behind import FOLDER, behind
-from tests.container.faults.manifest import BASE, ROOT, SMALL
-from tests.container.faults.model import EXPOSED, fault, replaced
+from tests.container.faults.manifest import BASE, ROOT
+from tests.container.faults.model import EXPOSED, SMALL, fault, replaced
 from tests.variants import STATIC, variant
 
 # A healthy ad hoc build has a note of its own, which stands before those about the server: the stage is `open`.
