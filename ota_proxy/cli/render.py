@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ota_proxy.cli.again import canonical_command
+from ota_proxy.cli.modules import add_module_flag, uses_rewrite
 from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site, say
 from ota_proxy.cli.streams import emit
 from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, UsageError
@@ -27,6 +28,7 @@ Print the configuration of a site for one server. Nothing is started and no cert
   ota-proxy render apache --domain ota.example.com --root /srv/ota \\
       --cert /etc/ssl/ota.pem --key /etc/ssl/ota.key
   ota-proxy render iis -o out/           web.config, setup.ps1, undo.ps1
+  ota-proxy render iis --without-module rewrite -o out/    for an IIS without URL Rewrite
 """
 _ANOTHER = {"nginx": "debian12", "apache": "debian12", "iis": "2019"}
 
@@ -37,6 +39,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
     command.add_argument("server", choices=("nginx", "apache", "iis"))
     add_site_flags(command)
     add_server_flags(command)
+    add_module_flag(command)
     group = command.add_argument_group("output")
     group.add_argument(
         "--scope",
@@ -82,7 +85,9 @@ def run(args: argparse.Namespace) -> int:
 
         check_files(loaded)
     caps = capabilities(args.server, loaded)
-    rendered = render(caps, loaded, canonical_command(args, loaded))
+    with at_its_place(loaded):
+        rewrite = uses_rewrite(args, args.server, loaded.site)
+    rendered = render(caps, loaded, canonical_command(args, loaded), rewrite=rewrite)
     code, told = (EXIT_CLEAN, _others(rendered)) if args.output is None else _write(rendered, args)
     for sentence in (*_assumed_version(caps, loaded), *(f"{note.kind}: {note.text}" for note in rendered.notes), *told):
         say(sentence)
@@ -101,12 +106,15 @@ def capabilities(server: str, loaded: Loaded) -> Capabilities:
         return resolve(server, loaded.options.server_version, loaded.options.tls_library)
 
 
-def render(caps: Capabilities, loaded: Loaded, command: str) -> Rendered:
-    """Render a loaded site for a server of a version; UsageError names where a value came from that it cannot take."""
+def render(caps: Capabilities, loaded: Loaded, command: str, *, rewrite: bool = True) -> Rendered:
+    """Render a loaded site for a server of a version; UsageError names where a value came from that it cannot take.
+
+    Without `rewrite` for an IIS without URL Rewrite.
+    """
     from ota_proxy.render.servers import renderer  # noqa: PLC0415 - jinja2 costs 60 ms
 
     with at_its_place(loaded):
-        return renderer(caps.server)(loaded.site, caps, loaded.options.scope, command)
+        return renderer(caps.server, rewrite=rewrite)(loaded.site, caps, loaded.options.scope, command)
 
 
 def _assumed_version(caps: Capabilities, loaded: Loaded) -> list[str]:

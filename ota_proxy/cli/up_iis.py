@@ -12,7 +12,7 @@ from ota_proxy.cli.site_flags import say
 from ota_proxy.cli.streams import emit, flush
 from ota_proxy.errors import EXIT_CLEAN, UsageError
 
-_FLAGS = ("site_root", "apphost", "without_module", "http_port", "https_port", "access_log")
+_FLAGS = ("site_root", "apphost", "http_port", "https_port", "access_log")
 
 
 def add_folder_flags(command: argparse.ArgumentParser) -> None:
@@ -26,13 +26,6 @@ def add_folder_flags(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         help="applicationHost.config; without configSections it overlays IIS's defaults",
-    )
-    group.add_argument(
-        "--without-module",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="a module that is not installed, such as RewriteModule, or rewrite, arr (repeat)",
     )
     group.add_argument("--http-port", metavar="PORT", type=_port, default=0, help="default: a free one")
     group.add_argument("--https-port", metavar="PORT", type=_port, default=0, help="default: a free one")

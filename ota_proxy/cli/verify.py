@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ota_proxy.cli.modules import add_module_flag, uses_rewrite
 from ota_proxy.cli.render import capabilities
 from ota_proxy.cli.report_flags import add_report_flags, check_output, deliver
 from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site
@@ -51,6 +52,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
 
 def add_run_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of everything that starts a server."""
+    add_module_flag(command)
     group = command.add_argument_group("engine")
     group.add_argument(
         "--engine",
@@ -113,7 +115,13 @@ def trial(server: str, loaded: Loaded, args: argparse.Namespace) -> Trial:
         content=_content(args.ipa) if args.ipa else Content(),
         config=own_config(args.config, server) if args.config else None,
         keep=getattr(args, "keep", False),
+        rewrite=_rewrite(server, loaded, args),
     )
+
+
+def _rewrite(server: str, loaded: Loaded, args: argparse.Namespace) -> bool:
+    with at_its_place(loaded):
+        return uses_rewrite(args, server, loaded.site)
 
 
 def _possible(loaded: Loaded, args: argparse.Namespace) -> None:
@@ -146,7 +154,9 @@ def engine_of(one: Trial, loaded: Loaded) -> Engine:
 
     engine, version = loaded.options.engine, loaded.options.server_version
     wanted = "docker" if one.config and engine == "auto" else engine
-    return choose(wanted, one.server, loaded.options.image, version if one.server == "iis" else "latest")
+    if one.server == "iis":
+        return choose(wanted, one.server, loaded.options.image, version, rewrite=one.rewrite)
+    return choose(wanted, one.server, loaded.options.image)
 
 
 def check_version(engine: Engine, server: str, loaded: Loaded) -> None:

@@ -23,8 +23,12 @@ def candidates(server: str) -> tuple[EngineName, ...]:
     return tuple(name for name in ENGINES if (name == "emulator") == (server == "iis"))
 
 
-def choose(name: EngineName | Literal["auto"], server: str, image: str = "", version: str = "latest") -> Engine:
-    """Return an engine that can run `server`; `image` is a container image and asks for docker, `version` is the Windows to play.
+def choose(
+    name: EngineName | Literal["auto"], server: str, image: str = "", version: str = "latest", *, rewrite: bool = True
+) -> Engine:
+    """Return an engine that can run `server`; `image` is a container image and asks for docker.
+
+    `version` is the Windows whose IIS the emulator plays, `rewrite` whether it has URL Rewrite.
 
     NoVerdictError (exit 3) with the reason of every engine that was tried.
     """
@@ -33,7 +37,7 @@ def choose(name: EngineName | Literal["auto"], server: str, image: str = "", ver
         raise NoVerdictError(f"--image {image} needs the docker engine, not {name}", hint="leave --engine out")
     refused: list[tuple[EngineName, NoVerdictError]] = []
     for candidate in names:
-        engine = _make(candidate, image, version)
+        engine = _make(candidate, image, version, rewrite=rewrite)
         try:
             engine.capabilities(server)
         except NoVerdictError as error:
@@ -45,10 +49,10 @@ def choose(name: EngineName | Literal["auto"], server: str, image: str = "", ver
     raise NoVerdictError(f"no engine can run {server} here:\n{reasons}", hint=hints)
 
 
-def _make(name: EngineName, image: str, version: str) -> Engine:
+def _make(name: EngineName, image: str, version: str, *, rewrite: bool) -> Engine:
     """Import only the engine that is tried: the Docker SDK costs more than a whole local run."""
     module, kind = ENGINES[name]
     make: Callable[..., Engine] = getattr(import_module(f"ota_proxy.harness.{module}"), kind)
     if name == "emulator":
-        return make(version)
+        return make(version, rewrite=rewrite)
     return make(image) if name == "docker" else make()

@@ -131,12 +131,14 @@ def _web_config(plan: Plan, scope: Scope, header: Sequence[str]) -> dict[str, ob
     site = plan.site
     top = next((location for location in site.locations if location.path == "/"), None)
     hsts = site.hsts.enabled and not site.tls.offloaded and not plan.native_hsts
+    secure_only = not plan.rewrite and scope != "snippet"  # http is a site of its own then, or nothing
     return {
         "header": [xml_comment(line) for line in header],
         "snippet": scope == "snippet",
         "proxied": top is not None and top.root is None,
         "types": _pairs(ota_types(site.media_types)),
-        "headers": _pairs(site.headers),
+        "headers": _pairs(site.headers | ({"Strict-Transport-Security": site.hsts.value} if hsts and secure_only else {})),
+        "secure_only": secure_only,
         "hide_server": plan.caps.has("remove_server_header"),
         "rewrite": plan.rewrite,
         "locations": [

@@ -68,8 +68,8 @@ def _cannot_hsts(plan: Plan, scope: Scope) -> Iterator[str]:
         return
     if plan.rewrite and scope != "snippet":
         yield plan.caps.cannot("native_hsts")
-    if not plan.native_hsts and not plan.rewrite:
-        yield "Strict-Transport-Security is not sent: here it needs URL Rewrite (or Windows 2019 and port 443)"
+    if not plan.rewrite and scope == "snippet":
+        yield "Strict-Transport-Security is not sent: a snippet without URL Rewrite cannot tell https from http"
 
 
 def _cannot_network(plan: Plan) -> Iterator[str]:

@@ -153,9 +153,23 @@ def test_hsts_is_native_from_windows_2019_on_port_443_and_a_rule_on_https_elsewh
         assert condition.attrib == {"input": "{HTTPS}", "pattern": "^on$"}
 
 
-def test_without_a_way_to_send_hsts_that_is_said() -> None:
-    assert "is not sent" in iis.texts(iis.made(iis.STATIC, "2016", rewrite=False), "cannot-enforce")
+def test_a_snippet_without_a_way_to_send_hsts_says_so() -> None:
+    assert "is not sent" in iis.texts(iis.made(iis.STATIC, "2016", "snippet", rewrite=False), "cannot-enforce")
     assert "is not sent" not in iis.texts(iis.variant("static-2019-no-rewrite"), "cannot-enforce")
+
+
+@pytest.mark.parametrize(
+    ("version", "more"), [("2016", {}), ("2022", {"public_url": "https://ota.example.com:8443"})], ids=str
+)
+def test_without_url_rewrite_and_native_hsts_the_header_stands_on_the_site_that_only_speaks_https(
+    version: str, more: dict[str, str]
+) -> None:
+    rendered = iis.made(iis.STATIC, version, rewrite=False, **more)
+    headers = {entry.get("name"): entry.get("value") for entry in iis.xml(rendered).iter("add") if entry.get("value")}
+    assert headers["Strict-Transport-Security"] == "max-age=63072000"
+    script = iis.script(rendered, "setup.ps1")
+    assert "binding *:80:ota.example.com" in script
+    assert "@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com http' } }" in script
 
 
 @pytest.mark.parametrize("name", [name for name in iis.NAMES if "several" not in name])

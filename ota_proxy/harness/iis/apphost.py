@@ -27,8 +27,8 @@ def site_names(plan: Plan) -> tuple[str, ...]:
 
 def asserted(plan: Plan) -> frozenset[str]:
     """Return the modules that setup.ps1 wants to be installed."""
-    calls = cast("tuple[Call, ...]", iis_setup.modules(plan))
-    return frozenset(str(call.arguments["Name"]) for call in calls)
+    calls = cast("tuple[Call, ...]", iis_setup.checks(plan))
+    return frozenset(str(call.arguments["Name"]) for call in calls if call.command == "Assert-OtaModule")
 
 
 def apphost(plan: Plan, site: str, moved: Moved) -> bytes:

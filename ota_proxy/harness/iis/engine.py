@@ -129,7 +129,7 @@ class EmulatorEngine(ProcessEngine):
     def _reached(self, scenario: Scenario, emulation: Emulation) -> Endpoint:
         site = scenario.site
         if site.tls.offloaded:
-            return self._endpoint(scenario)
+            return replace(self._endpoint(scenario), spec="", config="")
         resolve = {(name, site.public_port): (LOOPBACK, emulation.https) for name in names(site)}
         if site.listen.http:
             resolve |= {(name, 80): (LOOPBACK, emulation.http) for name in names(site)}

@@ -177,8 +177,11 @@ class _Call:
         )
 
     async def _send(self, data: bytes | None) -> None:
-        self.writer.write(data or b"")
-        await asyncio.wait_for(self.writer.drain(), self.timeout)
+        if not data:
+            return
+        self.writer.write(data)
+        with contextlib.suppress(ConnectionError):  # it may have answered already and be gone: the answer is still to be read
+            await asyncio.wait_for(self.writer.drain(), self.timeout)
 
     async def _event(self) -> h11.Event | type[h11.PAUSED]:
         while True:

@@ -1,0 +1,40 @@
+"""`--without-module` of the commands that render for IIS: what the server is not to have."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from ota_proxy.errors import UsageError
+
+if TYPE_CHECKING:
+    from ota_proxy.model import Site
+
+_REWRITE, _ARR = "RewriteModule", "ApplicationRequestRouting"
+
+
+def add_module_flag(command: argparse.ArgumentParser) -> None:
+    """Add the flag."""
+    command.add_argument_group("IIS modules").add_argument(
+        "--without-module",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="IIS only: a module that is not installed: rewrite, arr (repeat)",
+    )
+
+
+def uses_rewrite(args: argparse.Namespace, server: str, site: Site) -> bool:
+    """Say whether a rendering may use URL Rewrite; UsageError for a module that nothing rendered could use or that the site needs."""
+    if server != "iis" or not args.without_module:
+        return True
+    from ota_proxy.iis.server import module_names  # noqa: PLC0415 - reads the schema table
+
+    missing = module_names(args.without_module)
+    if unknown := sorted(missing - {_REWRITE, _ARR}):
+        place = f"--without-module {unknown[0]}"
+        raise UsageError("what is rendered could only do without rewrite or arr", place=place)
+    if _ARR in missing and site.proxied:
+        hint = "install Application Request Routing 3, or serve files"
+        raise UsageError("on IIS this needs Application Request Routing", place="locations.upstream", hint=hint)
+    return _REWRITE not in missing
