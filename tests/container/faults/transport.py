@@ -293,4 +293,30 @@ FAULTS = (
         site=variant("static", locations=STATIC[:1], certificates=[ECDSA], domains=["ota.example.com", CDN]),
         door="check",
     ),
+    fault(
+        "the redirect glues the path to the host",
+        "OTA202",
+        None,
+        replaced(
+            r'^( *)RewriteCond %\{THE_REQUEST\} .*\n *RewriteRule "\^" "https://ota\.example\.com%1" .*$',
+            r'\1Redirect 308 "/" "https://ota.example.com"',
+        ),
+        door="check",
+    ),
+    fault(
+        "no handshake is finished under the site's name",
+        "OTA206",
+        replaced(r"^( *)(ssl_certificate /etc/ssl/ota/ecdsa\.pem;)", r"\1ssl_reject_handshake on; \2"),
+        door="check",
+    ),
+    fault("the certificate has signed itself", "OTA207", content=Content(flaw="self-signed"), door="check"),
+    fault(
+        "HSTS is not on errors",
+        "OTA219",
+        replaced(r"(add_header Strict-Transport-Security [^;]*) always;", r"\1;"),
+        replaced(
+            r"Header always set Strict-Transport-Security (.*)$", r"Header onsuccess set Strict-Transport-Security \1"
+        ),
+        door="check",
+    ),
 )
