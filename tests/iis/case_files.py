@@ -24,7 +24,7 @@ EXPECTED = frozenset({
 """What a step may expect."""
 _SENT = frozenset({"request", "send", "content", "version", "sni", "repeat"})
 _SITE = frozenset({
-    "name", "source", "files", "text", "web", "config", "configs", "apphost", "bindings", "hosting", "sites", "without", "case",
+    "name", "source", "files", "text", "web", "config", "configs", "apphost", "bindings", "hosting", "sites", "without", "windows", "case",
 })  # fmt: skip
 _BINDINGS = """\
 <binding protocol="http" bindingInformation="*:80:" />
@@ -51,6 +51,8 @@ class Site:
     """The applicationHost.config that goes over the defaults of IIS 10; empty for none."""
     without: tuple[str, ...]
     """Modules that are not installed."""
+    windows: str
+    """The version of Windows; empty for the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def demand(place: str, keys: Iterator[str], known: frozenset[str]) -> None:
 def _cases(topic: str, raw: Mapping[str, Any]) -> Iterator[Case]:
     site_id = f"{topic}/{slug(raw['name'])}"
     demand(site_id, iter(raw), _SITE)
-    site = Site(site_id, _files(raw), overlay(raw), tuple(raw.get("without", ())))
+    site = Site(site_id, _files(raw), overlay(raw), tuple(raw.get("without", ())), str(raw.get("windows", "")))
     for case in raw["case"]:
         case_id = f"{site_id}/{slug(case['name'])}"
         shared = {key: value for key, value in case.items() if key not in {"name", "source", "step"}}

@@ -89,6 +89,8 @@ def start(site: Site, folder: Path, upstream: Upstream) -> Emulator:
     if site.overlay:
         write(folder / "applicationHost.config", filled(site.overlay.encode(), upstream))
         words += ["--apphost", str(folder / "applicationHost.config")]
+    if site.windows:
+        words += ["--windows", site.windows]
     for module in site.without:
         words += ["--without-module", module]
     with (folder / "stderr").open("wb") as said:
@@ -137,17 +139,27 @@ class Pool:
     folder: Path
     upstream: Upstream
     running: OrderedDict[str, Emulator] = field(default_factory=OrderedDict)
+    failed: dict[str, NotStartedError] = field(default_factory=dict)
     started: int = 0
 
     def of(self, site: Site) -> Emulator:
+        if site.id in self.failed:
+            raise self.failed[site.id]
         if site.id not in self.running:
-            self.started += 1
-            folder = self.folder / str(self.started)
-            folder.mkdir()
-            self.running[site.id] = start(site, folder, self.upstream)
+            self._start(site)
         while len(self.running) > _KEPT:
             self.running.popitem(last=False)[1].stop()
         return self.running[site.id]
+
+    def _start(self, site: Site) -> None:
+        self.started += 1
+        folder = self.folder / str(self.started)
+        folder.mkdir()
+        try:
+            self.running[site.id] = start(site, folder, self.upstream)
+        except NotStartedError as error:
+            self.failed[site.id] = error
+            raise
 
     def close(self) -> None:
         for emulator in self.running.values():

@@ -47,6 +47,9 @@ class _Application(BaseHTTPRequestHandler):
             body = f"upstream {status}"
         elif path in {"/moved", "/moved-away"}:
             status, location = 302, f"{'https://other.example.com' if path == '/moved-away' else self.state.url}/next"
+        if path == "/broken":
+            self.close_connection = True
+            return
         self._answer(status, location, b"" if status == 304 else body.encode())
 
     do_HEAD = do_POST = do_GET  # noqa: N815 - http.server looks for these names
