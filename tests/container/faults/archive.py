@@ -1,4 +1,3 @@
-# ruff: noqa: ANN401 - helpers pass further fields of a fault on
 """Faults of the archive: what is no ZIP, cannot be unpacked while it arrives, or ends too early."""
 
 from __future__ import annotations
@@ -6,26 +5,25 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
-from typing import Any
 
 from ota_proxy.content.package import build_package
 from ota_proxy.harness.served import Content
 from tests.container.faults.manifest import ROOT
-from tests.container.faults.model import NGINX_IPA, SMALL, Door, Fault, fault, replaced
+from tests.container.faults.model import NGINX_IPA, SMALL, Fault, fault, replaced
 
 
-def _archive(name: str, ids: str, data: bytes, door: Door = "check", **more: Any) -> Fault:
-    return fault(name, ids, content=Content(package=data), site=SMALL, door=door, **more)
+def _archive(name: str, ids: str, data: bytes) -> Fault:
+    return fault(name, ids, content=Content(package=data), site=SMALL, door="check")
 
 
-def _flags(data: bytes, flags: int) -> bytes:
-    """Set flags of the general purpose bits in every header, local and central, of entries that are stored."""
-    changed = bytearray(data)
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+def _encrypted() -> bytes:
+    """The example package whose stored entries say, where they begin, that they are encrypted."""
+    data = bytearray(build_package(size=4096))
+    with zipfile.ZipFile(io.BytesIO(bytes(data))) as archive:
         stored = [entry for entry in archive.infolist() if entry.compress_type == zipfile.ZIP_STORED]
     for entry in stored:
-        struct.pack_into("<H", changed, entry.header_offset + 6, flags)
-    return bytes(changed)
+        struct.pack_into("<H", data, entry.header_offset + 6, 1)
+    return bytes(data)
 
 
 def _sizes_behind() -> bytes:
@@ -80,7 +78,7 @@ FAULTS = (
     _archive("stored entries have their size behind the data", "OTA412", _sizes_behind()),
     _archive("local headers have no sizes", "OTA412", _zeroed()),
     _archive("something stands before the archive", "OTA412", b"#!/bin/sh\n" + build_package()),
-    _archive("the archive is encrypted", "OTA412", _flags(build_package(size=4096), 1)),
+    _archive("the archive is encrypted", "OTA412", _encrypted()),
     _archive("the archive is one of several disks", "OTA412", _on_disk(1)),
     _archive("the package is cut off", "OTA413", build_package()[:-5000]),
 )

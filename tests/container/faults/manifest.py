@@ -16,8 +16,6 @@ from tests.variants import ECDSA, PROXIED, STATIC, variant
 
 NGINX_PLIST = r"location ~\* \\\.plist\$ \{"
 """The rendered location of manifests in nginx, as a pattern."""
-APACHE_PLIST = r'<FilesMatch "\(\?i\)\[\.\]\(\?:plist\)\$">\n *ForceType "text/xml"'
-"""The rendered section of manifests in Apache, as a pattern."""
 ROOT = r'^( *)DocumentRoot "/srv/ota"'
 """Where something for the whole virtual host can be put into Apache's text."""
 BASE = "https://ota.example.com"
@@ -27,9 +25,9 @@ Change = Callable[[dict[str, Any]], object]
 """What is changed in the dictionary of a good manifest, in place."""
 
 
-def written(change: Change, package: str = f"{BASE}/App.ipa") -> Content:
+def written(change: Change) -> Content:
     """Return content whose manifest is the good one but for one change."""
-    made: dict[str, Any] = plistlib.loads(build_manifest(EXAMPLE_APP, package, _IMAGES))
+    made: dict[str, Any] = plistlib.loads(build_manifest(EXAMPLE_APP, f"{BASE}/App.ipa", _IMAGES))
     change(made)
     return Content(manifest=plistlib.dumps(made))
 
