@@ -320,7 +320,7 @@ def pytest_runtest_makereport(
                 add(heading, text)
             else:  # a failure without a traceback is a text
                 report.longrepr = f"{report.longrepr}\n{heading}\n{text}"
-    if seen.site is not None and _settings(item.config).keep:
+    if seen.site is not None and seen.kept:
         setattr(report, _KEPT, [f"{seen.site!r}, first of {item.nodeid}", seen.site.by_hand])
     return report
 

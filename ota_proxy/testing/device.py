@@ -47,18 +47,21 @@ class How(TypedDict, total=False):
     """Seconds until a target is given up."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Device:
     """A simulated iPhone. It keeps nothing between two calls: no cookies, no cache."""
 
-    remember: Callable[[InstallReport], object] = field(repr=False)
+    remember: Callable[[InstallReport], object]
     """Hears of every report."""
-    folder: Path = field(repr=False)
+    folder: Path
     """What paths are relative to."""
     site: TestSite | None = None
-    server: Server | None = field(default=None, repr=False)
+    server: Server | None = None
     way: How = field(default_factory=How)
     """Keywords of every call, where the call does not say otherwise."""
+
+    def __repr__(self) -> str:
+        return "<a simulated iPhone>"
 
     def install(self, url: str | None = None, **how: Unpack[How]) -> InstallReport:
         """Install as a phone does and report; `url` is a landing page, a manifest, a package or an itms-services link.
@@ -151,7 +154,7 @@ async def _install(target: str, server: Server) -> TargetReport:
         server=trial.server,
         version=site.version,
         engine=site.engine,
-        level=None,
+        level="L1" if site.engine == "emulator" else None,
         outcomes=evaluate(facts, target, "v"),
         facts=facts,
         notes=server.notes,

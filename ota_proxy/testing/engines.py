@@ -6,27 +6,27 @@ from collections.abc import Iterable
 from typing import Literal, get_args
 
 from ota_proxy.errors import NoVerdictError, UsageError, did_you_mean
-from ota_proxy.harness.choose import ENGINES, choose
+from ota_proxy.harness.choose import candidates, choose
 from ota_proxy.harness.engine import Engine, EngineName
 from ota_proxy.testing.options import IMAGED, DockerChoice
 
 _Name = EngineName | Literal["auto"]
 
 
-def choose_engine(wanted: str, server: str, image: str, docker: DockerChoice, *, own: bool) -> Engine:
+def choose_engine(  # noqa: PLR0913 - what the site, the session and the test say
+    wanted: str, server: str, image: str, docker: DockerChoice, *, own: bool, version: str = "latest"
+) -> Engine:
     """Return an engine that can run `server`; `own` says that the configuration is the user's and runs as it is.
 
-    NoVerdictError with every reason; UsageError for a name that is none.
+    `version` is the Windows that is played. NoVerdictError with every reason; UsageError for a name that is none.
     """
-    if server not in IMAGED and "emulator" not in ENGINES:
-        raise NoVerdictError(f"no engine can run {server} here: it needs Windows")
     names = _names(wanted, server, docker, own=own or bool(image))
     if own and server in IMAGED and "docker" not in names:
         reason = "your own configuration names its own paths and ports, so only Docker can start it"
         raise NoVerdictError(f"{reason}, and it is not to be used here")
-    if names == ("auto",):
-        return choose("auto", server, image)
-    return _first(names, server, image)
+    if server not in IMAGED:
+        return choose(names[0], server, version=version)
+    return choose("auto", server, image) if names == ("auto",) else _first(names, server, image)
 
 
 def _names(wanted: str, server: str, docker: DockerChoice, *, own: bool) -> tuple[_Name, ...]:
@@ -36,7 +36,7 @@ def _names(wanted: str, server: str, docker: DockerChoice, *, own: bool) -> tupl
     if server not in IMAGED:
         return ("auto",)
     if docker == "skip":
-        return tuple(name for name in ENGINES if name not in ("docker", "emulator")) if not own else ()
+        return tuple(name for name in candidates(server) if name != "docker") if not own else ()
     return ("docker",) if own or docker == "require" else ("auto",)
 
 

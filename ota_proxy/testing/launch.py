@@ -12,18 +12,20 @@ from typing import Any, NoReturn
 import pytest
 
 from ota_proxy.errors import NoVerdictError, OtaError, UsageError
+from ota_proxy.harness.docker.engine import require
 from ota_proxy.harness.verify import Trial
+from ota_proxy.settings import Options
 from ota_proxy.testing import markers
 from ota_proxy.testing.described import configuration, content, described
 from ota_proxy.testing.engines import choose_engine
-from ota_proxy.testing.options import Settings, checked_url, settings
+from ota_proxy.testing.options import IMAGED, Settings, checked_url, settings
 from ota_proxy.testing.record import record
 from ota_proxy.testing.report import InstallReport
 from ota_proxy.testing.servers import RefusedError, Server, Servers
 from ota_proxy.testing.site import TestSite
 
 _NGINX_WORDS = re.compile(r"\[(?:emerg|crit|alert)\] (?:\d+#\d+: )?(.*?)(?: in /\S+:\d+)?$")
-_COMMAND_HINT = re.compile(r"(?:,? or )?(?:take|use)[^,;]* --engine[^,;]*")
+_COMMAND_HINT = re.compile(r"(?:,? or )?(?:take|use) (?:another )?--engine.*")
 _APACHE_WORDS = re.compile(r".*[Ss]yntax error on line \d+ of \S+:\s*(.*)")
 
 
@@ -60,17 +62,22 @@ def serve(item: pytest.Item, wanted: Wanted, servers: Servers) -> Server:
     except (OtaError, _Failure) as error:
         text = str(error)
     else:
-        record(item).site = server.site
+        seen = record(item)
+        seen.site, seen.kept = server.site, server.trial.keep
         return server
     pytest.fail(text, pytrace=False)  # out here, for inside the failure would have the error as its context
 
 
 def _serve(item: pytest.Item, wanted: Wanted, servers: Servers, asked: Settings) -> Server:
-    trial, image, engine = _trial(item, wanted, asked)
+    trial, options = _trial(item, wanted, asked)
+    given = asked.images.get(trial.server, "")
+    image = given or (options.image if trial.server in IMAGED else "")
+    engine = options.engine if wanted.engine == "auto" else wanted.engine
+    own, version = trial.config is not None, options.server_version
     try:
-        chosen = choose_engine(engine, trial.server, image, asked.docker, own=trial.config is not None)
+        chosen = choose_engine(engine, trial.server, image, asked.docker, own=own, version=version)
     except NoVerdictError as error:
-        _without(_in_one_line(error), asked)
+        _without(_in_one_line(error), asked, given)
     try:
         return servers.serve(trial, chosen, image)
     except RefusedError as error:
@@ -80,8 +87,8 @@ def _serve(item: pytest.Item, wanted: Wanted, servers: Servers, asked: Settings)
         raise _Failure(_refused(report)) from None
 
 
-def _trial(item: pytest.Item, wanted: Wanted, asked: Settings) -> tuple[Trial, str, str]:
-    """Return what to run, and which image and engine the site's own options, the session and the test ask for."""
+def _trial(item: pytest.Item, wanted: Wanted, asked: Settings) -> tuple[Trial, Options]:
+    """Return what to run, and the options of the site's own file."""
     folder = item.path.parent
     if wanted.server not in markers.SERVERS:
         raise UsageError(f"there is no server {wanted.server!r} ({markers.meant(wanted.server, markers.SERVERS)})")
@@ -95,20 +102,30 @@ def _trial(item: pytest.Item, wanted: Wanted, asked: Settings) -> tuple[Trial, s
         command=f"ota-proxy verify {wanted.server}",
         content=content(wanted.content, folder, markers.flaw(item)),
         config=configuration(wanted.config, folder, wanted.server),
-        keep=asked.keep,
+        keep=asked.keep and wanted.server in IMAGED,  # the emulator of IIS is a part of this process
     )
-    image = asked.images.get(wanted.server, loaded.options.image if wanted.server != "iis" else "")
-    return trial, image, loaded.options.engine if wanted.engine == "auto" else wanted.engine
+    return trial, loaded.options
 
 
 class _Failure(Exception):  # noqa: N818 - it becomes pytest's own failure
     """The text of a failure."""
 
 
-def _without(reason: str, asked: Settings) -> NoReturn:
+def _without(reason: str, asked: Settings, image: str) -> NoReturn:
+    """Skip, or fail where Docker is required, and where it is here and only the image that was asked for is not."""
     if asked.docker == "require":
         raise _Failure(f"--ota-docker=require: {reason}") from None
+    if image and asked.docker == "auto" and _docker_is_here():
+        raise _Failure(f"--ota-image: {reason}") from None
     pytest.skip(reason)
+
+
+def _docker_is_here() -> bool:
+    try:
+        require()
+    except NoVerdictError:
+        return False
+    return True
 
 
 def _in_one_line(error: NoVerdictError) -> str:

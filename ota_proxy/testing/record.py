@@ -21,6 +21,8 @@ class Record:
 
     reports: list[InstallReport] = field(default_factory=list)
     site: TestSite | None = None
+    kept: bool = False
+    """Its server is left running."""
     told: bool = False
     """The failure's own text has the reports already."""
 

@@ -142,7 +142,7 @@ def refusal(trial: Trial, engine: Engine, caps: Capabilities, error: ServerRefus
         server=trial.server,
         version=caps.version,
         engine=engine.name,
-        level=None,
+        level="L1" if engine.name == "emulator" else None,
         outcomes=evaluate(Facts(host=host, site=trial.site, server=trial.server), target, "v"),
         notes=_notes(engine),
         log=error.output,

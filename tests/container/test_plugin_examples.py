@@ -158,6 +158,15 @@ def test_a_whole_tree_of_apache_is_started_and_a_mistake_in_an_included_file_is_
     assert "site.key" not in kept
 
 
+def test_an_image_that_was_asked_for_and_is_not_there_fails_instead_of_skipping(
+    installed: Environment, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(EXAMPLES / "pytest-own-config", tmp_path / "copy"))
+    code, text = run(installed, folder, "--ota-image=nginx=registry.invalid/none:1")
+    assert code == pytest.ExitCode.TESTS_FAILED
+    assert "--ota-image: no engine can run nginx here: docker: there is no image registry.invalid/none:1 here" in text
+
+
 # -- a stack that runs --------------------------------------------------------------------------------------------------
 
 

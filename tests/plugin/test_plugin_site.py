@@ -239,19 +239,22 @@ def test_one_test_can_run_on_each_server(pytester: pytest.Pytester) -> None:
     test = """
 import pytest
 
-@pytest.mark.ota_server("nginx", "apache")
-class TestBoth:
+@pytest.mark.ota_server("nginx", "apache", "iis")
+class TestAll:
     def test_it(self, ota_site, ota_device, ota_server):
         assert ota_site.server == ota_server
-        assert ota_device.install().installable
+        report = ota_device.install()
+        assert report.installable
+        assert ("L1 emulated" in report.text()) == (ota_server == "iis")
 
     def test_without(self):
         pass
 """
+    result = run(pytester, test, "-v", "--ota-keep", "-k", "iis or without")
+    result.stdout.no_fnmatch_line("*left running*")  # the emulator is a part of the session
     result = run(pytester, test, "-v")
-    result.stdout.fnmatch_lines(
-        ["*::test_it?nginx? PASSED*", "*::test_it?apache? *", "*::test_without PASSED*"], consecutive=True
-    )
+    names = ("it?nginx? PASSED", "it?apache? ", "it?iis? PASSED", "without PASSED")
+    result.stdout.fnmatch_lines([f"*::test_{name}*" for name in names], consecutive=True)
 
 
 def test_a_server_that_nothing_here_can_run_skips_with_the_reason(
