@@ -67,7 +67,7 @@ class Servers:
         if server is None:
             self._end([one for one in self._running if one.key == key] or self._running[: 1 - MOST])
             server = self._start(key, trial, engine)
-        server.site = replace(server.site, before=len(server.site.read_log()))
+        server.site = replace(server.site, before=server.site.read_log())
         return server
 
     def close(self) -> None:

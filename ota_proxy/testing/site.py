@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,8 +50,8 @@ class TestSite:
     """The validated description; None for one that already runs."""
     read_log: Callable[[], str] = str
     is_alive: Callable[[], bool] = lambda: True
-    before: int = 0
-    """Characters of the log that were there before this test."""
+    before: str = ""
+    """The log as it was when this test began."""
 
     def __repr__(self) -> str:
         about = f"{self.server} {self.version} ({self.engine})" if self.server else "what runs"
@@ -59,7 +60,13 @@ class TestSite:
     @property
     def log(self) -> str:
         """What the server wrote to its error log and streams since the test began."""
-        return self.read_log()[self.before :]
+        known = Counter(self.before.splitlines())
+        fresh = []
+        for line in self.read_log().splitlines():  # by lines, for it is made of several files that all grow
+            known[line] -= 1
+            if known[line] < 0:
+                fresh.append(f"{line}\n")
+        return "".join(fresh)
 
     @property
     def config(self) -> str:

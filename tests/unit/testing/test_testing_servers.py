@@ -109,6 +109,8 @@ def test_the_log_of_a_shared_server_begins_with_the_test(servers: Servers, stage
     assert first.log == ""
     stage.started[0].text += "one\n"
     assert first.log == "one\n"
+    stage.started[0].text = "warning\nstarted\nstarted\n" + "one\n"
+    assert first.log == "warning\nstarted\none\n"
     assert servers.serve(trial(), cast("Engine", stage), "").site.log == ""
 
 
