@@ -124,6 +124,8 @@ class PathFacts:
     cache_custom: str = ""
     cache_seconds: int = 0
     cache_at: Line | None = None
+    cache_unused: tuple[Entry, ...] = ()
+    """Settings of clientCache that do nothing, and the mode they need."""
     headers: tuple[Entry, ...] = ()
     compresses: tuple[bool, bool] = (False, False)
     """Static files, dynamic content."""

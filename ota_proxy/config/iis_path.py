@@ -9,7 +9,6 @@ from typing import Any
 from ota_proxy.config.facts import Condition, Entry, ErrorPage, Line, Outbound, PathFacts, Redirect, Rewrite
 from ota_proxy.config.lines import Lines
 from ota_proxy.iis.effective import Configuration, Node
-from ota_proxy.iis.schema import table
 
 Part = dict[str, Any]
 """Some fields of `PathFacts`."""
@@ -37,11 +36,11 @@ class PathReader:
         }
 
     def read(self, path: str) -> PathFacts:
-        """Return the facts of a path; a section that does not exist on this server counts with its defaults."""
+        """Return the facts of a path."""
         section = self._configuration.sections(path)
         found: Part = {}
         for name, part in self._parts.items():
-            node = _section(section, f"system.webServer/{name}")
+            node = section(f"system.webServer/{name}")
             if node not in self._done:
                 self._done[node] = part(node)
             found |= self._done[node]
@@ -59,6 +58,7 @@ class PathReader:
             "cache_custom": cache.text("cacheControlCustom"),
             "cache_seconds": int(age.total_seconds()) if isinstance(age, timedelta) else 0,
             "cache_at": _where(cache, "cacheControlMode", self._lines),
+            "cache_unused": tuple(_unused(cache, self._lines)),
         }
 
     def _headers(self, node: Node) -> Part:
@@ -121,14 +121,6 @@ class PathReader:
         return {"outbound": tuple(_outbound(node, self._lines))}
 
 
-def _section(section: Callable[[str], Node], name: str) -> Node:
-    try:
-        return section(name)
-    except KeyError:
-        shape = table.sections()[name].shape
-        return Node(shape, shape.name)
-
-
 def _where(node: Node, attribute: str, lines: Lines) -> Line | None:
     place = node.where(attribute)
     return lines.at(place) if place else None
@@ -143,6 +135,14 @@ def _entries(node: Node, name: str, value: str, lines: Lines) -> tuple[Entry, ..
 def _written(node: Node, attribute: str) -> str:
     value = node.get(attribute)
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _unused(cache: Node, lines: Lines) -> Iterator[Entry]:
+    """Yield the settings of clientCache that take effect with another mode only."""
+    for attribute, mode in (("cacheControlMaxAge", "UseMaxAge"), ("httpExpires", "UseExpires")):
+        place = cache.where(attribute)
+        if place is not None and cache.text("cacheControlMode") != mode:
+            yield Entry(attribute, mode, lines.at(place))
 
 
 def _error_page(node: Node, lines: Lines) -> ErrorPage:

@@ -14,6 +14,7 @@ from ota_proxy.iis.layout import Layout, Mode, Placement
 from ota_proxy.iis.merge import Source, merge, outside
 from ota_proxy.iis.node import Node
 from ota_proxy.iis.registry import Registry, Unmodelled
+from ota_proxy.iis.schema import table
 from ota_proxy.iis.schema.model import Element as Shape
 from ota_proxy.iis.violations import Violation
 
@@ -80,9 +81,11 @@ class State:
         self.documents: list[Document] = []
 
     def shape(self, section: str) -> Shape | None:
-        """Return a section's shape, None where we have none."""
-        declared = self.server.registry.sections.get(section)
-        return declared.shape if declared else None
+        """Return a section's shape, None where we have none; one that this server does not register counts with its defaults."""
+        declared, described = self.server.registry.sections.get(section), table.sections().get(section)
+        if declared and declared.shape:
+            return declared.shape
+        return described.shape if described else None
 
     def chain(self) -> Iterator[State]:
         """Yield the states from the server down to this one."""

@@ -114,13 +114,13 @@ def compression_covers_package(facts: Facts) -> Iterator[Finding]:
 
 
 def _compressed(found: IisFacts, path: PathFacts, extension: str) -> Finding | None:
+    """Judge the type that the extension has, or ought to have where it has none yet (OTA601)."""
     entry = path.types.get(extension)
-    if entry is None or not path.compresses[0]:
-        return None
-    chosen = _first_match(path.static_types, entry.value)
+    media_type = entry.value if entry else ota_types()[extension]
+    chosen = _first_match(path.static_types, media_type) if path.compresses[0] else None
     if chosen is None or not chosen.on:
         return None
-    message = f"{extension} is {entry.value}, which static compression covers ({chosen.name})"
+    message = f"{extension} is {media_type}, which static compression covers ({chosen.name})"
     return point(chosen.at, message, found=found)
 
 

@@ -71,6 +71,9 @@ def directive_ineffective(facts: Facts) -> Iterator[Finding]:
     found = readable(facts)
     for one in found.ineffective:
         yield point(one.at, f"{one.what}: IIS accepts the section and ignores it", found=found)
+    for unused in dict.fromkeys(entry for path in found.paths for entry in path.cache_unused):
+        message = f"{unused.name} does nothing without cacheControlMode {unused.value}"
+        yield point(unused.at, message, found=found)
     if not found.server_header_can_go and any(one.server_header_removed for one in found.paths):
         message = f"removeServerHeader does nothing on Windows {found.windows}: it works from Windows 1709 on"
         yield point(found.root_line(), message, found=found, evidence='removeServerHeader="true"')
