@@ -187,3 +187,27 @@ def test_the_windows_service_runs_what_the_renderer_writes(tmp_path: Path) -> No
     for parameter in re.findall(r"\b(Pfx\w+) = ", script):
         assert re.search(rf"^\s*\[\w+\]\${parameter}\b", setup, re.MULTILINE), parameter
     assert loaded("iis").site.locations[0].root == service("iis")["environment"]["OTA_ROOT"]
+
+
+def recipe() -> str:
+    return (FOLDER / "iis.Dockerfile").read_text(encoding="utf-8")
+
+
+def test_the_windows_recipe_lies_where_the_service_looks_for_it_and_has_the_same_image() -> None:
+    build = service("iis")["build"]
+    found = (FOLDER / build["context"] / build["dockerfile"]).resolve()
+    assert found == FOLDER / "iis.Dockerfile"
+    assert f"ARG IMAGE={build['args']['IMAGE']}\nFROM $IMAGE\n" in recipe()
+    for release in ("ltsc2019", "ltsc2022", "ltsc2025"):
+        assert f"-{release}" in header("iis")
+        assert f"-{release}" in recipe()
+
+
+def test_the_windows_recipe_waits_for_each_installer_and_begins_with_rewrite() -> None:
+    text = recipe()
+    assert text.startswith("# escape=`\n")
+    assert text.index("modules\\rewrite") < text.index("modules\\requestRouter")
+    (install,) = re.findall(r"Start-Process msiexec (.*)", text)
+    assert " -Wait " in install
+    assert "-PassThru" in install, "an installer that failed has to fail the build"
+    assert re.search(r"^RUN msiexec", text, re.MULTILINE) is None

@@ -355,6 +355,7 @@ Import-Module IISAdministration
 Read-OtaRecords
 if ($OtaRecords.Count -eq 0) {
     Write-Warning "There are no records of $OtaSite ($OtaStateFile): nothing to undo."
+    if (-not $WhatIfPreference) { Save-OtaRecords }
     return
 }
 $OtaRecords.Reverse()
