@@ -16,7 +16,9 @@ _VERSION_HEADERS = ("server", "x-powered-by", "x-aspnet-version", "x-aspnetmvc-v
 _NUMBER = re.compile(r"\d+(?:\.\d+)+|/\d+")
 _SIGNED = re.compile(rb"(?:nginx|Apache|Microsoft-IIS|openresty|OpenSSL)/\d+(?:\.\d+)*[^<\n]{0,80}")
 _LISTING = re.compile(
-    rb"<title>\s*(?:Index of /|Directory listing for )|\[To Parent Directory\]|<h1>\s*Index of /", re.IGNORECASE
+    rb"<title>\s*(?:Index of /|Directory listing for )|\[To Parent Directory\]|<h1>\s*Index of /"
+    rb"|<title>([^<>]{1,255} - /[^<>]*)</title></head><body><h1>\1</h1><hr>",  # IIS, which has no parent to show for a site's root
+    re.IGNORECASE,
 )
 _OTHERS_READ = 0o007
 """Any right for the rest of the world; a group such as ssl-cert may read."""

@@ -31,7 +31,7 @@ def asserted(plan: Plan) -> frozenset[str]:
     return frozenset(str(call.arguments["Name"]) for call in calls if call.command == "Assert-OtaModule")
 
 
-def apphost(plan: Plan, site: str, moved: Moved) -> bytes:
+def apphost(plan: Plan, site: str, moved: Moved) -> str:
     """Return the overlay of applicationHost.config for one of the plan's sites, with its location tags."""
     server = _Server(moved)
     for step in iis_setup.steps(plan):
@@ -117,7 +117,7 @@ class _Server:
             return str(value).lower()
         return self.moved(str(value)) if name == "physicalPath" else str(value)
 
-    def text(self, site: str) -> bytes:
+    def text(self, site: str) -> str:
         """Return the file with one of the sites."""
         root = ET.Element("configuration")
         for location, element in self.roots.items():
@@ -126,7 +126,7 @@ class _Server:
             elif not location:
                 root.extend(_only(element, site))
         ET.indent(root)
-        return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
+        return ET.tostring(root, encoding="unicode")
 
 
 def _only(server: ET.Element, site: str) -> list[ET.Element]:

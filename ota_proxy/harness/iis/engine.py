@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,16 +38,21 @@ _NEEDED = frozenset({"RewriteModule", "ApplicationRequestRouting", "HttpRedirect
 
 
 class EmulatorEngine(ProcessEngine):
-    """Runs one scenario at a time. `version` is the Windows to behave as; without `rewrite` URL Rewrite is not installed."""
+    """Runs one scenario at a time. `version` is the Windows to behave as; without `rewrite` URL Rewrite is not installed.
+
+    `edit` is what a fault test breaks in applicationHost.config.
+    """
 
     replaced = (
         "IIS is played by our emulator: no IIS, no Windows and no Schannel took part. TLS is OpenSSL's, with the versions and cipher suites "
         "that setup.ps1 -Schannel sets; ports and folders are replaced."
     )
 
-    def __init__(self, version: str = "latest", *, rewrite: bool = True) -> None:
+    def __init__(
+        self, version: str = "latest", *, rewrite: bool = True, edit: Callable[[str], str] | None = None
+    ) -> None:
         super().__init__("emulator", _no_binary, nginx_anywhere)
-        self._version, self._rewrite = version, rewrite
+        self._version, self._rewrite, self._edit = version, rewrite, edit
 
     def capabilities(self, server: str) -> Capabilities:
         """Return what the Windows that is played can do. NoVerdictError for another server."""
@@ -93,7 +98,10 @@ class EmulatorEngine(ProcessEngine):
         self._write_sides(scenario)
         for name in site_names(plan):
             places.site(name).mkdir(parents=True, exist_ok=True)
-            home.write([TestFile(str(places.apphost(name)), apphost(plan, name, places.folder))])
+            made = apphost(plan, name, places.folder)
+            home.write(
+                [TestFile(str(places.apphost(name)), self._edit(made).encode() if self._edit else made.encode())]
+            )
 
     def _pipeline(self, scenario: Scenario, plan: Plan, places: Places, name: str) -> Pipeline:
         without = _NEEDED - asserted(plan)

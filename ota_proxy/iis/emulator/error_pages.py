@@ -46,6 +46,7 @@ def finish(request: Request, response: Response, settings: ErrorSettings, find: 
     elif page.mode == "Redirect":
         response.status, response.substatus, response.reason = 302, 0, ""
         response.set_header("Location", page.path)
+        response.payload.close()
         response.payload = of_bytes(b"")
     else:
         _from_file(response, find(page.path))
@@ -70,11 +71,13 @@ def _from_file(response: Response, path: Path | None) -> None:
     if path is None:
         _page(response, _one_line(response))
         return
+    response.payload.close()
     response.set_header("Content-Type", _HTML)
     response.payload = of_file(path, ((0, path.stat().st_size),))
 
 
 def _page(response: Response, text: str) -> None:
+    response.payload.close()
     response.set_header("Content-Type", f"{_HTML}; charset=utf-8")
     response.payload = of_bytes(text.encode())
 

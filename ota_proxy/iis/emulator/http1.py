@@ -109,8 +109,8 @@ class Connection:
             headers=[(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in fields],
             reason=(response.reason or reason(response.status)).encode("latin-1", "replace"),
         )
-        await self._write(self.connection.send(head))
         try:
+            await self._write(self.connection.send(head))
             if bodied:
                 async for block in response.payload.chunks():
                     await self._write(self.connection.send(h11.Data(data=block)))

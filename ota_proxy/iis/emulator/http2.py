@@ -158,9 +158,9 @@ class Connection:
             fields.append(("content-length", str(length)))
         bodied = has_body(request, response) if request else method != "HEAD"
         empty = not bodied or length == 0
-        self.connection.send_headers(number, fields, end_stream=empty)
-        await self._flush()
         try:
+            self.connection.send_headers(number, fields, end_stream=empty)
+            await self._flush()
             if not empty:
                 async for block in response.payload.chunks():
                     await self._send_block(number, block)

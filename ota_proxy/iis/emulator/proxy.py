@@ -180,7 +180,9 @@ class _Call:
         if not data:
             return
         self.writer.write(data)
-        with contextlib.suppress(ConnectionError):  # it may have answered already and be gone: the answer is still to be read
+        with contextlib.suppress(
+            ConnectionError
+        ):  # it may have answered already and be gone: the answer is still to be read
             await asyncio.wait_for(self.writer.drain(), self.timeout)
 
     async def _event(self) -> h11.Event | type[h11.PAUSED]:
@@ -198,6 +200,5 @@ class _Call:
             self.close()
 
     def close(self) -> None:
-        """End the connection."""
-        with contextlib.suppress(OSError, RuntimeError):
-            self.writer.close()
+        """End the connection at once: what is wanted of it has been read, and a goodbye over TLS could take half a minute."""
+        self.writer.transport.abort()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,6 +61,7 @@ class Server:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_CLOSING_SECONDS)
+        await asyncio.sleep(0)  # lets transports that were closed just now let go of their sockets
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, application: Application) -> None:
@@ -70,11 +70,12 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, app
         spoken = writer.get_extra_info("ssl_object")
         kind = http2.Connection if spoken and spoken.selected_alpn_protocol() == "h2" else http1.Connection
         await kind(reader, writer, peer, application).serve()
-    except (OSError, asyncio.CancelledError):
+        writer.close()
+        await asyncio.wait_for(writer.wait_closed(), _CLOSING_SECONDS)
+    except (OSError, TimeoutError, asyncio.CancelledError):
         pass
     finally:
-        with contextlib.suppress(OSError, RuntimeError):
-            writer.close()
+        writer.transport.abort()
 
 
 def _peer(writer: asyncio.StreamWriter) -> Peer:
