@@ -70,6 +70,13 @@ class _Application(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: a proxy that hangs up is what some cases are about."""
+
+
 @contextlib.contextmanager
 def upstream() -> Iterator[Upstream]:
     """Serve until the block ends."""
@@ -77,8 +84,7 @@ def upstream() -> Iterator[Upstream]:
     class Application(_Application):
         """The handler of this one server."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Application)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Application)
     Application.state = Upstream(server.server_address[1])
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
