@@ -25,10 +25,9 @@ FLAWS: tuple[Flaw, ...] = (
     "wrong-order",
     "no-san",
     "no-server-auth",
-    "weak-key",
     "expiring",
 )
-"""What `harness.certificates` can make wrong; written out because that module is heavy."""
+"""What `harness.certificates` can make wrong and servers take (they refuse a weak key); written out because that module is heavy."""
 SITE_KEYS = ("site", "domain", "root", "upstream", "cert", "key", "public_url", "tls_profile", "trusted_proxy", "set")
 """The site flags of `ota-proxy verify`, as keywords; a text, or a list of texts where the flag may be repeated."""
 LINES = (
