@@ -178,6 +178,10 @@ class IisFacts:
     files: tuple[str, ...]
     unread: tuple[str, ...] = ()
     """Files that are no XML: what they say is not known."""
+    main: str = ""
+    """Where a person looks first: the outermost web.config, else applicationHost.config."""
+    site_known: bool = True
+    """Files below the server level were looked at; False for an applicationHost.config alone."""
     server_known: bool = False
     """A person's applicationHost.config was read, so bindings and hsts are the site's own."""
     native_hsts: bool = True
@@ -202,7 +206,7 @@ class IisFacts:
 
     def root_line(self) -> Line:
         """Return where to put what is missing."""
-        return Line(self.files[-1] if self.files else "", 1)
+        return Line(self.main, 1)
 
     def named(self, extensions: tuple[str, ...]) -> Iterator[str]:
         """Yield the OTA files of the tree with one of the extensions."""

@@ -31,10 +31,12 @@ def read_facts(configuration: Configuration, root: Path | None, *, windows: str,
     problems = configuration.problems()
     refusals = tuple(_refusals(problems, lines))
     refused = {one.at for one in refusals}
+    files = tuple(one.file for one in configuration.documents()) or tuple(one.place.file for one in problems)
     return IisFacts(
         windows=windows,
-        files=tuple(one.file for one in configuration.documents())
-        or tuple(dict.fromkeys(one.place.file for one in problems)),
+        files=files,
+        main=next((one for one in files if one != configuration.server_file), files[0] if files else ""),
+        site_known=configuration.reads_files,
         unread=tuple(dict.fromkeys(one.place.file for one in problems if _unread(one, configuration))),
         server_known=own_server and any(one.node.place.line for one in configuration.sites),
         native_hsts=caps.has("native_hsts"),
@@ -95,18 +97,29 @@ def _hsts(configuration: Configuration, lines: Lines) -> Hsts | None:
 
 
 def _ineffective(configuration: Configuration, lines: Lines) -> Iterator[Remark]:
-    """Yield sections whose module is known to be absent, although its schema is part of IIS."""
+    """Yield sections whose module is known to be absent, although its schema is part of IIS.
+
+    What stands at server level of applicationHost.config came with IIS, for every role service there is.
+    """
     for document in configuration.documents():
-        for path, element in _sections(document.root, ""):
+        roots = document.root.children
+        if document.file == configuration.server_file:
+            roots = tuple(one for one in roots if one.name == "location")
+        for path, element in (found for one in roots for found in _below(one)):
             section = table.sections()[path]
             if section.module and not section.separate and configuration.missing(section.module):
                 yield Remark(f"{path} is read by {section.module}, which is not installed", lines.at(element.place))
 
 
+def _below(child: Element) -> Iterator[tuple[str, Element]]:
+    """Yield the sections of a child of `configuration`."""
+    yield from _sections(child, "" if child.name == "location" else child.name)
+
+
 def _sections(element: Element, path: str) -> Iterator[tuple[str, Element]]:
-    """Yield the sections of a file that our table describes, location tags included."""
+    """Yield the sections below an element that our table describes."""
     for child in element.children:
-        inner = path if child.name == "location" and not path else f"{path}/{child.name}".lstrip("/")
+        inner = f"{path}/{child.name}".lstrip("/")
         if inner in table.sections():
             yield inner, child
         elif inner.count("/") < 3:  # no group of IIS lies deeper
@@ -116,7 +129,7 @@ def _sections(element: Element, path: str) -> Iterator[tuple[str, Element]]:
 def _unguarded(configuration: Configuration, lines: Lines) -> Iterator[Entry]:
     """Yield each mimeMap that no remove or clear precedes; whether a parent has it too is not known."""
     for document in configuration.documents():
-        for path, element in _sections(document.root, ""):
+        for path, element in (found for one in document.root.children for found in _below(one)):
             if path != "system.webServer/staticContent":
                 continue
             removed = {(one.value("fileExtension") or "").lower() for one in element.children if one.name == "remove"}

@@ -56,6 +56,16 @@ class Configuration:
         return cls(base, site_root, with_files=with_files)
 
     @property
+    def server_file(self) -> str:
+        """The name of applicationHost.config in places."""
+        return self._base.server.file
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether web.config files count at all."""
+        return self._with_files
+
+    @property
     def complete(self) -> bool:
         """Whether applicationHost.config is a whole file and no overlay."""
         return self._base.server.registry.complete

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from ota_proxy.config.facts import Entry, IisFacts, Line, PathFacts
 from ota_proxy.policy.media_types import accepted, ota_types
-from ota_proxy.rules.iis_reach import MANIFEST, PACKAGE, affected, point, readable
+from ota_proxy.rules.iis_reach import MANIFEST, PACKAGE, affected, point, readable, see_site
 from ota_proxy.rules.model import Facts, Finding
 from ota_proxy.rules.registry import lints
 
@@ -30,6 +30,7 @@ def media_type_unmapped(facts: Facts) -> Iterator[Finding]:
         if names or (extension in _ALWAYS and not mapped and not any(found.named((extension,)))):
             what = f"{names[0]} " if names else f"{extension} "
             message = f"{what}has no media type, so IIS answers 404.3"
+            see_site(found)
             yield point(
                 _static_line(found), message, found=found, evidence=f'no <mimeMap fileExtension="{extension}" … />'
             )

@@ -32,10 +32,27 @@ def readable(facts: Facts) -> IisFacts:
 
 
 def point(at: Line, message: str, *, found: IisFacts, evidence: str = "", subject: str = "") -> Finding:
-    """Return a finding at a line; a default of IIS stands in no file, so it points at the beginning of the innermost."""
+    """Return a finding at a line; a default of IIS stands in no file, so it points at the beginning of the outermost web.config.
+
+    NoVerdict for a default that a web.config may change, where none was looked at.
+    """
+    if not at.line:
+        see_site(found)
     here = at if at.line else found.root_line()
     shown = evidence or at.text or ("a default of IIS 10" if not at.line else "")
     return Finding(subject or here.file, message, shown, file=here.file, line=here.line, column=here.column)
+
+
+def absent(found: IisFacts, message: str, evidence: str = "") -> Finding:
+    """Return a finding about what stands nowhere; NoVerdict where files that may hold it were not looked at."""
+    see_site(found)
+    return point(found.root_line(), message, found=found, evidence=evidence)
+
+
+def see_site(found: IisFacts) -> None:
+    """Raise NoVerdict where the site's web.config files were not looked at."""
+    if not found.site_known:
+        raise NoVerdict("the site's web.config was not looked at: lint its folder, with this file as --apphost")
 
 
 def hosting(found: IisFacts, extensions: tuple[str, ...]) -> list[PathFacts]:

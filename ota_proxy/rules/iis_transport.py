@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ota_proxy.config.facts import Condition, IisFacts, Line, Outbound, PathFacts, Rewrite
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
-from ota_proxy.rules.iis_reach import point, readable
+from ota_proxy.rules.iis_reach import absent, point, readable, see_site
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.registry import lints
 
@@ -61,6 +61,7 @@ def http_no_redirect(facts: Facts) -> Iterator[Finding]:
         raise NoVerdict(f"no redirect here; whether the site has an http binding or redirects by <hsts> {_ELSEWHERE}")
     if all(one.protocol == "http" for one in found.bindings):
         raise NotApplicable("the site has no https binding: TLS ends in front of it")
+    see_site(found)
     what = "403.4 instead of a redirect" if root.needs_tls else "the content itself"
     yield point(http[0].at, f"http is answered with {what}", found=found)
 
@@ -134,7 +135,7 @@ def hsts_missing(facts: Facts) -> Iterator[Finding]:
         raise NoVerdict(f"nothing here sends HSTS; whether the site has <hsts> {_ELSEWHERE}")
     if found.server_known and all(one.protocol == "http" for one in found.bindings):
         raise NotApplicable("the site has no https binding: HSTS belongs to what ends TLS in front of it")
-    yield point(found.root_line(), "Nothing sends Strict-Transport-Security", found=found)
+    yield absent(found, "Nothing sends Strict-Transport-Security")
 
 
 @lints("OTA220")
@@ -187,4 +188,4 @@ def version_exposed(facts: Facts) -> Iterator[Finding]:
         raise NotApplicable(f"no setting takes the Server header away on Windows {found.windows}")
     if not root.server_header_removed and not hidden:
         message = "Server: Microsoft-IIS/10.0 is sent with every answer: removeServerHeader is false"
-        yield point(found.root_line(), message, found=found, evidence="a default of IIS 10")
+        yield absent(found, message, "a default of IIS 10")

@@ -107,12 +107,19 @@ def test_a_folder_is_a_tree_with_the_builds_beside_its_files(run: Run) -> None:
 
 
 def test_an_application_host_is_recognised_by_what_it_holds(run: Run) -> None:
-    Path("server.xml").write_text(SERVER)
-    rules = {rule for rule, _, _ in failed(run, "server.xml")}
-    assert "OTA601" in rules
-    assert "OTA219" not in rules
-    Path("server.xml").write_text(SERVER.replace("https", "http").replace("<hsts", "<hsts foo='1'"))
-    assert ("OTA619", "error", 4) in failed(run, "server.xml")
+    Path("server.xml").write_text(SERVER.replace('max-age="63072000"', 'max-age="5"'))
+    assert failed(run, "server.xml") == [("OTA219", "warning", 4)]
+    Path("server.xml").write_text(SERVER.replace("<hsts", "<hsts foo='1'"))
+    assert failed(run, "server.xml") == [("OTA619", "error", 4)]
+
+
+def test_what_the_site_s_web_config_may_say_has_no_verdict_beside_the_server_s_file_alone(run: Run) -> None:
+    Path("applicationHost.config").write_text(
+        SERVER.replace("https", "http").replace("<hsts", "<!-- ").replace('" /></site>', '" --></site>')
+    )
+    said = run("lint", "applicationHost.config")
+    assert (said.code, "the site's web.config was not looked at" in " ".join(said.out.split())) == (0, True)
+    assert "OTA601" in said.out
 
 
 def test_the_server_s_file_answers_what_web_config_cannot(run: Run) -> None:

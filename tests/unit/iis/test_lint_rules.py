@@ -40,7 +40,7 @@ def lint(tmp_path: Path) -> Lint:
         **flags: Any,  # noqa: ANN401 - load's own
     ) -> dict[str, list[Outcome]]:
         site = tmp_path / "site"
-        site.mkdir()
+        site.mkdir(exist_ok=True)
         (site / "web.config").write_text(inside if inside.startswith("<configuration") else web(inside))
         for name in names:
             (site / name).parent.mkdir(parents=True, exist_ok=True)
@@ -419,6 +419,28 @@ def test_a_section_whose_module_is_not_installed_is_ineffective(lint: Lint) -> N
         without_modules=frozenset({"HttpRedirectionModule"}),
     )["OTA618"]
     assert (found.line, found.severity) == (4, "warning")
+
+
+def test_what_came_with_iis_is_not_called_ineffective(lint: Lint) -> None:
+    apphost = server(
+        '<system.webServer><httpRedirect /></system.webServer><location path="OTA"><system.webServer>\n<httpRedirect enabled="true" /></system.webServer></location>'
+    )
+    found = lint("", apphost=apphost, without_modules=frozenset({"HttpRedirectionModule"}))["OTA618"]
+    assert [(Path(one.file).name, one.line) for one in found] == [("applicationHost.config", 8)]
+
+
+def test_a_setting_of_the_client_cache_needs_its_mode(lint: Lint) -> None:
+    inside = (
+        '<staticContent>\n<clientCache cacheControlMode="NoControl" cacheControlMaxAge="1.00:00:00" /></staticContent>'
+    )
+    assert places(lint(inside)["OTA618"]) == [4]
+
+
+def test_what_is_missing_points_at_the_outermost_web_config(lint: Lint, tmp_path: Path) -> None:
+    (tmp_path / "site/sub").mkdir(parents=True)
+    (tmp_path / "site/sub/web.config").write_text(web("<directoryBrowse />"))
+    found = lint("", apphost=server())["OTA601"]
+    assert {Path(one.file).parts[-2:] for one in found} == {("site", "web.config")}
 
 
 def test_a_server_header_cannot_be_removed_before_windows_1709(lint: Lint) -> None:
