@@ -12,7 +12,7 @@ from ota_proxy.content.page import landing_page
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import MANIFEST, PACKAGE, Content
 from tests.builds import in_house
-from tests.container.faults.model import SMALL, Edit, Fault, fault, replaced
+from tests.container.faults.model import Fault, fault, replaced, sent_away
 
 BASE = "https://ota.example.com"
 LINK = install_link(f"{BASE}/{MANIFEST}", "html")
@@ -38,20 +38,12 @@ def shown(old: str, new: str, **more: Any) -> Content:
 
 def page(name: str, ids: str, old: str, new: str, **more: Any) -> Fault:
     """Return a fault of the landing page alone."""
-    return fault(name, ids, content=shown(old, new), site=SMALL, door="check", **more)
+    return fault(name, ids, content=shown(old, new), door="check", **more)
 
 
 def linked(name: str, ids: str, link: str, **more: Any) -> Fault:
     """Return a fault of the link alone, as it stands in the HTML."""
     return page(name, ids, LINK, link, **more)
-
-
-def answering(path: str, link: str) -> tuple[Edit, Edit]:
-    """Return edits that let a path redirect to an install link: a short address to send around."""
-    return (
-        replaced(r"^( *)(location \^~ / \{)", rf'\1location = {path} {{ return 302 "{link}"; }}\n\1\2', count=1),
-        replaced(r"^( *)(DocumentRoot )", rf'\1RedirectMatch 302 "^{path}$" "{link}"\n\1\2', count=1),
-    )
 
 
 FAULTS = (
@@ -68,7 +60,6 @@ FAULTS = (
             LINK.replace(MANIFEST, "my%20app.plist"),
             extra=(TestFile("/srv/ota/my app.plist", BUILD),),
         ),
-        site=SMALL,
         door="check",
     ),
     page(
@@ -80,8 +71,7 @@ FAULTS = (
     fault(
         "a redirect has the separator escaped",
         "OTA102",
-        *answering("/install", LINK),
-        site=SMALL,
+        *sent_away("/install", LINK),
         door="check",
         target=f"{BASE}/install",
     ),
@@ -96,7 +86,6 @@ FAULTS = (
         FRAMES_NGINX,
         FRAMES_APACHE,
         content=shown(' target="_top"', ""),
-        site=SMALL,
         door="check",
     ),
     fault(
@@ -107,7 +96,6 @@ FAULTS = (
             '<iframe src="button.html"></iframe>',
             extra=(TestFile("/srv/ota/button.html", f'<!DOCTYPE html><a href="{LINK}">Install</a>'.encode()),),
         ),
-        site=SMALL,
         door="check",
     ),
     page("the page does not send chat apps to Safari", "OTA108", TOPICS["Safari"], ""),
@@ -121,7 +109,6 @@ FAULTS = (
             r'\1<FilesMatch "html$">\n\1    ForceType application/octet-stream\n\1</FilesMatch>\n\1\2',
             count=1,
         ),
-        site=SMALL,
         door="check",
     ),
     fault(
@@ -130,14 +117,12 @@ FAULTS = (
         replaced(r"^ *add_header X-Robots-Tag .*$", ""),
         replaced(r"^ *Header always set X-Robots-Tag .*$", ""),
         content=shown(ROBOTS, "", package=in_house()),
-        site=SMALL,
         door="check",
     ),
     fault(
         "the link of an AMP page opens where AMP does not let it",
         "OTA112",
         content=Content(page=PAGE.replace("<html", "<html amp").replace('"_top"', '"install"').encode()),
-        site=SMALL,
         door="check",
     ),
     page(
@@ -147,7 +132,6 @@ FAULTS = (
         "the page of an in-house build keeps quiet about trust",
         "",
         content=shown(TOPICS["trust"], "", package=in_house()),
-        site=SMALL,
         door="check",
         notes="OTA113",
     ),

@@ -75,6 +75,14 @@ def replaced(pattern: str, new: str, *, count: int = 0) -> Edit:
     return edit
 
 
+def sent_away(path: str, url: str) -> tuple[Edit, Edit]:
+    """Return edits, nginx's and Apache's, that let a path of the https site redirect."""
+    return (
+        replaced(r"^( *)(location \^~ / \{)", rf'\1location = {path} {{ return 302 "{url}"; }}\n\1\2', count=1),
+        replaced(r"^( *)(DocumentRoot )", rf'\1RedirectMatch 302 "^{path}$" "{url}"\n\1\2', count=1),
+    )
+
+
 def fault(
     name: str,
     ids: str,

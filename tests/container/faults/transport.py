@@ -8,13 +8,14 @@ from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
 from ota_proxy.live.target import CheckOptions
 from tests.container.faults.behind import behind
-from tests.container.faults.model import NGINX_OPEN, SMALL, Edit, fault, replaced
+from tests.container.faults.model import NGINX_OPEN, Edit, fault, replaced, sent_away
 from tests.device_servers import issue
 from tests.variants import ECDSA, RSA, STATIC, variant
 
 BASE, CDN = "https://ota.example.com", "cdn.example.com"
 HTTPS = ("ota.example.com", 443)
 GCM, CBC = "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA256"
+TWO_HOSTS = variant("static", locations=STATIC[:1], certificates=[ECDSA], domains=["ota.example.com", CDN])
 RSA_ONLY = variant("static", locations=STATIC[:1], certificates=[RSA])
 
 
@@ -31,14 +32,6 @@ def spoken(protocols: str, ciphers: str, more: str = "", *, nginx: str = "") -> 
             r"SSLProtocol -all \+TLSv1\.2 \+TLSv1\.3\n *SSLCipherSuite ECDHE\S*",
             f"SSLProtocol -all {plus}\n    SSLCipherSuite {ciphers}{more}",
         ),
-    )
-
-
-def sent_away(path: str, url: str) -> tuple[Edit, Edit]:
-    """Return edits that let a path of the https site redirect."""
-    return (
-        replaced(r"^( *)(location \^~ / \{)", rf"\1location = {path} {{ return 302 {url}; }}\n\1\2", count=1),
-        replaced(r"^( *)(DocumentRoot )", rf'\1RedirectMatch 302 "^{path}$" "{url}"\n\1\2', count=1),
     )
 
 
@@ -131,14 +124,12 @@ FAULTS = (
         "the package is sent on over http",
         "OTA205",
         *sent_away("/App.ipa", "http://ota.example.com/files/App.ipa"),
-        site=SMALL,
         stage="package",
     ),
     fault(
         "the manifest is sent on over http",
         "OTA205",
         *sent_away("/app.plist", "http://ota.example.com/files/app.plist"),
-        site=SMALL,
         door="check",
     ),
     fault(
@@ -146,10 +137,9 @@ FAULTS = (
         "OTA206",
         replaced(r"^( *listen (?:\[::\]:)?443) ssl http2", r"\1"),
         replaced(r"^( *)SSLEngine on$", r"\1SSLEngine off"),
-        site=SMALL,
     ),
-    fault("the certificate names no host", "OTA211", content=Content(flaw="no-san"), site=SMALL),
-    fault("the certificate is not meant for servers", "OTA211", content=Content(flaw="no-server-auth"), site=SMALL),
+    fault("the certificate names no host", "OTA211", content=Content(flaw="no-san")),
+    fault("the certificate is not meant for servers", "OTA211", content=Content(flaw="no-server-auth")),
     fault(
         "the certificate's key is weak",
         "OTA211",
@@ -162,7 +152,6 @@ FAULTS = (
         "nothing newer than TLS 1.1 is spoken",
         "OTA214 OTA215",
         *spoken("TLSv1 TLSv1.1", "DEFAULT@SECLEVEL=0"),
-        site=SMALL,
     ),
     fault(
         "no suite has forward secrecy",
@@ -189,7 +178,6 @@ FAULTS = (
         "OTA114 OTA217 OTA218",
         None,
         spoken("TLSv1.2", CBC)[1],
-        site=SMALL,
         door="check",
     ),
     fault(
@@ -201,17 +189,13 @@ FAULTS = (
             "\n    SSLOpenSSLConfCmd Options -ExtendedMasterSecret",
             nginx="Options -ExtendedMasterSecret",
         ),
-        site=SMALL,
         door="check",
     ),
-    fault("HSTS ends too soon", "OTA219", *hsts("max-age=86400"), site=SMALL, door="check"),
-    fault(
-        "HSTS asks for preload", "", *hsts("max-age=63072000; includeSubDomains; preload"), site=SMALL, notes="OTA220"
-    ),
+    fault("HSTS ends too soon", "OTA219", *hsts("max-age=86400"), door="check"),
+    fault("HSTS asks for preload", "", *hsts("max-age=63072000; includeSubDomains; preload"), notes="OTA220"),
     fault(
         "the IPv6 address leads nowhere",
         "OTA221",
-        site=SMALL,
         door="check",
         options=CheckOptions(also={HTTPS: ("::1", 1)}),
     ),
@@ -226,10 +210,9 @@ FAULTS = (
         "OTA222",
         None,
         replaced(r"^( *)Header onsuccess unset Connection$", r"\1Header always set Proxy-Connection keep-alive"),
-        site=SMALL,
         door="check",
     ),
-    fault("the certificate is about to expire", "OTA213", content=Content(flaw="expiring"), site=SMALL),
+    fault("the certificate is about to expire", "OTA213", content=Content(flaw="expiring")),
     fault(
         "the package's host has a certificate of its own making",
         "OTA207",
@@ -242,7 +225,7 @@ FAULTS = (
             "SSLCertificateKeyFile /etc/ssl/private/cdn.key\n</VirtualHost>"
         ),
         content=elsewhere(),
-        site=variant("static", locations=STATIC[:1], certificates=[ECDSA], domains=["ota.example.com", CDN]),
+        site=TWO_HOSTS,
         stage="package",
         door="check",
     ),
@@ -253,7 +236,6 @@ FAULTS = (
             r"^( *ssl_early_data off;.*)$",
             r"\1\n ssl_client_certificate /etc/ssl/ota/ecdsa.pem; ssl_verify_client on;",
         ),
-        site=SMALL,
         door="check",
     ),
     fault(
@@ -261,22 +243,18 @@ FAULTS = (
         "OTA206",
         None,
         replaced(r"^( *SSLEngine on)$", r"\1\nSSLCACertificateFile /etc/ssl/ota/ecdsa.pem\nSSLVerifyClient require"),
-        site=SMALL,
         door="check",
     ),
     fault(
         "the page redirects to itself",
         "OTA204",
-        replaced(r"^( *)(location \^~ / \{)", r"\1location = / { return 302 $uri; }\n\1\2", count=1),
-        replaced(r"^( *)(DocumentRoot )", rf'\1RedirectMatch 302 "^/$" "{BASE}/"\n\1\2', count=1),
-        site=SMALL,
+        *sent_away("/", f"{BASE}/"),
         door="check",
     ),
     fault(
         "the manifest redirects to itself",
         "OTA204",
         *sent_away("/app.plist", f"{BASE}/app.plist"),
-        site=SMALL,
         door="check",
     ),
     fault(
@@ -290,7 +268,7 @@ FAULTS = (
             r'^( *)(RewriteCond %\{THE_REQUEST\} .*\n *RewriteRule "\^" )("https://ota\.example\.com%1" \[R=308,NE,L\])$',
             rf'\1RewriteCond %{{HTTP_HOST}} !cdn\n\1\2"http://{CDN}%1" [R=308,NE,L]\n\1\2\3',
         ),
-        site=variant("static", locations=STATIC[:1], certificates=[ECDSA], domains=["ota.example.com", CDN]),
+        site=TWO_HOSTS,
         door="check",
     ),
     fault(
