@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import os
 import re
+import xml.etree.ElementTree as ET
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from ota_proxy.harness.iis.apphost import apphost
+from ota_proxy.model import Site
+from ota_proxy.policy.capabilities import resolve
+from ota_proxy.render.iis import plan_of
 from tests import iis_sites as iis
 from tests.golden import assert_golden
 from tests.powershell_model import Machine, PsError, run_script
@@ -116,7 +121,7 @@ def test_whatif_announces_and_writes_nothing(name: str, others: bool) -> None:
     assert (on.writes, on.state()) == ([], after)
 
 
-def some(calls: list[str], name: str, count: int = 6) -> list[int]:
+def some(calls: list[str], name: str, count: int = 4) -> list[int]:
     """Return numbers of calls spread over a run, others in each variant; all of them with OTA_PROXY_EVERY_CALL=1."""
     step = 1 if os.environ.get("OTA_PROXY_EVERY_CALL") == "1" else max(1, len(calls) // count)
     return list(range(1 + NAMES.index(name) % step, len(calls) + 1, step))
@@ -331,3 +336,35 @@ def test_a_script_that_keeps_no_records_is_noticed_by_the_state_after_undo() -> 
     run_script(on, script, PfxPath=PFX)
     undo(on, "static-2022")
     assert on.state() != before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_model_and_the_emulator_of_verify_read_the_same_commands_alike(name: str) -> None:
+    """`verify iis` carries out the commands of setup.ps1 by itself (harness/iis/apphost.py); here PowerShell does, line by line."""
+    raw, version, scope, rewrite = iis.VARIANTS[name]
+    plan = plan_of(Site.model_validate(raw), resolve("iis", version), scope, rewrite_module=rewrite)
+    on = server(name)
+    setup(on, name)
+    done = flattened(ET.fromstring(on.state()["applicationHost.config"]))  # noqa: S314 - our own text
+    for site in (plan.name, plan.second_site):
+        if site:
+            overlay = ET.fromstring(apphost(plan, site, str))  # noqa: S314 - our own text
+            assert len(flattened(overlay)) >= 8
+            for place, value in flattened(overlay).items():
+                assert done.get(place, "false") == value, f"{place}; what is false by default need not be written"
+
+
+_KEYS = ("name", "path", "protocol", "bindingInformation", "fileExtension", "ipAddress", "subnetMask")
+
+
+def flattened(root: ET.Element, above: tuple[str, ...] = ()) -> dict[tuple[str, ...], str]:
+    """Return every attribute's value by the elements it stands in, each with its key; a site's number is the machine's own."""
+    found: dict[tuple[str, ...], str] = {}
+    for one in root:
+        if one.tag == "globalModules":
+            continue  # what a machine has installed
+        here = (*above, one.tag, *(f"{key}={one.get(key)}" for key in _KEYS if one.get(key) is not None))
+        found |= {(*here, name): value for name, value in one.attrib.items() if name not in _KEYS and name != "id"}
+        found |= {(*here, ""): "here"} if any(one.get(key) is not None for key in _KEYS) else {}
+        found |= flattened(one, here)
+    return found

@@ -179,7 +179,8 @@ function Test-OtaSilent($Element, $Above) {
     return $true
 }
 
-# Removes what setup.ps1 made around its values, a section or a child element, when nothing is left in it.
+# Removes what setup.ps1 made around its values, a section or a child element, when nothing is left in it. Where that
+# cannot be told it stays: empty, it says nothing.
 function Remove-OtaSilent([hashtable]$Record) {
     if (-not $Record['Fresh']) { return }
     $section = $Record['Section']
@@ -191,7 +192,12 @@ function Remove-OtaSilent([hashtable]$Record) {
         $outer = $location.Substring(0, [Math]::Max(0, $location.LastIndexOf('/')))
         $above = Get-OtaSection -Section $section -Location $outer
     }
-    if (Test-OtaSilent $holder $above) { Remove-IISConfigElement -ConfigElement $holder -Confirm:$false }
+    try {
+        $silent = Test-OtaSilent $holder $above
+    } catch {
+        $silent = $false
+    }
+    if ($silent) { Remove-IISConfigElement -ConfigElement $holder -Confirm:$false }
 }
 
 function Undo-OtaAttribute([hashtable]$Record) {
