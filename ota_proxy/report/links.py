@@ -1,12 +1,10 @@
-"""Where the page of a rule can be read: at the address that the project's metadata names, else the file of this installation."""
+"""Where the page of a rule can be read: below the address that the project's metadata names (`[project.urls]`), if it names one."""
 
 from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import PackageNotFoundError, metadata
 
-from ota_proxy.report.places import uri
-from ota_proxy.resources import folder
 from ota_proxy.rules.pages import file_name
 
 LABEL = "Rules"
@@ -14,9 +12,9 @@ LABEL = "Rules"
 
 
 def page_uri(rule_id: str) -> str:
-    """Return an absolute URI of a rule's page; KeyError for a rule that there is not."""
+    """Return the address of a rule's page, empty where none is published: a path of this machine would help nobody else."""
     base = published()
-    return f"{base}{file_name(rule_id)}" if base else uri((folder("rules") / file_name(rule_id)).as_posix())
+    return f"{base}{file_name(rule_id)}" if base else ""
 
 
 @cache

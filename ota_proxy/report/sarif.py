@@ -65,7 +65,7 @@ def _rule(rule: Rule) -> _Values:
         "shortDescription": {"text": title},
         "fullDescription": {"text": rule.what},
         "help": {"text": body, "markdown": body},
-        "helpUri": page_uri(rule.id),
+        **({"helpUri": address} if (address := page_uri(rule.id)) else {}),
         "defaultConfiguration": {"level": rule.severity},
         "properties": {"tags": [rule.stage]},
     }
