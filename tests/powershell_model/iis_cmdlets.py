@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.powershell_model.commands import Call, cmdlet
-from tests.powershell_model.iis_config import ConfigCollection, ConfigElement, Rows, certificate_key
+from tests.powershell_model.iis_config import ConfigCollection, ConfigElement
+from tests.powershell_model.iis_values import Rows, certificate_key
 from tests.powershell_model.values import PsError, text, truth
 
 

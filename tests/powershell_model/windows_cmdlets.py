@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.powershell_model.commands import Call, cmdlet
-from tests.powershell_model.iis_config import Rows
+from tests.powershell_model.iis_values import Rows
 from tests.powershell_model.machine import Machine, parent
 from tests.powershell_model.syntax import UnsupportedError
 from tests.powershell_model.values import PsError, Thing, number, text

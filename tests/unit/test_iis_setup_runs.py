@@ -5,10 +5,8 @@ The model follows documentation; it is not IIS. What it shows is the scripts' ow
 
 from __future__ import annotations
 
-import os
 import re
 import xml.etree.ElementTree as ET
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -19,33 +17,10 @@ from ota_proxy.policy.capabilities import resolve
 from ota_proxy.render.iis import plan_of
 from tests import iis_sites as iis
 from tests.golden import assert_golden
-from tests.powershell_model import Machine, PsError, run_script
+from tests.iis_setup import NAMES, server, setup, undo
+from tests.powershell_model import PsError, run_script
 from tests.powershell_model.iis_config import LOCKED
-from tests.powershell_model.servers import OTHER_THUMBPRINT, PFX, THUMBPRINT, machine, unordered, used
-
-NAMES = [name for name in iis.NAMES if not name.startswith("snippet")]
-
-
-def server(name: str, **more: str | bool) -> Machine:
-    chosen: dict[str, Any] = {"windows": _windows(name), "rewrite": _rewrite(name)} | more
-    return machine(iis.variant(name).files[0].text, **chosen)
-
-
-def _windows(name: str) -> str:
-    return name.split("-")[1]
-
-
-def _rewrite(name: str) -> str:
-    return "" if name.endswith("no-rewrite") else "2.1"
-
-
-def setup(on: Machine, name: str, **given: object) -> None:
-    tls: dict[str, object] = {} if name.startswith("offloaded") else {"PfxPath": PFX, "Schannel": True}
-    run_script(on, iis.script(iis.variant(name), "setup.ps1"), **(tls | given))  # type: ignore[arg-type] # parameters of the script
-
-
-def undo(on: Machine, name: str, *, what_if: bool = False) -> None:
-    run_script(on, iis.script(iis.variant(name), "undo.ps1"), what_if=what_if)
+from tests.powershell_model.servers import OTHER_THUMBPRINT, PFX, THUMBPRINT, unordered, used
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -119,71 +94,6 @@ def test_whatif_announces_and_writes_nothing(name: str, others: bool) -> None:
     undo(on, name, what_if=True)
     assert on.planned
     assert (on.writes, on.state()) == ([], after)
-
-
-def some(calls: list[str], name: str, count: int = 4) -> list[int]:
-    """Return numbers of calls spread over a run, others in each variant; all of them with OTA_PROXY_EVERY_CALL=1."""
-    step = 1 if os.environ.get("OTA_PROXY_EVERY_CALL") == "1" else max(1, len(calls) // count)
-    return list(range(1 + NAMES.index(name) % step, len(calls) + 1, step))
-
-
-@pytest.mark.parametrize("others", [False, True])
-@pytest.mark.parametrize("name", NAMES)
-def test_after_a_run_that_fails_anywhere_undo_restores_and_a_rerun_converges(name: str, others: bool) -> None:
-    def start() -> Machine:
-        on = server(name)
-        if others:
-            used(on)
-        return on
-
-    whole = start()
-    before = whole.state()
-    setup(whole, name)
-    wanted = whole.state()
-    for number in some(list(whole.calls), name):
-        broken, again = start(), start()
-        for on in (broken, again):
-            _fail_at(on, number, name)
-        undo(broken, name)
-        assert unordered(broken.state()) == unordered(before), f"undo after a failure at call {number}: {broken.calls}"
-        setup(again, name)
-        assert _without_records(again) == _without_records(whole), f"rerun after a failure at call {number}"
-        undo(again, name)
-        assert unordered(again.state()) == unordered(before), f"undo after failure at {number} and rerun"
-    assert whole.state() == wanted
-
-
-def _fail_at(on: Machine, number: int, name: str) -> None:
-    on.fail_at = number
-    with suppress(PsError):  # the injected failure, or the sentence that the script makes of it
-        setup(on, name)
-    on.fail_at = 0
-
-
-def _without_records(on: Machine) -> dict[str, Any]:
-    """Leave out what a second run may do in another order: the records, and cipher suites that one run enabled after the other."""
-    state = unordered(on.state())
-    state["cipher suites"] = sorted(state["cipher suites"])
-    state["files"] = {path: text for path, text in state["files"].items() if not path.endswith(".json")}
-    return state
-
-
-@pytest.mark.parametrize("name", ["static-2019-no-rewrite", "several-2025"])
-def test_an_undo_that_fails_anywhere_can_be_run_again(name: str) -> None:
-    plain = server(name)
-    before = plain.state()
-    setup(plain, name)
-    undo(plain, name)
-    for number in some(list(plain.calls), name):
-        on = server(name)
-        setup(on, name)
-        on.fail_at = number
-        try:
-            undo(on, name)
-        except PsError:
-            on.fail_at = 0
-            undo(on, name)
-        assert on.state() == before, f"failure at call {number}"
 
 
 def test_what_somebody_changed_since_is_left_alone_with_a_warning() -> None:
