@@ -30,6 +30,8 @@ from ota_proxy.iis.emulator.refused import UnmodelledError
 STEPS = 400_000
 """Steps of one search, a fraction of a second; an ordinary match takes a few hundred."""
 LARGEST_PROGRAM = 20_000
+_LISTED = 2_000
+"""Characters of a class that are listed to compare them without case; larger ones have both cases of a letter in them."""
 
 
 class TooExpensiveError(Exception):
@@ -185,8 +187,15 @@ def _tester(spans: tuple[Span, ...], negated: bool, ignore_case: bool) -> _Test:
         code = ord(char)
         return any(low <= code <= high for low, high in spans)
 
+    size = sum(high - low + 1 for low, high in spans)
+    uppers = {_upper(chr(code)) for low, high in spans for code in range(low, high + 1)} if size <= _LISTED else None
+
     def folded(char: str) -> bool:
-        return plain(char) or plain(_upper(char)) or plain(char.lower()[:1])
+        upper = _upper(char)
+        if uppers is not None:
+            return upper in uppers
+        lower = char.lower()
+        return plain(char) or plain(upper) or (len(lower) == 1 and _upper(lower) == upper and plain(lower))
 
     inside = cache(folded if ignore_case else plain)
     return (lambda char: not inside(char)) if negated else inside

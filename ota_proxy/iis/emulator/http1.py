@@ -40,7 +40,7 @@ class Connection:
         try:
             while await self._one():
                 self.connection.start_next_cycle()
-        except (Closed, OSError, TimeoutError, h11.LocalProtocolError):
+        except (Closed, OSError, TimeoutError, h11.ProtocolError):
             return
 
     async def _one(self) -> bool:

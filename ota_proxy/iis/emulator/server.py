@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -74,6 +76,8 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, app
         await asyncio.wait_for(writer.wait_closed(), _CLOSING_SECONDS)
     except (OSError, TimeoutError, asyncio.CancelledError):
         pass
+    except Exception:  # noqa: BLE001 - the last fence of a connection: it ends, the terminal says why
+        traceback.print_exc(file=sys.stderr)
     finally:
         writer.transport.abort()
 

@@ -8,7 +8,7 @@ from email.utils import formatdate
 
 from ota_proxy.iis.emulator.message import Address, Header, Request, Response, of_bytes
 from ota_proxy.iis.emulator.reasons import reason
-from ota_proxy.iis.emulator.target import BadTargetError, check_host, read_target
+from ota_proxy.iis.emulator.target import LARGEST_HEAD, BadTargetError, check_host, read_target
 
 IDLE_SECONDS = 120.0
 """How long a connection may say nothing, or take nothing (webLimits/connectionTimeout)."""
@@ -42,6 +42,8 @@ class Application:
 
 def make_request(method: str, target: str, fields: list[Header], version: str, peer: Peer) -> Request:
     """Put a request together; BadTargetError for a URL or host that http.sys refuses."""
+    if len(target) + sum(len(name) + len(value) + 4 for name, value in fields) > LARGEST_HEAD:
+        raise BadTargetError("The size of the request headers is too long.")
     seen = read_target(target)
     hosts = [value.strip() for name, value in fields if name.lower() == "host"]
     authority = seen.authority or (hosts[0] if hosts else "")
