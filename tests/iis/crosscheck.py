@@ -87,8 +87,9 @@ def plain(url: str) -> str:
 
 
 def build(folder: Path) -> Path:
-    """Build the harness; CalledProcessError with the compiler's words where that fails."""
-    words = ["dotnet", "build", str(PROJECT), "--configuration", "Release", "--output", str(folder / "out"), "--nologo"]
+    """Build the harness away from the checkout; CalledProcessError where that fails, with the compiler's words above it."""
+    source = shutil.copytree(PROJECT, folder / "source")
+    words = ["dotnet", "build", str(source), "--configuration", "Release", "--output", str(folder / "out"), "--nologo"]
     subprocess.run(words, check=True, env=os.environ | {"DOTNET_CLI_TELEMETRY_OPTOUT": "1"})
     return folder / "out" / "crosscheck.dll"
 

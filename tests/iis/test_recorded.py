@@ -14,12 +14,13 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.iis.case_files import Case, behaviour_cases
+from tests.iis.case_files import Case, Site, behaviour_cases
 from tests.iis.emulator import Emulator, Pool
 from tests.iis.expectations import Setting, wrong
-from tests.iis.upstream import upstream
+from tests.iis.upstream import Upstream, upstream
 from tests.iis.wire import Seen
 from tests.windows import recorded
+from tests.windows.record import Lane, asked
 from tests.windows.recorded import Answer, Recording, answer_of, differences, seen_of, standing
 
 CASES = {case.id: case for case in behaviour_cases()}
@@ -127,6 +128,41 @@ def test_an_invented_recording_that_differs_is_said_with_case_and_step(
     made = invented(pool, NAMES[0])
     found = replayed(replace(made, answers=(replace(made.answers[0], **change),)), pool)
     assert any(says in line and NAMES[0] in line for line in found), found
+
+
+class EmulatedLane(Lane):
+    """The recorder's lane with the emulator in the place of IIS, and its access log written as W3C: what it records is INVENTED."""
+
+    def __init__(self, pool: Pool, cases: list[Case], work: Path) -> None:
+        super().__init__("iis", work, "")
+        self.pool, self.cases = pool, cases
+
+    def apply(self, site: Site, application: Upstream) -> dict[str, int]:
+        assert application is self.pool.upstream
+        self.emulator = self.pool.of(site)
+        self.before = self.emulator.log.read_text().splitlines() if self.emulator.log.exists() else []
+        return self.emulator.ports
+
+    def log(self) -> str:
+        agents = [f"ota-proxy-lane/{case.id}/{number}" for case in self.cases for number in range(len(case.steps))]
+        lines = [json.loads(line) for line in self.emulator.log.read_text().splitlines()[len(self.before) :]]
+        rows = [f"{agent} {line['status']} {line['substatus']}" for agent, line in zip(agents, lines, strict=True)]
+        return "\n".join(["#Fields: cs(User-Agent) sc-status sc-substatus", *rows])
+
+
+def test_the_recorder_asks_every_step_and_finds_its_sub_status_in_the_log(tmp_path: Path) -> None:
+    with upstream() as application:
+        pool = Pool(tmp_path, application)
+        try:
+            cases = [case for case in CASES.values() if case.site.id == "access/folders-that-need-tls"]
+            lane = EmulatedLane(pool, cases, tmp_path)
+            emulator = pool.of(cases[0].site)
+            answers = tuple(asked(lane, cases, application, emulator.ca))
+        finally:
+            pool.close()
+    assert [answer.case for answer in answers] == [case.id for case in cases]
+    assert {(answer.status, answer.substatus) for answer in answers} >= {(403, 4), (403, 7), (200, 0)}
+    assert all("date" not in answer.headers and len(answer.body) == 64 for answer in answers)
 
 
 def test_level_3_is_named_only_where_there_are_answers() -> None:
