@@ -34,6 +34,7 @@ class Configuration:
         self.site: Site = base.sites[0]
         self._name = self.site.name.lower()
         self._cache: dict[Key, State] = {}
+        self._walked: list[Path] | None = None
 
     @classmethod
     def load(  # noqa: PLR0913 - each is a flag of the commands
@@ -48,9 +49,9 @@ class Configuration:
     ) -> Configuration:
         """Read a site. `apphost` overlays the defaults of IIS 10, or is the whole file where it has configSections.
 
-        The first of its sites, or a built-in one, is the site that `site_root` belongs to: a folder, or one web.config alone.
-        `with_files=False` reads no web.config. What IIS refuses is no error here, see `violation`. UsageError for an unknown Windows or a schema folder
-        or applicationHost.config that cannot be read.
+        The first of its sites, or a built-in one, is the site that `site_root` belongs to: a folder, or one web.config
+        alone. `with_files=False` reads no web.config. What IIS refuses is no error here, see `violation`. UsageError for an
+        unknown Windows, and for a schema folder or applicationHost.config that cannot be read.
         """
         base = server.load(apphost, without_modules, windows, schema_dir)
         return cls(base, site_root, with_files=with_files)
@@ -102,7 +103,10 @@ class Configuration:
         return next(self._at((self._name, *steps(url_path))).problems(), None)
 
     def problems(self) -> tuple[Violation, ...]:
-        """Return every violation of applicationHost.config and of every file below the site's root, outer files first."""
+        """Return every violation of applicationHost.config and of every file below the site's root, outer files first.
+
+        This and the four below know the folders that had a web.config when the first of them was called.
+        """
         return tuple(_once(one for state in self._everything() for one in state.refused))
 
     def unmodelled(self) -> tuple[Unmodelled, ...]:
@@ -180,7 +184,9 @@ class Configuration:
         site = (self._name,)
         found: dict[Key, None] = {site: None}
         if self._with_files:
-            for path in files.web_configs(self._root):
+            if self._walked is None:
+                self._walked = files.web_configs(self._root)
+            for path in self._walked:
                 found[(*site, *(part.lower() for part in path.parent.relative_to(self._root).parts))] = None
             found.update(dict.fromkeys((*site, *steps(one.path)) for one in self.site.directories))
         for key in list(found):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from ota_proxy.iis.validate import validate
 from tests.unit.iis.conftest import Read, Refused, web
 
 LOCKED = "This configuration section cannot be used at this path."
@@ -270,3 +273,11 @@ def test_an_unreadable_file_is_one_that_iis_cannot_read(read: Read, monkeypatch:
         "pathlib.Path.read_bytes", lambda _: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
     )
     assert [(one.hresult, one.hint) for one in found.problems()] == [("0x80070005", "Permission denied")]
+
+
+def test_a_tree_is_validated_in_one_call(tmp_path: Path) -> None:
+    (tmp_path / "web.config").write_text(web("<handlers />"))
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/web.config").write_text(web("<hsts />"))
+    assert [one.kind for one in validate(tmp_path)] == ["locked", "schema"]
+    assert [one.kind for one in validate(tmp_path / "a/web.config")] == ["schema"]
