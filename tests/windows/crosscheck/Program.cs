@@ -1,6 +1,6 @@
 // Runs the inbound rules of a web.config through ASP.NET Core's AddIISUrlRewrite and says where a request would go.
 // Arguments: the web.config, the folder for IsFile and IsDirectory. It prints its address, then the rules it cannot read, as JSON.
-// X-Lane-Scheme stands for the scheme of the request, so that no certificate is needed.
+// X-Lane-Scheme stands for the scheme of the request, so that no certificate is needed; X-Lane-Target says where it went.
 
 using System.Text.Json;
 using System.Xml.Linq;
@@ -27,7 +27,11 @@ app.Use(async (context, next) =>
     await next(context);
 });
 app.UseRewriter(options);
-app.Run(context => context.Response.WriteAsJsonAsync(new { target = context.Request.Path + context.Request.QueryString }));
+app.Run(context =>
+{
+    context.Response.Headers["X-Lane-Target"] = context.Request.Path + context.Request.QueryString;
+    return Task.CompletedTask;
+});
 
 await app.StartAsync();
 Console.WriteLine(app.Urls.First());
