@@ -466,6 +466,13 @@ try {
     Add-OtaElement -What 'binding *:80:ota.example.com' -Section 'system.applicationHost/sites' -Key @{ 'protocol' = 'http'; 'bindingInformation' = '*:80:ota.example.com' } -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com http' } }) -In 'bindings'
     Add-OtaTlsBinding -Site 'ota.example.com' -Information '*:443:ota.example.com' -SslFlags 1
 
+    # Redirect to https
+    # $S is the path and $Q the query with its question mark.
+    Set-OtaAttribute -What 'redirect to https' -Section 'system.webServer/httpRedirect' -Name 'destination' -Value 'https://ota.example.com$S$Q' -Location 'ota.example.com http'
+    Set-OtaAttribute -What 'redirect to https' -Section 'system.webServer/httpRedirect' -Name 'exactDestination' -Value $true -Location 'ota.example.com http'
+    Set-OtaAttribute -What 'redirect to https' -Section 'system.webServer/httpRedirect' -Name 'httpResponseStatus' -Value 'PermRedirect' -Location 'ota.example.com http'
+    Set-OtaAttribute -What 'redirect to https' -Section 'system.webServer/httpRedirect' -Name 'enabled' -Value $true -Location 'ota.example.com http'
+
     # ACME challenges over http
     # Their names have no extension, which IIS maps as '.'.
     Add-OtaElement -What 'folder of /.well-known/acme-challenge' -Section 'system.applicationHost/sites' -Key @{ 'path' = '/.well-known/acme-challenge' } -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com http' } }, @{ 'In' = ''; 'Key' = @{ 'path' = '/' } }) -With @{ 'physicalPath' = '%SystemDrive%\var\www\acme\.well-known\acme-challenge' }
@@ -479,13 +486,6 @@ try {
     Set-OtaAttribute -What 'Strict-Transport-Security' -Section 'system.applicationHost/sites' -Name 'preload' -Value $false -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com' } }, @{ 'Child' = 'hsts' })
     Set-OtaAttribute -What 'Strict-Transport-Security' -Section 'system.applicationHost/sites' -Name 'redirectHttpToHttps' -Value $false -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com' } }, @{ 'Child' = 'hsts' })
     Set-OtaAttribute -What 'Strict-Transport-Security' -Section 'system.applicationHost/sites' -Name 'enabled' -Value $true -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com' } }, @{ 'Child' = 'hsts' })
-
-    # Redirect to https
-    # $S is the path and $Q the query with its question mark.
-    Set-OtaAttribute -What 'redirect to https' -Section 'system.webServer/httpRedirect' -Name 'destination' -Value 'https://ota.example.com$S$Q' -Location 'ota.example.com http'
-    Set-OtaAttribute -What 'redirect to https' -Section 'system.webServer/httpRedirect' -Name 'exactDestination' -Value $true -Location 'ota.example.com http'
-    Set-OtaAttribute -What 'redirect to https' -Section 'system.webServer/httpRedirect' -Name 'httpResponseStatus' -Value 'PermRedirect' -Location 'ota.example.com http'
-    Set-OtaAttribute -What 'redirect to https' -Section 'system.webServer/httpRedirect' -Name 'enabled' -Value $true -Location 'ota.example.com http'
 
     if ($OtaRecords.Count -gt $kept) { Save-OtaRecords }
     $OtaDelayed = $false
