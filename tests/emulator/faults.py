@@ -111,7 +111,7 @@ MANIFESTS = (
         "manifests have no media type",
         "OTA611",
         replaced(r' *<mimeMap fileExtension="\.plist".*\n', ""),
-        stage="manifest",
+        stage=None,
     ),
     iis(
         "manifests have no type of their own",

@@ -93,7 +93,7 @@ class EmulatorEngine(ProcessEngine):
     def _write_files(self, scenario: Scenario, plan: Plan, places: Places) -> None:
         text = scenario.config[scenario.caps.layout["iis_site"]]
         home = self._home
-        home.write(scenario.files)
+        home.write(self._inside(file) for file in scenario.files)
         home.write([TestFile(f"{places.folder(plan.root)}/web.config", text.encode())])
         self._write_sides(scenario)
         for name in site_names(plan):
@@ -102,6 +102,11 @@ class EmulatorEngine(ProcessEngine):
             home.write(
                 [TestFile(str(places.apphost(name)), self._edit(made).encode() if self._edit else made.encode())]
             )
+
+    def _inside(self, file: TestFile) -> TestFile:
+        """Return a file at its place in this run's folder; one that a test adds has the path of the site as it was given."""
+        inside = Path(file.path).is_relative_to(self._home.path)
+        return file if inside else replace(file, path=self._relocation.moved(file.path))
 
     def _pipeline(self, scenario: Scenario, plan: Plan, places: Places, name: str) -> Pipeline:
         without = _NEEDED - asserted(plan)

@@ -98,6 +98,9 @@ class ProcessEngine:
         home.write(TestFile(f"{home.path}/side/{name}.conf", self._own(text).encode()) for name, text in sides.items())
 
     def _own(self, text: str) -> str:
+        """Return a side part's text with its folder, and the addresses of applications in a text that was not made for this run."""
+        for there, here in self._relocation.applications.items():
+            text = text.replace(f"listen {there}", f"listen {here}")
         return text.replace(SIDE_ROOT, f"{self._home.path}/side")
 
     def _front(self, scenario: Scenario) -> str:

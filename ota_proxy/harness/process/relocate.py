@@ -21,6 +21,8 @@ class Relocation:
     def __init__(self, home: Home, ports: Ports) -> None:
         self._home, self._ports = home, ports
         self._fronts: dict[int, tuple[int, int]] = {}
+        self.applications: dict[str, str] = {}
+        """Where applications were, and where they are now: `127.0.0.1:8080` to `127.0.0.1:40001`."""
         self._server = ""
 
     def adapt(self, site: Site, server: str) -> Site:
@@ -46,7 +48,7 @@ class Relocation:
         return Site.model_validate(data)
 
     def _move(self, data: dict[str, Any], site: Site, server: str) -> None:
-        moved = self._moved
+        moved = self.moved
         targets: dict[str, str] = {}
         data["locations"] = [self._location(location, targets, server) for location in site.locations]
         data["certificates"] = [{"cert": moved(pair.cert), "key": moved(pair.key)} for pair in site.certificates]
@@ -58,7 +60,7 @@ class Relocation:
     def _location(self, location: Location, targets: dict[str, str], server: str) -> dict[str, Any]:
         data = location.model_dump()
         if location.root is not None:
-            return data | {"root": self._moved(location.root)}
+            return data | {"root": self.moved(location.root)}
         target = location.target
         if target is None or location.upstream is None:
             return data
@@ -67,12 +69,14 @@ class Relocation:
             host = target.host if server == "iis" and not is_address(target.host) else LOOPBACK
             targets[location.upstream] = f"unix:{unix}" if unix else f"{target.scheme}://{host}:{self._ports.take()}"
         data["upstream"] = targets[location.upstream]
+        self.applications[location.upstream.partition("://")[2]] = targets[location.upstream].partition("://")[2]
         if target.scheme == "https":
-            data["upstream_ca"] = self._moved(location.upstream_ca or "/upstream-ca.pem")
+            data["upstream_ca"] = self.moved(location.upstream_ca or "/upstream-ca.pem")
             data["upstream_name"] = _upstream_name(location.upstream_name, target.host, server)
         return data
 
-    def _moved(self, path: str) -> str:
+    def moved(self, path: str) -> str:
+        """Return where a path of the site is in this run's folder."""
         if _DRIVE.match(path) and self._server == "iis":
             path = f"/{path[0].upper()}{path[2:]}".replace("\\", "/")
         if not path.startswith("/"):

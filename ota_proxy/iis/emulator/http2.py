@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import traceback
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -113,6 +115,9 @@ class Connection:
         try:
             await self._respond(number, stream, pairs)
         except (OSError, TimeoutError, h2.exceptions.H2Error):
+            self._reset(number)
+        except Exception:  # noqa: BLE001 - the last fence of a stream: it ends, the terminal says why
+            traceback.print_exc(file=sys.stderr)
             self._reset(number)
         finally:
             self.streams.pop(number, None)

@@ -165,7 +165,7 @@ class _Call:
         length = next((value for name, value in pairs if name.lower() == "content-length"), "")
         fields = [(name, value) for name, value in pairs if name.lower() != "content-length"]
         bodiless = request.method == "HEAD" or event.status_code in (204, 304)
-        known = int(length) if length else 0 if bodiless else None
+        known = int(length) if length else None
         if bodiless:
             self.close()
         return Response(
@@ -196,6 +196,8 @@ class _Call:
         try:
             while isinstance(event := await self._event(), h11.Data):
                 yield bytes(event.data)
+        except h11.RemoteProtocolError as error:
+            raise ConnectionError(f"the application broke off: {error}") from None
         finally:
             self.close()
 
