@@ -3,7 +3,8 @@
 Sources are written as in the notes of this project: D: a path of MicrosoftDocs/iis-docs under `iis/`, K: an article of
 MicrosoftDocs/SupportArticles-docs under `support/developer/webapps/iis/health-diagnostic-performance/`, S: a published
 schema file of IIS 10, X: the applicationHost.config of a bare IIS 10 role with URL Rewrite and ARR, J: JexusManager's tests
-of IIS's messages, else an RFC. An id is `topic/site/case` in lower case and stays as it is: recorded answers name it.
+of IIS's messages, P: what this project promises where no source speaks; else an RFC or a page. An id is `topic/site/case`
+in lower case and stays as it is: recorded answers name it.
 """
 
 from __future__ import annotations
