@@ -52,9 +52,8 @@ class Level:
 
 
 class Mark(NamedTuple):
-    """A location tag's overrideMode; the last in this order counts: the deeper path, then the inner file."""
+    """A location tag's overrideMode. The last of a state's counts: they come from the outer path to the deeper, there from the outer file."""
 
-    depth: int
     level: int
     section: str
     mode: Mode
@@ -134,7 +133,7 @@ def _apply_one(state: State, number: int, placement: Placement) -> None:
         state.refused.append(violations.locked_section(element.place, section, hint))
         return
     if placement.mode != "Inherit":
-        state.marks = (*state.marks, Mark(len(state.key), number, section, placement.mode))
+        state.marks = (*state.marks, Mark(number, section, placement.mode))
     if declared.shape is None:
         return
     if (attribute := outside(element)) is not None:
@@ -161,7 +160,7 @@ def _locked(state: State, number: int, section: str) -> str:
         return "this section may stand in applicationHost.config only"
     if declared.definition == "MachineToApplication" and state.key not in state.server.applications:
         return "this section may stand in the web.config of an application's root only"
-    marks = sorted(one for one in state.marks if one.section == section and one.level < number)
+    marks = [one for one in state.marks if one.section == section and one.level < number]
     allowed = marks[-1].mode == "Allow" if marks else declared.allow
     if allowed:
         return ""

@@ -143,6 +143,20 @@ def test_a_web_config_locks_what_is_below_it_and_a_lower_one_cannot_unlock(read:
     assert found.section("system.webServer/directoryBrowse", "/a/b/").get("enabled") is True
 
 
+def test_a_lock_does_not_hold_for_other_tags_of_its_own_file(read: Read) -> None:
+    deny = '<location overrideMode="Deny"><system.webServer><directoryBrowse /></system.webServer></location>'
+    deeper = '<location path="a"><system.webServer><directoryBrowse enabled="true" /></system.webServer></location>'
+    found = read({"": f"<configuration>{deny}{deeper}</configuration>", "a": ""})
+    assert found.problems() == ()
+    assert found.section("system.webServer/directoryBrowse", "/a").get("enabled") is True
+
+
+def test_an_unlock_further_up_does_not_undo_a_lock_for_a_deeper_path(refused: Refused) -> None:
+    apphost = server("<directoryBrowse />", location='path="Default Web Site/a" overrideMode="Deny"')
+    allow = '<configuration><location overrideMode="Allow"><system.webServer><directoryBrowse /></system.webServer></location></configuration>'
+    assert first_words(refused({"": allow, "a": "<directoryBrowse />"}, apphost)) == [SECTION.rstrip(".")]
+
+
 def test_a_location_in_web_config_may_not_set_what_is_locked_there(refused: Refused) -> None:
     apphost = server("<directoryBrowse />", location='path="Default Web Site/a" overrideMode="Deny"')
     text = '<configuration>\n<location path="A"><system.webServer><directoryBrowse /></system.webServer></location>\n</configuration>'
