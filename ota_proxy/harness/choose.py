@@ -35,6 +35,9 @@ def choose(
     names = candidates(server) if name == "auto" and not image else ("docker",) if name == "auto" else (name,)
     if image and name not in ("auto", "docker"):
         raise NoVerdictError(f"--image {image} needs the docker engine, not {name}", hint="leave --engine out")
+    if server == "iis" and names != ("emulator",):
+        hint = "leave --engine and --image out: the emulator plays it; compose/iis.yml is for a Windows host"
+        raise NoVerdictError(f"the engine {names[0]} cannot start IIS, which needs Windows", hint=hint)
     refused: list[tuple[EngineName, NoVerdictError]] = []
     for candidate in names:
         engine = _make(candidate, image, version, rewrite=rewrite)

@@ -114,8 +114,15 @@ def test_the_plan_names_the_engines_that_can_be_taken_and_no_other(
 
 
 def test_the_plan_says_where_nothing_can_be_started(run: Run) -> None:
-    assert "no engine here starts IIS: no verdict" in plan(run, "iis")
-    assert "there is no embedded Apache: no verdict" in plan(run, "apache", "--engine", "embedded")
+    assert "the engine docker cannot start IIS: no verdict" in plan(run, "iis", "--engine", "docker")
+    assert "the engine embedded cannot start Apache: no verdict" in plan(run, "apache", "--engine", "embedded")
+    assert "the engine emulator cannot start nginx: no verdict" in plan(run, "nginx", "--engine", "emulator")
+
+
+def test_the_plan_for_iis_says_that_it_is_played(run: Run) -> None:
+    said = plan(run, "iis", *FLAGS, "--no-check-files", "--upstream", "/app/=http://127.0.0.1:8080")
+    assert "engine: emulator (plays IIS of Windows 2022; no IIS takes part)" in said
+    assert "application at http://127.0.0.1:8080 for /app/: played by nginx" in said
 
 
 def test_the_plan_of_all_servers_has_one_paragraph_each(run: Run) -> None:
@@ -196,19 +203,57 @@ def test_without_docker_it_says_what_to_do(command: str, host: str, monkeypatch:
 
 
 @pytest.mark.parametrize("command", ["verify", "up"])
-def test_iis_has_no_verdict_and_a_way_out(command: str, run: Run) -> None:
-    said = run(command, "iis")
+@pytest.mark.parametrize(
+    "words", [("--engine", "docker"), ("--engine", "local"), ("--image", "bookworm")], ids=" ".join
+)
+def test_iis_on_another_engine_than_the_emulator_has_no_verdict_and_a_way_out(
+    command: str, words: tuple[str, ...], run: Run
+) -> None:
+    said = run(command, "iis", *words)
     assert said.code == 3
-    assert "iis: IIS cannot be started on this machine" in said.complaint
-    assert "ota-proxy check URL" in said.complaint
+    assert "cannot start IIS, which needs Windows" in said.complaint
+    assert "the emulator plays it" in said.complaint
 
 
 def test_no_verdict_is_a_report_for_those_who_asked_for_one(run: Run) -> None:
-    said = run("verify", "iis", "--format", "json")
+    said = run("verify", "iis", "--engine", "docker", "--format", "json")
     assert said.code == 3
     document = json.loads(said.out)
     jsonschema.validate(document, SCHEMA)
-    assert "IIS cannot be started" in document["summary"]["without_verdict"][0]["reason"]
+    assert "cannot start IIS" in document["summary"]["without_verdict"][0]["reason"]
+
+
+def test_a_report_on_iis_names_its_level_and_the_windows_that_was_played(run: Run) -> None:
+    said = run("verify", "iis", "--windows", "2019", "--without-module", "rewrite", "--format", "json")
+    assert said.code == 0, said.err
+    document = json.loads(said.out)
+    jsonschema.validate(document, SCHEMA)
+    target = document["targets"][0]
+    assert (target["server"], target["version"], target["engine"], target["level"]) == ("iis", "2019", "emulator", "L1")
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        (
+            ("--without-module", "nothing"),
+            "--without-module nothing: what is rendered could only do without rewrite or arr",
+        ),
+        (
+            (*FLAGS, "--no-check-files", "--without-module", "arr", "--upstream", "/app/=http://127.0.0.1:1"),
+            "on IIS this needs Application Request Routing",
+        ),
+        (
+            (*FLAGS, "--no-check-files", "--without-module", "rewrite", "--upstream", "/app/=http://127.0.0.1:1"),
+            "on IIS this needs URL Rewrite",
+        ),
+        (("--keep",), "--keep: the emulator ends with this process"),
+    ],
+)
+def test_what_iis_cannot_be_asked_for_is_one_sentence(words: tuple[str, ...], place: str, run: Run) -> None:
+    said = run("verify", "iis", *words)
+    assert said.code == 2
+    assert place in said.complaint
 
 
 # -- real runs on the embedded nginx ----------------------------------------------------------------------------------
