@@ -51,7 +51,7 @@ class Emulator:
         for _ in range(int(step.sent.get("repeat", 1))):
             asked = len(self.upstream.asked)
             seen = exchange(request, self.ports[request.scheme], self.ca)
-            seen.log = self._logged()
+            seen.log = None if seen.tls_failed else self._logged()
             if len(self.upstream.asked) > asked:
                 seen.upstream = self.upstream.asked[-1].headers
         return seen
