@@ -13,12 +13,15 @@ from ota_proxy.cli.streams import emit, flush
 from ota_proxy.errors import EXIT_CLEAN, UsageError
 
 _FLAGS = ("site_root", "apphost", "http_port", "https_port", "access_log")
+_OF_SITES = ("site", "root", "upstream", "cert", "key", "public_url", "tls_profile", "trusted_proxy", "sets")
+"""Flags that say what to render."""
 
 
 def add_folder_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of a folder that is run as it is."""
     group = command.add_argument_group(
-        "IIS folder", "Only for `up iis`: no site is rendered, the folder runs as it is."
+        "IIS folder",
+        "Only for `up iis`: no site is rendered, the folder runs as it is. Its certificate names localhost, and what --domain says.",
     )
     group.add_argument("--site-root", metavar="DIR", type=Path, help="the site's folder, with its web.config")
     group.add_argument(
@@ -48,6 +51,12 @@ def asked_for_folder(args: argparse.Namespace) -> bool:
         raise UsageError("only for `ota-proxy up iis`", place=flag)
     if not args.site_root:
         raise UsageError("there is no folder to run", place=flag, hint="name it with --site-root DIR")
+    for name in _OF_SITES:
+        if getattr(args, name):
+            other = "--" + {"sets": "set"}.get(name, name).replace("_", "-")
+            raise UsageError(
+                "nothing is rendered with --site-root: the folder runs as it is", place=other, hint="leave it out"
+            )
     return True
 
 
@@ -63,12 +72,25 @@ def run_folder(args: argparse.Namespace) -> int:
         http_port=args.http_port,
         https_port=args.https_port,
         access_log=args.access_log,
+        names=_names(args.domain),
     )
     try:
         run(folder, _ready)
     except KeyboardInterrupt:
         say("stopping")
     return EXIT_CLEAN
+
+
+def _names(given: list[str]) -> tuple[str, ...]:
+    """Return the names that --domain asks for; UsageError for what is none."""
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - heavy
+
+    from ota_proxy.model.values import Domain  # noqa: PLC0415 - likewise
+
+    try:
+        return tuple(TypeAdapter(list[Domain]).validate_python(given))
+    except ValidationError as error:
+        raise UsageError(str(error.errors()[0]["ctx"]["error"]), place="--domain") from None
 
 
 def _ready(line: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -177,3 +178,28 @@ def test_the_folder_flags_are_for_iis_only(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "--site-root: only for `ota-proxy up iis`" in done.stderr
+
+
+def test_a_domain_is_a_name_of_the_certificate_too(tmp_path: Path) -> None:
+    with running(site(tmp_path, PLIST), "--domain", "ota.example.com") as (_, ready):
+        trust = ssl.create_default_context(cafile=ready["ca"])
+        for name in ("ota.example.com", "localhost"):
+            with (
+                socket.create_connection(("127.0.0.1", ready["https"]), 10) as plain,
+                trust.wrap_socket(plain, server_hostname=name) as secure,
+            ):
+                assert secure.version()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--domain", "10.0.0.1"), "--domain: the domain '10.0.0.1' is an address"),
+        (("--root", "/srv/ota"), "--root: nothing is rendered with --site-root"),
+        (("--set", "http2=false"), "--set: nothing is rendered with --site-root"),
+    ],
+)
+def test_a_flag_that_says_nothing_of_a_folder_is_refused(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    code, text = refused(tmp_path, "--site-root", str(site(tmp_path)), *words)
+    assert code == 2
+    assert said in text

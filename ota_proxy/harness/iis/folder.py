@@ -39,6 +39,8 @@ class Folder:
     http_port: int = 0
     https_port: int = 0
     access_log: Path | None = None
+    names: tuple[str, ...] = ()
+    """Further names in the certificate of a binding without a host."""
 
 
 def run(folder: Folder, ready: Callable[[str], None]) -> None:
@@ -100,7 +102,10 @@ async def _listen(server: Server, pipeline: Pipeline, authority: Authority, fold
     """Open both ports, also where a binding is missing: nobody is served there then, as on a server with other sites."""
     application = Application(pipeline.answer, pipeline.refuse)
     secure = [one for one in pipeline.site.bindings if one.secure]
-    tls = context([(one, _certificates(one, authority)) for one in secure], client_ca=_client_ca(pipeline, authority))
+    tls = context(
+        [(one, _certificates(one, authority, folder.names)) for one in secure],
+        client_ca=_client_ca(pipeline, authority),
+    )
     return {
         "http": await _open(server, Listen(folder.http_port, application), "--http-port"),
         "https": await _open(server, Listen(folder.https_port, application, tls), "--https-port"),
@@ -114,8 +119,8 @@ async def _open(server: Server, wanted: Listen, flag: str) -> int:
         raise UsageError(f"the port cannot be used: {error.strerror}", place=f"{flag} {wanted.port}") from None
 
 
-def _certificates(binding: Binding, authority: Authority) -> list[Certificate]:
-    names = (binding.host,) if binding.host else _LOCAL_NAMES
+def _certificates(binding: Binding, authority: Authority, further: tuple[str, ...]) -> list[Certificate]:
+    names = (binding.host,) if binding.host else (*_LOCAL_NAMES, *further)
     issued = authority.issue(names)
     return [Certificate(issued.cert_chain_pem, issued.key_pem)]
 
