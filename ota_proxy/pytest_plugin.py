@@ -259,8 +259,10 @@ def ota_device(request: pytest.FixtureRequest, ota_way: How) -> Device:
     """Return a simulated iPhone: `install(url)` on this test's site, `check(url, ca=…, resolve=…)` on anything; both return a report.
 
     On the report: `assert report.installable`; also errors, warnings, rules, sees (the sentence on the phone), stage, exchanges, status(rule), text(), json(), html().
+    What the nearest ota-proxy.toml ignores (`[options] ignore`) is in none of these, but in `report.suppressed`, each with its reason.
     Scope: function. Cost: half a second an install.
     """
+    from ota_proxy.testing.described import ignored  # noqa: PLC0415 - the plugin is light until it is used
     from ota_proxy.testing.device import Device  # noqa: PLC0415 - the plugin is light until it is used
     from ota_proxy.testing.record import record  # noqa: PLC0415 - likewise
 
@@ -272,6 +274,7 @@ def ota_device(request: pytest.FixtureRequest, ota_way: How) -> Device:
         site=site,
         server=item.stash.get(_SERVER, None),
         way=ota_way,
+        ignored=ignored(request.getfixturevalue("ota_settings"), item.path.parent),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ def findings(root: Path) -> list[Outcome]:
 def suppressed(root: Path) -> Outcome:
     """Return a finding that somebody decided to live with."""
     file = str(root / "conf" / "old.conf")
-    return outcome("OTA202", subject="http > server", message="path lost", file=file, line=12, suppressed=REASON)
+    found = outcome("OTA202", subject="http > server", message="path lost", file=file, line=12)
+    return replace(found, suppressed=REASON, in_source=True)
 
 
 def sample(root: Path) -> Report:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ota_proxy.cli.report_flags import add_report_flags, check_output, deliver, load_options
+from ota_proxy.cli.report_flags import add_report_flags, check_output, deliver, load_options, suppressions
 from ota_proxy.cli.streams import emit, tell
 from ota_proxy.errors import UsageError
 
@@ -194,6 +194,7 @@ async def _each(urls: list[str], how: CheckOptions, jobs: int) -> list[TargetRep
 
 def _many(args: argparse.Namespace, how: CheckOptions, options: Options) -> int:
     from ota_proxy.live.many import check_many  # noqa: PLC0415
+    from ota_proxy.report.suppress import Judging  # noqa: PLC0415
 
     if args.format not in (None, "json"):
         raise UsageError(
@@ -201,8 +202,9 @@ def _many(args: argparse.Namespace, how: CheckOptions, options: Options) -> int:
             place="--format",
             hint="leave --format out, or give the URLs themselves for one report",
         )
+    judging = Judging(options.fail_on, suppressions(options))
     with _sink(args.output) as sink:
-        return check_many(args.targets, args.urls, how, args.jobs, options.fail_on, sink)
+        return check_many(args.targets, args.urls, how, args.jobs, judging, sink)
 
 
 @contextlib.contextmanager
@@ -211,14 +213,14 @@ def _sink(output: Path | None) -> Iterator[Sink]:
     from ota_proxy.live.many import Sink  # noqa: PLC0415
 
     if output is None:
-        yield Sink(emit, sys.stdout.isatty())
+        yield Sink(emit, tell, sys.stdout.isatty())
         return
     with contextlib.ExitStack() as stack:
         try:
             file = stack.enter_context(output.open("w", encoding="utf-8", buffering=1))
         except OSError as error:
             raise UsageError(f"cannot write: {error.strerror}", place=f"-o {output}") from None
-        yield Sink(lambda text: _put(file, text))
+        yield Sink(lambda text: _put(file, text), tell)
 
 
 def _put(file: TextIO, text: str) -> None:

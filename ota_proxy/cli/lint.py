@@ -10,15 +10,18 @@ from ota_proxy.cli.report_flags import add_report_flags, check_output, deliver, 
 from ota_proxy.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from ota_proxy.config.comments import IgnoreComment
     from ota_proxy.config.facts import IisFacts
     from ota_proxy.config.recognise import Recognised
     from ota_proxy.iis.effective import Configuration
     from ota_proxy.report.model import TargetReport
+    from ota_proxy.report.suppress import Suppression
 
 _DESCRIPTION = """\
 Read an existing configuration and say what a device would see, and which line to change.
 PATH is a web.config, an applicationHost.config, or a folder with web.config files and the builds beside them.
 IIS only so far: files of nginx and Apache get no verdict.
+A finding to live with: <!-- ota-proxy: ignore OTA601 REASON --> on the line before its element, or --ignore.
 
   ota-proxy lint web.config
   ota-proxy lint C:/inetpub/ota --apphost applicationHost.config
@@ -68,7 +71,26 @@ def run(args: argparse.Namespace) -> int:
     check_output(args.output)
     _check_modules(args.without_module)
     targets = [_target(recognise(path), args) for path in dict.fromkeys(args.paths)]
-    return deliver(targets, options, args.output)
+    return deliver(targets, options, args.output, _comments(targets))
+
+
+def _comments(targets: list[TargetReport]) -> tuple[Suppression, ...]:
+    """Return what comments of the files suppress; UsageError for one without a reason, and for a rule that is none."""
+    from ota_proxy.config.comments import read_comments  # noqa: PLC0415
+
+    files = {file: text for target in targets for file, text in target.config.items()}
+    return tuple(_suppression(one) for file, text in files.items() for one in read_comments(text, file))
+
+
+def _suppression(comment: IgnoreComment) -> Suppression:
+    from ota_proxy.report.suppress import Suppression  # noqa: PLC0415
+    from ota_proxy.rules.catalogue import rule_id, unknown_rule  # noqa: PLC0415
+
+    rule = rule_id(comment.rule)
+    if rule is None:
+        text, hint = unknown_rule(comment.rule)
+        raise UsageError(text, place=comment.place, hint=hint)
+    return Suppression(rule, comment.reason, comment.place, file=comment.file, first=comment.first, last=comment.last)
 
 
 def _check_modules(names: list[str]) -> None:

@@ -13,6 +13,7 @@ from ota_proxy.cli.streams import emit, tell
 
 if TYPE_CHECKING:
     from ota_proxy.report.model import Report, TargetReport
+    from ota_proxy.report.suppress import Suppression
     from ota_proxy.settings import Options
 
 
@@ -21,7 +22,7 @@ FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab", "html")
 
 
 def add_report_flags(command: argparse.ArgumentParser) -> None:
-    """Add --format, -o and --fail-on."""
+    """Add --format, -o, --fail-on and --ignore."""
     group = command.add_argument_group("report")
     group.add_argument(
         "--format",
@@ -34,6 +35,14 @@ def add_report_flags(command: argparse.ArgumentParser) -> None:
         "--fail-on",
         choices=("error", "warning", "note", "never"),
         help="least severity that makes the exit code 1 (default: error)",
+    )
+    group.add_argument(
+        "--ignore",
+        metavar="RULE=REASON",
+        action="append",
+        default=[],
+        dest="ignores",
+        help="live with the findings of a rule: they stay in the report as suppressed, and count for nothing (repeat)",
     )
 
 
@@ -50,14 +59,21 @@ def check_output(output: Path | None) -> None:
         check_writable(output)
 
 
-def deliver(targets: Sequence[TargetReport], options: Options, output: Path | None) -> int:
-    """Print or write the report, and return the exit code it stands for."""
+def deliver(
+    targets: Sequence[TargetReport], options: Options, output: Path | None, comments: Sequence[Suppression] = ()
+) -> int:
+    """Print or write the report without what is suppressed by settings, flags or `comments`, and return the exit code it stands for.
+
+    A suppression that matched nothing is said on stderr.
+    """
     from ota_proxy.render.output import write_bytes  # noqa: PLC0415
     from ota_proxy.report.formats import render  # noqa: PLC0415
     from ota_proxy.report.model import Report, exit_code  # noqa: PLC0415
     from ota_proxy.report.places import project_root  # noqa: PLC0415
+    from ota_proxy.report.suppress import standings, suppress, unused  # noqa: PLC0415
 
-    report, root = Report(tuple(targets)), project_root()
+    root, ignored = project_root(), (*comments, *suppressions(options))
+    report = Report(tuple(suppress(one, ignored, root) for one in targets))
     stream = None if output else sys.stdout
     rendered = render(report, options.format, root=root, fail_on=options.fail_on, stream=stream)
     if options.format == "github":
@@ -66,7 +82,19 @@ def deliver(targets: Sequence[TargetReport], options: Options, output: Path | No
         write_bytes(output, rendered.encode())
     else:
         emit(rendered.rstrip("\n") + "\n")
+    for sentence in unused(ignored, standings(targets, ignored, root)):
+        tell(f"note: {sentence}\n")
     return exit_code(report, options.fail_on)
+
+
+def suppressions(options: Options) -> tuple[Suppression, ...]:
+    """Return what settings and flags suppress."""
+    from ota_proxy.report.suppress import Suppression  # noqa: PLC0415
+    from ota_proxy.settings.ignored import FLAG  # noqa: PLC0415
+
+    return tuple(
+        Suppression(one.rule, one.reason, one.place, one.subject, once=one.place == FLAG) for one in options.ignore
+    )
 
 
 def _summarise(report: Report, root: Path) -> None:
@@ -88,4 +116,4 @@ def load_options(args: argparse.Namespace) -> Options:
     from ota_proxy.settings.flags import SiteFlags  # noqa: PLC0415 - heavy, and `--help` needs none of it
     from ota_proxy.settings.load import load_options as load  # noqa: PLC0415
 
-    return load(SiteFlags(options={"format": args.format, "fail_on": args.fail_on}))
+    return load(SiteFlags(options={"format": args.format, "fail_on": args.fail_on}, ignores=args.ignores))

@@ -18,7 +18,7 @@ from ota_proxy.errors import EXIT_BUG
 from ota_proxy.live.target import CheckOptions
 from ota_proxy.live.worker import LONGEST, settings
 from ota_proxy.report.line import Line, failed_line
-from ota_proxy.report.model import FailOn
+from ota_proxy.report.suppress import Judging, Standing, highest
 
 Tell = Callable[[str, Line], None]
 """Hears a target, as it was given, and its line."""
@@ -37,11 +37,15 @@ class _Member:
 
 
 class Fleet:
-    """As many processes as processors, at most one a job. `jobs` is how many targets may be under way at once."""
+    """As many processes as processors, at most one a job. `jobs` is how many targets may be under way at once.
 
-    def __init__(self, options: CheckOptions, fail_on: FailOn, jobs: int) -> None:
+    `standings` is what each suppression did so far.
+    """
+
+    def __init__(self, options: CheckOptions, judging: Judging, jobs: int) -> None:
         self.jobs = jobs
-        self._first = settings(options, fail_on)
+        self.standings = [Standing.SILENT] * len(judging.ignored)
+        self._first = settings(options, judging)
         self._members: list[_Member] = []
         self._number = 0
 
@@ -76,7 +80,8 @@ class Fleet:
     async def _listen(self, member: _Member, tell: Tell) -> None:
         assert member.process.stdout is not None  # noqa: S101 - it was asked for as a pipe
         while row := await member.process.stdout.readline():
-            number, line = json.loads(row)
+            number, line, standings = json.loads(row)
+            self.standings = highest([self.standings, standings])
             tell(member.targets.pop(number), line)
         code = await member.process.wait()
         self._members[self._members.index(member)] = await self._member(tell)

@@ -21,29 +21,37 @@ from ota_proxy.live.reader import Reader
 from ota_proxy.live.target import CheckOptions
 from ota_proxy.live.waiting import Waiting
 from ota_proxy.report.line import Line, dumped, worst
-from ota_proxy.report.model import FailOn
+from ota_proxy.report.suppress import Judging, unused
 
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """Where lines go: `write` takes one with its newline; `terminal` says that people see it where they see progress too."""
+    """Where lines go: `write` takes one with its newline, `tell` one for people.
+
+    `terminal` says that people see results where they see progress too.
+    """
 
     write: Callable[[str], None]
+    tell: Callable[[str], object]
     terminal: bool = False
 
 
 def check_many(  # noqa: PLR0913, PLR0917 - one argument for each flag of the command line
-    file: str, urls: Sequence[str], options: CheckOptions, jobs: int, fail_on: FailOn, sink: Sink
+    file: str, urls: Sequence[str], options: CheckOptions, jobs: int, judging: Judging, sink: Sink
 ) -> int:
     """Check the URLs and those of `file` (`-` is stdin), write a line for each, and return the worst exit code.
 
+    A suppression that matched nothing in any of them is told at the end.
     UsageError for a file that cannot be read or holds no target; what `sink.write` raises ends the run.
     """
     with _source(file) as lines:
         run = _Run(sink, Meter(sys.stderr, _total(file, urls, lines), mixed=sink.terminal))
-        asyncio.run(run.all(chain(urls, targets_of(lines)), Fleet(options, fail_on, jobs)))
+        fleet = Fleet(options, judging, jobs)
+        asyncio.run(run.all(chain(urls, targets_of(lines)), fleet))
     if not run.count:
         raise UsageError("there is no target in it", place=f"--targets {file}", hint="write one URL a line")
+    for sentence in unused(judging.ignored, fleet.standings):
+        sink.tell(f"note: {sentence}\n")
     return run.code
 
 

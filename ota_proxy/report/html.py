@@ -179,7 +179,7 @@ def _listed(others: list[str]) -> Iterator[str]:
 def _suppressed(target: TargetReport) -> Iterator[str]:
     told = view.suppressed(target)
     if told:
-        yield f"<details><summary>{_mark('none')} {len(told)} suppressed</summary><ul>"
+        yield f"<details><summary>{_mark('none')} {len(target.suppressed)} suppressed</summary><ul>"
         yield from (f"<li>{escape(one)}</li>" for one in told)
         yield "</ul></details>"
 

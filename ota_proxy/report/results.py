@@ -34,6 +34,7 @@ class Result:
     column: int
     fingerprint: str
     suppressed: str
+    in_source: bool
 
     @property
     def place(self) -> str:
@@ -73,6 +74,7 @@ def _result(outcome: Outcome, fingerprint: str, root: Path) -> Result:
         column=max(0, outcome.column),
         fingerprint=fingerprint,
         suppressed=safe(outcome.suppressed),
+        in_source=outcome.in_source,
     )
 
 

@@ -99,7 +99,7 @@ def _result(one: Result) -> _Values:
 def _suppressions(one: Result) -> list[_Values]:
     if not one.suppressed:
         return []
-    kind = "inSource" if one.file else "external"
+    kind = "inSource" if one.in_source else "external"
     return [{"kind": kind, "status": "accepted", "justification": one.suppressed}]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
@@ -31,8 +32,9 @@ def stages(target: TargetReport) -> list[tuple[Stage, Tone]]:
 
 
 def _tone(outcomes: Iterable[Outcome]) -> Tone:
-    """Return the worst that a stage has to say; notes do not spoil it."""
-    found = {outcome.severity if outcome.status == "failed" else outcome.status for outcome in outcomes}
+    """Return the worst that a stage has to say; notes do not spoil it, and what was suppressed says nothing."""
+    counted = (outcome for outcome in outcomes if not outcome.suppressed)
+    found = {outcome.severity if outcome.status == "failed" else outcome.status for outcome in counted}
     return next((tone for word, tone in _ORDER if word in found), "none")
 
 
@@ -68,8 +70,11 @@ def place(one: Outcome) -> str:
 
 
 def suppressed(target: TargetReport) -> list[str]:
-    """Name every finding that somebody suppressed, with the reason."""
-    return [f"{one.rule.id} {one.rule.name} at {place(one)}: {safe(one.suppressed)}" for one in target.suppressed]
+    """Name every finding that somebody suppressed, with the reason; those that read the same once."""
+    told = Counter(
+        f"{one.rule.id} {one.rule.name} at {place(one)}: {safe(one.suppressed)}" for one in target.suppressed
+    )
+    return [f"{text} ({many} findings)" if many > 1 else text for text, many in told.items()]
 
 
 def excerpt(outcome: Outcome, config: Mapping[str, str]) -> list[tuple[int, str]]:

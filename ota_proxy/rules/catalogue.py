@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ota_proxy.errors import did_you_mean
 from ota_proxy.rules.model import Rule
 
 
@@ -19,6 +20,21 @@ def _data() -> dict[str, Any]:
 def catalogue() -> dict[str, Rule]:
     """Return every rule by id, in the order of ids."""
     return {id_: Rule(id=id_, **row) for id_, row in sorted(_data()["rules"].items())}
+
+
+def rule_id(word: str) -> str | None:
+    """Return the id of the rule that a person means by its id or its name, in any case; None where there is none."""
+    rules = catalogue()
+    names = {rule.name: rule.id for rule in rules.values()}
+    return word.upper() if word.upper() in rules else names.get(word.lower())
+
+
+def unknown_rule(word: str) -> tuple[str, str]:
+    """Return the sentence about a rule that is none, and a way out."""
+    rules = catalogue()
+    known = (*rules, *(rule.name for rule in rules.values()))
+    near = did_you_mean(word.upper(), rules) or did_you_mean(word.lower(), known)
+    return f"there is no rule {word!r}", near or "`ota-proxy rules` lists them"
 
 
 def sentence(letters: str, host: str = "HOST") -> str:

@@ -92,6 +92,8 @@ class Outcome:
     """The sentence a person reads on the phone; empty for passed."""
     suppressed: str = ""
     """The reason a person gave to live with a finding: it is reported still, and counts for nothing. Empty: it counts."""
+    in_source: bool = False
+    """The reason stands in a comment of the configuration itself, not in settings or flags."""
 
 
 class NotApplicable(Exception):  # noqa: N818 - an outcome, not an error

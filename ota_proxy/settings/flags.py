@@ -37,6 +37,8 @@ class SiteFlags:
     sets: Sequence[str] = ()
     options: Mapping[str, str | None] = field(default_factory=dict)
     """Key of `[options]` → value of its flag."""
+    ignores: Sequence[str] = ()
+    """RULE=REASON texts; they add to `options.ignore`, all other flags replace."""
 
 
 Layer = list[tuple[Key, Any, Source]]

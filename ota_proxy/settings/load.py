@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from ota_proxy.errors import UsageError, did_you_mean
 from ota_proxy.model import Site
 from ota_proxy.settings.flags import Layer, SiteFlags, environment_layer, flag_layer, leaf_keys
+from ota_proxy.settings.ignored import FLAG, ignore_flags
 from ota_proxy.settings.options import Options, SiteFile
 from ota_proxy.settings.sources import Key, Source, dotted, key_lines
 
@@ -21,6 +22,7 @@ FILE_NAME = "ota-proxy.toml"
 EXAMPLE_DOMAIN = "ota.example.com"
 ASSUMED_ROOT = "/srv/ota"
 _TABLE = ("tool", "ota-proxy")
+_IGNORE: Key = ("options", "ignore")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,13 @@ def load(
     sources: dict[Key, Source] = {}
     for key, value, source in (row for layer in layers for row in layer):
         _put(raw, sources, key, value, source)
+    _ignore_more(raw, sources, flags.ignores)
     example, assumed = _assume(raw, sources, given=bool(file) or any(key[0] != "options" for key in sources))
     model = _validate(raw, sources, file)
     fields = {name: getattr(model, name) for name in Site.model_fields}
     return Loaded(
         Site.model_construct(model.model_fields_set - {"options"}, **fields),
-        model.options,
+        _placed(model.options, sources),
         sources,
         file,
         example,
@@ -70,10 +73,16 @@ def load(
     )
 
 
-def load_options(flags: SiteFlags, *, environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Options:
+def load_options(
+    flags: SiteFlags,
+    *,
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    site_file: str | None = None,
+) -> Options:
     """Read `[options]` alone, for commands that look at no site: what the file says about one is neither needed nor judged."""
     environ = os.environ if environ is None else environ
-    chosen = environ.get("OTA_PROXY_SITE")
+    chosen = site_file or environ.get("OTA_PROXY_SITE")
     file, table = _explicit(Path(chosen)) if chosen else _nearest_file(folder or Path.cwd())
     raw: dict[str, Any] = {}
     sources: dict[Key, Source] = {}
@@ -81,8 +90,9 @@ def load_options(flags: SiteFlags, *, environ: Mapping[str, str] | None = None, 
         for key, value, source in layer:
             if key[0] == "options":
                 _put(raw, sources, key, value, source)
+    _ignore_more(raw, sources, flags.ignores)
     _assume(raw, sources, given=False)
-    return _validate(raw, sources, file).options
+    return _placed(_validate(raw, sources, file).options, sources)
 
 
 def nearest(sources: Mapping[Key, Source], key: Key) -> Source | None:
@@ -173,6 +183,25 @@ def _put(raw: dict[str, Any], sources: dict[Key, Source], key: Key, value: Any, 
     place[str(key[-1])] = value
 
 
+def _ignore_more(raw: dict[str, Any], sources: dict[Key, Source], texts: Sequence[str]) -> None:
+    """Add what --ignore says to what file or environment have: unlike other flags it takes nothing back."""
+    added = ignore_flags(texts)
+    options = raw.setdefault("options", {}) if added else {}
+    known = options.get("ignore", []) if isinstance(options, dict) else None
+    if not added or not isinstance(known, list):
+        return  # what is no table or no array is told when it is validated
+    for number, row in enumerate(added, len(known)):
+        sources[*_IGNORE, number] = Source("flag", FLAG)
+        known = [*known, row]
+    options["ignore"] = known
+
+
+def _placed(options: Options, sources: Mapping[Key, Source]) -> Options:
+    """Give every entry of `ignore` the place where it stands."""
+    found = [one.at(str(nearest(sources, (*_IGNORE, number)))) for number, one in enumerate(options.ignore)]
+    return options.model_copy(update={"ignore": tuple(found)})
+
+
 def _assume(raw: dict[str, Any], sources: dict[Key, Source], *, given: bool) -> tuple[bool, list[str]]:
     """Fill in what an example needs, and say so; a site with a file or flags must at least name its domain."""
     said = []
@@ -250,8 +279,8 @@ def _sentence(problem: Any, key: Key, sources: Mapping[Key, Source], file: Path 
     if kind == "missing":
         return place, f"the key '{dotted(key)}' is missing", ""
     if kind == "value_error":
-        said = str(problem["msg"]).removeprefix("Value error, ")
-        return place, f"{dotted(key)}: {said}" if key else said, ""
+        said, _, hint = str(problem["msg"]).removeprefix("Value error, ").partition("\n")
+        return place, f"{dotted(key)}: {said}" if key else said, hint
     said = _WORDS.get(kind) or str(problem["msg"]).replace("Input should be", "must be")
     value = problem.get("input")
     shown = (

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from ota_proxy.model.site import Part, Site
+from ota_proxy.settings.ignored import Ignored
 
 
 class Options(Part):
@@ -30,6 +31,10 @@ class Options(Part):
     )
     fail_on: Literal["error", "warning", "note", "never"] = Field(
         "error", description="Least severity that makes the exit code 1."
+    )
+    ignore: tuple[Ignored, ...] = Field(
+        (),
+        description="Findings to live with: reported as suppressed, with the reason, and counted nowhere. The flag --ignore adds to them.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,10 @@ Key = tuple[str | int, ...]
 
 _TABLE = re.compile(r"\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _ASSIGNMENT = re.compile(r"\s*((?:[\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[\w-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
+_TOKEN = re.compile(
+    r"""\"{3}(?:\\.|[^\\])*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|\#[^\n]*|[\[\]{}\n]""", re.DOTALL
+)
+"""What counts for the lines of an array: its brackets and line ends, and texts and comments, in which they are none."""
 _STEP = re.compile(r"[\w-]+|\"[^\"]*\"|'[^']*'")
 
 
@@ -35,11 +40,15 @@ def dotted(key: Key) -> str:
 
 
 def key_lines(text: str, below: tuple[str, ...] = ()) -> dict[Key, int]:
-    """Return key → line (from 1) of every table and assignment under the table `below` (`("tool", "ota-proxy")`)."""
+    """Return key → line (from 1) of every table and assignment under the table `below` (`("tool", "ota-proxy")`).
+
+    An array of inline tables has a line for each of them too.
+    """
     lines: dict[Key, int] = {}
     table: Key = ()
     counts: dict[Key, int] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    rows = text.splitlines()
+    for number, line in enumerate(rows, start=1):
         if match := _TABLE.match(line):
             table = _steps(match[2])
             if match[1] == "[[":
@@ -48,8 +57,29 @@ def key_lines(text: str, below: tuple[str, ...] = ()) -> dict[Key, int]:
                 table = (*table, counts[table])
             lines.setdefault(table[len(below) :], number)
         elif (match := _ASSIGNMENT.match(line)) and table[: len(below)] == below:
-            lines.setdefault((*table, *_steps(match[1]))[len(below) :], number)
+            key = (*table, *_steps(match[1]))[len(below) :]
+            lines.setdefault(key, number)
+            for index, place in enumerate(_inline_tables(line[match.end() :], rows[number:], number)):
+                lines.setdefault((*key, index), place)
     return lines
+
+
+def _inline_tables(value: str, rows: Sequence[str], line: int) -> Iterator[int]:
+    """Yield the line of every inline table of the array that a value begins; `rows` are the lines after it."""
+    if not value.lstrip().startswith("["):
+        return
+    depth = 0
+    for token in _TOKEN.findall("\n".join([value, *rows])):
+        if token in ("[", "{"):
+            if (token, depth) == ("{", 1):
+                yield line
+            depth += 1
+        elif token in ("]", "}"):
+            depth -= 1
+            if not depth:
+                return
+        else:
+            line += token.count("\n")
 
 
 def _steps(text: str) -> Key:

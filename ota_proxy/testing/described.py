@@ -12,8 +12,10 @@ from ota_proxy.harness.certificates import Flaw
 from ota_proxy.harness.own_config import OwnConfig, own_config
 from ota_proxy.harness.served import Content
 from ota_proxy.harness.verify import content_of
+from ota_proxy.report.suppress import Suppression
 from ota_proxy.settings import Loaded, load
 from ota_proxy.settings.flags import SiteFlags
+from ota_proxy.settings.load import load_options
 from ota_proxy.testing.factories import Package
 from ota_proxy.testing.markers import meant, wrong_keywords
 
@@ -38,6 +40,13 @@ def described(keywords: Mapping[str, Any], folder: Path) -> Loaded:
     given: dict[str, Any] = {field: _texts(keywords[name]) for name, field in _MANY.items() if name in keywords}
     given |= {name: str(keywords[name]) for name in _ONE if name in keywords}
     return load(str(folder / site) if site else None, SiteFlags(**given), folder=folder)
+
+
+def ignored(keywords: Mapping[str, Any], folder: Path) -> tuple[Suppression, ...]:
+    """Return what the site file suppresses, the one that `ota_settings` names, else the nearest; UsageError as the command has it."""
+    site = keywords.get("site")
+    options = load_options(SiteFlags(), folder=folder, site_file=str(folder / site) if site else None)
+    return tuple(Suppression(one.rule, one.reason, one.place, one.subject) for one in options.ignore)
 
 
 def _texts(value: object) -> list[str]:

@@ -16,6 +16,8 @@ from ota_proxy.errors import UsageError
 from ota_proxy.live.addresses import Ways, read_resolve
 from ota_proxy.live.target import PATIENCE, CheckOptions, check, checked
 from ota_proxy.report.model import TargetReport
+from ota_proxy.report.places import project_root
+from ota_proxy.report.suppress import Suppression, suppress
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
 from ota_proxy.testing.markers import meant
@@ -59,6 +61,8 @@ class Device:
     server: Server | None = None
     way: How = field(default_factory=How)
     """Keywords of every call, where the call does not say otherwise."""
+    ignored: tuple[Suppression, ...] = ()
+    """What the project's settings suppress."""
 
     def __repr__(self) -> str:
         return "<a simulated iPhone>"
@@ -138,7 +142,7 @@ class Device:
         return self.site.serves(read_link(target, "given").manifest_url if link else target)
 
     def _told(self, report: TargetReport) -> InstallReport:
-        made = InstallReport(report)
+        made = InstallReport(suppress(report, self.ignored, project_root()))
         self.remember(made)
         return made
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ota_proxy.device.facts import Exchange
-from ota_proxy.errors import UsageError, did_you_mean
+from ota_proxy.errors import UsageError
 from ota_proxy.report import html, json, text, view
 from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Paint
-from ota_proxy.rules.catalogue import catalogue
+from ota_proxy.rules.catalogue import rule_id, unknown_rule
 from ota_proxy.rules.model import Outcome, Severity, Stage, Status
 from ota_proxy.rules.remedies import remedies
 from ota_proxy.testing.lines import lines_of
@@ -58,6 +57,8 @@ class Finding:
     sees: str
     file: str
     line: int
+    suppressed: str = ""
+    """The reason somebody gave to live with it; empty for one that counts."""
 
     def __repr__(self) -> str:
         return f"<{self.rule} {self.name}, {self.severity}: {_short(self.message)}>"
@@ -99,8 +100,13 @@ class InstallReport:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Everything that is wrong, the worst first."""
+        """Everything that is wrong, the worst first; what the project's settings suppress is in `suppressed` instead."""
         return tuple(_finding(one) for group in view.groups(self.target) for one in group)
+
+    @property
+    def suppressed(self) -> tuple[Finding, ...]:
+        """What is wrong and was suppressed, each with its reason."""
+        return tuple(map(_finding, self.target.suppressed))
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -118,7 +124,10 @@ class InstallReport:
         return frozenset(one.rule.id for one in self.target.findings)
 
     def status(self, rule: str) -> Status:
-        """Return passed, failed, not-applicable or no-verdict for a rule's id or name; no-verdict for one that was not looked at."""
+        """Return passed, failed, not-applicable or no-verdict for a rule's id or name; no-verdict for one that was not looked at.
+
+        What is suppressed has failed all the same.
+        """
         wanted = _rule(rule)
         found = {one.status for one in self.target.outcomes if one.rule.id == wanted}
         return next((status for status in _BEST if status in found), "no-verdict")
@@ -186,7 +195,7 @@ class InstallReport:
 
 
 def _lesser(one: Outcome) -> bool:
-    return one.status == "failed" and one.severity != "error"
+    return one.status == "failed" and one.severity != "error" and not one.suppressed
 
 
 def _first(target: TargetReport) -> Outcome | None:
@@ -212,6 +221,7 @@ def _finding(one: Outcome) -> Finding:
         sees=one.sees,
         file=one.file,
         line=one.line,
+        suppressed=one.suppressed,
     )
 
 
@@ -221,10 +231,8 @@ def _short(words: str, longest: int = _LONGEST) -> str:
 
 
 def _rule(word: str) -> str:
-    rules = catalogue()
-    names = {rule.name: rule.id for rule in rules.values()}
-    found = word.upper() if word.upper() in rules else names.get(word)
+    found = rule_id(word)
     if found is None:
-        known: Sequence[str] = (*rules, *names)
-        raise UsageError(f"there is no rule {word!r}", hint=did_you_mean(word, known) or "`ota-proxy rules` lists them")
+        text, hint = unknown_rule(word)
+        raise UsageError(text, hint=hint)
     return found

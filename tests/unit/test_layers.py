@@ -20,7 +20,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "resources": (),
     "policy": BASE,
     "model": (*BASE, "policy"),
-    "settings": (*BASE, "policy", "model"),
+    "settings": (*BASE, "policy", "model", "rules.catalogue"),
     "hosts": (*BASE, "policy"),
     "content": (*BASE, "policy", *FACTS),
     "device": (*BASE, "policy", "content"),

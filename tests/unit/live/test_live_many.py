@@ -24,6 +24,7 @@ from ota_proxy.live.meter import Meter
 from ota_proxy.live.target import CheckOptions
 from ota_proxy.live.waiting import Waiting
 from ota_proxy.report.line import SCHEMA, failed_line, worst
+from ota_proxy.report.suppress import Judging
 from tests.live_server import BASE, files, live
 from tests.unit.test_report import SCHEMA as REPORT_SCHEMA
 
@@ -173,7 +174,7 @@ def test_a_worker_that_dies_is_a_bug_in_the_line_of_its_target(monkeypatch: pyte
     monkeypatch.setattr(fleet, "_PROGRAM", "import sys; sys.stdin.readline(); sys.stdin.readline(); sys.exit(9)")
     (tmp_path / "urls.txt").write_text(f"{DEAD}?1\n{DEAD}?2\n{DEAD}?3\n")
     written: list[str] = []
-    assert check_many("urls.txt", (), CheckOptions(), 2, "error", Sink(written.append)) == 70
+    assert check_many("urls.txt", (), CheckOptions(), 2, Judging(), Sink(written.append, print)) == 70
     lines = lines_of("".join(written))
     assert sorted(line["target"] for line in lines) == [f"{DEAD}?{number}" for number in (1, 2, 3)]
     assert {line["reason"] for line in lines} == {"bug in ota-proxy: a worker process ended with 9"}
