@@ -28,7 +28,7 @@ Print the configuration of a site for one server. Nothing is started and no cert
   ota-proxy render apache --domain ota.example.com --root /srv/ota \\
       --cert /etc/ssl/ota.pem --key /etc/ssl/ota.key
   ota-proxy render iis -o out/           web.config, setup.ps1, undo.ps1
-  ota-proxy render iis --without-module rewrite -o out/    for an IIS without URL Rewrite
+  ota-proxy render iis --without-module rewrite -o out/    no URL Rewrite there
 """
 _ANOTHER = {"nginx": "debian12", "apache": "debian12", "iis": "2019"}
 

@@ -54,7 +54,7 @@ def ask(
     fields = [("Host", "ota.example.com"), *headers]
     ends = (("127.0.0.1", 50000), ("127.0.0.1", 443))
     request = Request(
-        method, target, seen.path, seen.query, fields, secure=secure, version="1.1", remote=ends[0], local=ends[1]
+        method, target, seen.path, seen.query, fields, secure=secure, speaks="1.1", remote=ends[0], local=ends[1]
     )
     return asyncio.run(site.pipeline.answer(request))
 

@@ -22,12 +22,11 @@ from ota_proxy.iis.emulator.proxy import ProxySettings, Upstreams
 from ota_proxy.iis.emulator.refused import UnmodelledError
 from ota_proxy.iis.emulator.settings import Binding, SiteSettings, UrlSettings
 from ota_proxy.iis.server import module_names
+from ota_proxy.policy.capabilities import resolve
 
 WEB = "system.webServer/"
 _WINDOWS_PATH = re.compile(r"[A-Za-z]:|%|\\\\")
 _CERTIFICATE_FLAGS = frozenset(("SslNegotiateCert", "SslRequireCert"))
-_OLDEST_HIDING = "2019"
-"""First Windows in which removeServerHeader works (1709)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def build(  # noqa: PLR0913 - the flags of the command
         frozenset(one.text("name") for one in globally), module_names(without_modules), configuration.complete
     )
     site = _site(configuration, root, installed)
-    reader = _Reader(configuration, installed, hides_server=windows >= _OLDEST_HIDING)
+    reader = _Reader(configuration, installed, hides_server=resolve("iis", windows).has("remove_server_header"))
     settings = {path: reader.at(path) for path in configuration.targets() if path not in refused}
     return Pipeline(
         site,

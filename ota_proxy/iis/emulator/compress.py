@@ -73,7 +73,7 @@ def compressible(kind: str, types: Sequence[tuple[str, bool]]) -> bool:
 
 
 def _may(request: Request, settings: CompressionSettings) -> bool:
-    if settings.without_http10 and request.version == "1.0":
+    if settings.without_http10 and request.speaks == "1.0":
         return False
     if settings.without_proxies and request.has("via"):
         return False

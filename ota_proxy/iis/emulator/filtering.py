@@ -118,6 +118,8 @@ def _queries(request: Request, settings: FilterSettings) -> list[str]:
 def _scanned(rule: FilteringRule, request: Request, path: str, settings: FilterSettings) -> bool:
     if rule.extensions and _extension(path.lower()) not in rule.extensions:
         return False
+    if rule.deny_unescaped_percent and rule.scan_query and "%" in _ESCAPED.sub("", request.query):
+        return True  # in the path http.sys refuses it before
     texts = [request.header(name).lower() for name in rule.headers]
     texts += [path.lower()] if rule.scan_url else []
     texts += _queries(request, settings) if rule.scan_query else []

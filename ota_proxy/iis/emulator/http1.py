@@ -100,7 +100,7 @@ class Connection:
         length, bodied = response.payload.length, has_body(request, response)
         if length is not None and response.status not in (204, 304):
             fields.append(("Content-Length", str(length)))
-        elif bodied and request.version != "1.0":
+        elif bodied and request.speaks != "1.0":
             fields.append(("Transfer-Encoding", "chunked"))
         if self.connection.their_state is h11.SEND_BODY and _much_to_come(request):
             fields.append(("Connection", "close"))

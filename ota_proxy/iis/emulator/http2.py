@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import traceback
 from collections.abc import AsyncIterator
@@ -120,8 +121,17 @@ class Connection:
             traceback.print_exc(file=sys.stderr)
             self._reset(number)
         finally:
-            self.streams.pop(number, None)
+            self._forget(number, stream)
             await self._flush_quietly()
+
+    def _forget(self, number: int, stream: _Stream) -> None:
+        """Give the room back that an unread body has taken of the connection's window."""
+        self.streams.pop(number, None)
+        while not stream.blocks.empty():
+            block = stream.blocks.get_nowait()
+            if block and block[1]:
+                with contextlib.suppress(h2.exceptions.H2Error):
+                    self.connection.acknowledge_received_data(block[1], number)
 
     async def _respond(self, number: int, stream: _Stream, pairs: list[Header]) -> None:
         pseudo = {name: value for name, value in pairs if name.startswith(":")}

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from ota_proxy.iis.emulator.conditions import Conditions, Exists, captured
 from ota_proxy.iis.emulator.inputs import RewriteMap, Scope, Template
@@ -34,7 +34,6 @@ class Action:
     substatus: int = 0
     reason: str = ""
     description: str = ""
-    log_rewritten: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,6 @@ class RuleSet:
 class Ended:
     """Evaluation ended with an answer: `location` for a redirect."""
 
-    rule: str
     action: Action
     location: str = ""
 
@@ -77,7 +75,6 @@ class Outcome:
     rule: str = ""
     url: str = ""
     ended: Ended | None = None
-    stopped: bool = False
     forbidden: str = ""
     """A variable that a rule may not set: a run-time error."""
 
@@ -101,11 +98,11 @@ def run(rules: RuleSet, variables: Variables, exists: Exists, origin: str) -> Ou
             variables.set(name, value.expand(scope), replace=replace)
         if rule.action.kind in ("Redirect", "CustomResponse", "AbortRequest"):
             location = _location(rule, scope, variables, origin) if rule.action.kind == "Redirect" else ""
-            return Outcome(rule.name, outcome.url, Ended(rule.name, rule.action, location))
+            return Outcome(rule.name, outcome.url, Ended(rule.action, location))
         if rule.action.kind == "Rewrite":
             outcome = Outcome(rule.name, _rewrite(rule, rules, scope, variables))
         if rule.stop:
-            return Outcome(outcome.rule, outcome.url, stopped=True)
+            break
     return outcome
 
 
@@ -138,6 +135,7 @@ def _rewrite(rule: Rule, rules: RuleSet, scope: Scope, variables: Variables) -> 
     if ABSOLUTE.match(text):
         return _encoded_absolute(text, keep=rules.keep_encoding)
     path, _, query = text.partition("?")
+    path = unquote(path) if rules.keep_encoding else path  # else it is encoded before IIS decodes it: nothing changes
     variables.path, variables.query = _rooted(path, rule), query
     return variables.path + (f"?{query}" if query else "")
 

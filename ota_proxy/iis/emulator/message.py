@@ -83,8 +83,8 @@ class Request(Headers):
     query: str
     fields: list[Header]
     secure: bool
-    version: str
-    """`1.0`, `1.1` or `2`."""
+    speaks: str
+    """The version of HTTP: `1.0`, `1.1` or `2`."""
     remote: Address
     local: Address
     has_certificate: bool = False
@@ -99,7 +99,7 @@ class Request(Headers):
     @property
     def protocol(self) -> str:
         """As server variables write it."""
-        return "HTTP/2.0" if self.version == "2" else f"HTTP/{self.version}"
+        return "HTTP/2.0" if self.speaks == "2" else f"HTTP/{self.speaks}"
 
     @property
     def host(self) -> str:

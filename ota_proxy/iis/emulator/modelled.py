@@ -27,6 +27,7 @@ _AUTHENTICATION = {
 _PLAIN_VALUES = {
     "httpProtocol": ("allowKeepAlive",),
     "httpCompression": ("sendCacheHeaders",),
+    "httpErrors": ("defaultPath", "defaultResponseMode"),
     "serverRuntime": ("enabled", "alternateHostName", "maxRequestEntityAllowed"),
 }
 """Section → attributes that must have their default."""
@@ -94,6 +95,7 @@ def _site(site: Site) -> None:
             raise UnmodelledError(
                 f"sslFlags {binding.ssl_flags} of a binding", why="the central certificate store is not modelled"
             )
+    _default(site.node, "serverAutoStart")
     for name in ("maxBandwidth", "maxConnections"):
         _default(site.node.child("limits"), name)
 
@@ -112,6 +114,8 @@ def _at(configuration: Configuration, path: str) -> None:
     for name in _NOT_EMPTY:
         for node in _used(configuration, name, path):
             raise UnmodelledError(WEB + name, place=_place(node))
+    for profile in section("caching").child("profiles").entries():
+        raise UnmodelledError("caching/profiles", place=_place(profile))
     _code(section("handlers"), section("modules"))
 
 

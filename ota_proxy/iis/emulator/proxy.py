@@ -1,6 +1,7 @@
 """Application Request Routing as a proxy: what an upstream is told, and what becomes of its answer.
 
-Source: the attributes and defaults of the proxy section (iis-docs and ARR's schema); 502.3 from Microsoft's list of status codes.
+Source: the attributes and defaults of the proxy section (iis-docs and ARR's schema); 502.3 from Microsoft's list of status codes. What ARR
+keeps in memory for a minute is not played: each request is passed on.
 """
 
 from __future__ import annotations

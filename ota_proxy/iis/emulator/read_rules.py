@@ -99,7 +99,6 @@ def _action(node: Node, maps: Mapping[str, RewriteMap], where: str) -> Action:
         substatus=node.number("subStatusCode"),
         reason=node.text("statusReason"),
         description=node.text("statusDescription"),
-        log_rewritten="logRewrittenUrl" in node.shape.attributes and node.flag("logRewrittenUrl"),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Literal, cast
 
+from ota_proxy.iis import defaults
 from ota_proxy.iis.emulator.compress import CompressionSettings
 from ota_proxy.iis.emulator.error_pages import ErrorPage, ErrorSettings
 from ota_proxy.iis.emulator.refused import UnmodelledError
@@ -29,6 +30,10 @@ def static(section: Sections, modules: frozenset[str]) -> StaticSettings:
     content, documents, browse = section("staticContent"), section("defaultDocument"), section("directoryBrowse")
     cache = content.child("clientCache")
     files = documents.child("files").entries() if documents.flag("enabled") else ()
+    if any(one.text("fileExtension").startswith(".*") for one in content.entries("mimeMap")):
+        raise UnmodelledError(
+            "staticContent/mimeMap for the extension '.*'", why="no document of IIS 7 or newer knows it"
+        )
     return StaticSettings(
         types={one.text("fileExtension").lower(): one.text("mimeType") for one in content.entries("mimeMap")},
         cache_control=_cache_control(cache),
@@ -59,6 +64,8 @@ def compression(section: Sections, modules: frozenset[str]) -> CompressionSettin
     """Return the settings of static compression; dynamic compression needs a module that a plain role does not have."""
     url, whole, runtime = section("urlCompression"), section("httpCompression"), section("serverRuntime")
     schemes = [one.text("name").lower() for one in whole.entries("scheme") if one.flag("doStaticCompression")]
+    if schemes and "gzip" not in schemes:
+        raise UnmodelledError(f"httpCompression/scheme {schemes[0]}", why="only gzip is modelled")
     return CompressionSettings(
         enabled=url.flag("doStaticCompression") and "StaticCompressionModule" in modules and "gzip" in schemes,
         types=tuple(
@@ -79,12 +86,7 @@ def errors(section: Node) -> ErrorSettings:
     pages = {}
     for one in section.entries("error"):
         mode = one.text("responseMode")
-        if mode == "ExecuteURL":
-            raise UnmodelledError(
-                f"httpErrors/error with responseMode ExecuteURL for {one.number('statusCode')}",
-                place=f"{one.place.file}:{one.place.line}",
-                why="which status such a page goes out with is not documented",
-            )
+        _error_page(one, mode)
         pages[one.number("statusCode"), one.number("subStatusCode")] = ErrorPage(
             cast("Literal['File', 'Redirect']", mode), one.text("path")
         )
@@ -93,3 +95,17 @@ def errors(section: Node) -> ErrorSettings:
         cast("Literal['Auto', 'Replace', 'PassThrough']", section.text("existingResponse")),
         pages,
     )
+
+
+def _error_page(node: Node, mode: str) -> None:
+    """Raise UnmodelledError for a page that the emulator cannot find or whose status nobody documented."""
+    what, place = f"httpErrors/error for {node.number('statusCode')}", f"{node.place.file}:{node.place.line}"
+    if mode == "ExecuteURL":
+        why = "which status such a page goes out with is not documented"
+        raise UnmodelledError(f"{what} with responseMode ExecuteURL", place=place, why=why)
+    if node.place.file == defaults.FILE or mode != "File":
+        return
+    if node.text("prefixLanguageFilePath"):
+        raise UnmodelledError(f"{what} with prefixLanguageFilePath", place=place)
+    if ":" in node.text("path") or node.text("path").startswith("%"):
+        raise UnmodelledError(f"{what} with the absolute path '{node.text('path')}'", place=place)

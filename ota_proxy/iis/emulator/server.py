@@ -16,6 +16,7 @@ from ota_proxy.iis.emulator.wire import Application, Peer
 MOST_CONNECTIONS = 512
 _BUFFER = 256 * 1024
 _CLOSING_SECONDS = 2.0
+_HANDSHAKE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,13 @@ class Server:
     async def listen(self, wanted: Listen) -> int:
         """Open a port and return its number; OSError where it is taken."""
         server = await asyncio.start_server(
-            self._handler(wanted), wanted.host, wanted.port, ssl=wanted.context, limit=_BUFFER, backlog=128
+            self._handler(wanted),
+            wanted.host,
+            wanted.port,
+            ssl=wanted.context,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS if wanted.context else None,
+            limit=_BUFFER,
+            backlog=128,
         )
         self._servers.append(server)
         port: int = server.sockets[0].getsockname()[1]

@@ -40,14 +40,14 @@ class Application:
     refuse: Refuse
 
 
-def make_request(method: str, target: str, fields: list[Header], version: str, peer: Peer) -> Request:
+def make_request(method: str, target: str, fields: list[Header], speaks: str, peer: Peer) -> Request:
     """Put a request together; BadTargetError for a URL or host that http.sys refuses."""
     if len(target) + sum(len(name) + len(value) + 4 for name, value in fields) > LARGEST_HEAD:
         raise BadTargetError("The size of the request headers is too long.")
     seen = read_target(target)
     hosts = [value.strip() for name, value in fields if name.lower() == "host"]
     authority = seen.authority or (hosts[0] if hosts else "")
-    if len(hosts) > 1 or (version != "1.0" and not hosts):
+    if len(hosts) > 1 or (speaks != "1.0" and not hosts):
         raise BadTargetError("The request hostname is invalid.")
     if authority:
         check_host(authority)
@@ -58,7 +58,7 @@ def make_request(method: str, target: str, fields: list[Header], version: str, p
         query=seen.query,
         fields=fields,
         secure=peer.secure,
-        version=version,
+        speaks=speaks,
         remote=peer.remote,
         local=peer.local,
         has_certificate=peer.has_certificate,
