@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ota_proxy.errors import UsageError
+from ota_proxy.harness.iis.apphost import apphost, site_names
 from ota_proxy.harness.iis.engine import EmulatorEngine
 from ota_proxy.harness.verify import Trial, verify
+from ota_proxy.iis.effective import Configuration
 from ota_proxy.iis.levels import LEVELS
 from ota_proxy.model import Site
+from ota_proxy.policy.capabilities import resolve
+from ota_proxy.render.iis import plan_of
 from ota_proxy.report.model import Report
 from ota_proxy.report.text import render as as_text
 from tests import iis_sites
@@ -88,3 +94,22 @@ def test_the_site_of_an_engine_keeps_its_ports_because_they_decide_what_is_rende
     moved = EmulatorEngine().adapt(site)
     assert (moved.listen.http, moved.https_port) == (site.listen.http, site.https_port)
     assert [place.root for place in moved.static] != [place.root for place in site.static]
+
+
+@pytest.mark.parametrize("name", _OWN)
+def test_every_golden_rendering_passes_the_schema_with_what_setup_adds(name: str, tmp_path: Path) -> None:
+    raw, version, scope, rewrite = iis_sites.VARIANTS[name]
+    site, caps = Site.model_validate(raw), resolve("iis", version)
+    plan = plan_of(site, caps, scope, rewrite_module=rewrite)
+    for place in site_names(plan):
+        root = tmp_path / place
+        root.mkdir()
+        if place == plan.name:
+            (root / "web.config").write_text(iis_sites.variant(name).files[0].text, encoding="utf-8")
+        overlay = tmp_path / f"{place}.config"
+        overlay.write_text(apphost(plan, place, lambda path: path), encoding="utf-8")
+        without = frozenset() if rewrite else frozenset({"rewrite", "arr"})
+        configuration = Configuration.load(root, overlay, without_modules=without, windows=version)
+        assert configuration.problems() == ()
+        assert configuration.doubts() == ()
+        assert configuration.unmodelled() == ()
