@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import sys
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ota_proxy.errors import UsageError, did_you_mean
 
@@ -23,11 +24,12 @@ _ASKS = re.compile(r"\s*ota-proxy\s*:\s*(?P<verb>[\w-]*)(?P<words>.*)", re.DOTAL
 _ID = re.compile(r"[Oo][Tt][Aa]\d+")
 _VERB = "ignore"
 WHOLE_FILE = (0, sys.maxsize)
+_NOTHING = (1, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class IgnoreComment:
-    """What a comment says: the rule as it is written, the reason in one line, its own line, and the lines it is about (none: 1 to 0)."""
+    """What a comment says: the rule as it is written, the reason in one line, its own line, and the lines it is about (1 to 0: none)."""
 
     file: str
     line: int
@@ -56,42 +58,40 @@ class _Reader:
         self._text, self._file = text, file
         self._breaks = [match.start() for match in re.finditer("\n", text)]
         self._parts = list(_PART.finditer(text))
-        self._tags = [part for part in self._parts if part["tag"]]
+        tags = [part for part in self._parts if part["tag"]]
+        self._root = tags[0].start()
+        self._firsts = [self._line(tag.start()) for tag in tags]
+        self._lasts = [self._line(tag.end() - 1) for tag in tags]
 
     def comments(self) -> Iterator[IgnoreComment]:
-        for index, part in enumerate(self._parts):
-            asked = _asked(part["comment"] or "", f"{self._file}:{self._line(part.start())}")
+        for part, following in zip(self._parts, self._following(), strict=True):
+            line = self._line(part.start())
+            asked = _asked(part["comment"] or "", f"{self._file}:{line}")
             if asked:
-                first, last = self._about(index, part)
-                yield IgnoreComment(self._file, self._line(part.start()), *asked, first, last)
+                yield IgnoreComment(self._file, line, *asked, *self._about(part, following))
 
     def _line(self, offset: int) -> int:
-        return bisect_right(self._breaks, offset - 1) + 1
+        return bisect_left(self._breaks, offset) + 1
 
-    def _lines(self, part: re.Match[str]) -> tuple[int, int]:
-        return self._line(part.start()), self._line(part.end() - 1)
-
-    def _about(self, index: int, comment: re.Match[str]) -> tuple[int, int]:
+    def _about(self, comment: re.Match[str], following: re.Match[str] | None) -> tuple[int, int]:
         """Return the first and the last line that a comment is about."""
-        if not self._tags or comment.start() < self._tags[0].start():
+        if comment.start() < self._root:
             return WHOLE_FILE
-        begin, end = self._lines(comment)
-        beside = [lines for lines in map(self._lines, self._tags) if lines[0] <= end and begin <= lines[1]]
-        if beside:
-            return beside[0][0], beside[-1][1]
-        following = self._next(index)
-        return self._lines(following) if following else (1, 0)
+        begin, end = self._line(comment.start()), self._line(comment.end() - 1)
+        # start tags stand in their order, so those that have a part of themselves on these lines are neighbours
+        beside = slice(bisect_left(self._lasts, begin), bisect_right(self._firsts, end))
+        if self._firsts[beside]:
+            return self._firsts[beside][0], self._lasts[beside][-1]
+        return (self._line(following.start()), self._line(following.end() - 1)) if following else _NOTHING
 
-    def _next(self, index: int) -> re.Match[str] | None:
-        """Return the start tag after a comment; None where anything else but blanks and comments comes first."""
-        before = self._parts[index]
-        for part in self._parts[index + 1 :]:
-            if self._text[before.end() : part.start()].strip() or not (part["tag"] or part["comment"] is not None):
-                return None
-            if part["tag"]:
-                return part
-            before = part
-        return None
+    def _following(self) -> list[re.Match[str] | None]:
+        """Return for each part the start tag after it; None where anything else but blanks and comments comes first."""
+        found: list[re.Match[str] | None] = [None]
+        for before, part in reversed(list(pairwise(self._parts))):
+            alone = not self._text[before.end() : part.start()].strip()
+            next_one = part if part["tag"] else found[-1] if part["comment"] is not None else None
+            found.append(next_one if alone else None)
+        return found[::-1]
 
 
 def _asked(comment: str, place: str) -> tuple[str, str] | None:
@@ -108,7 +108,7 @@ def _asked(comment: str, place: str) -> tuple[str, str] | None:
         raise UsageError("the comment names no rule to ignore", place=place, hint=hint)
     if not reason:
         raise UsageError(f"the comment ignores {rule} without a reason", place=place, hint=hint)
-    if _ID.fullmatch(reason.partition(" ")[0].strip(",;")) or rule.endswith(","):
+    if _ID.fullmatch(reason.partition(" ")[0].strip(",;")) or "," in rule:
         raise UsageError(
             "a comment ignores one rule", place=place, hint="write one comment for each, one below the other"
         )
