@@ -161,18 +161,9 @@ def engine_of(one: Trial, loaded: Loaded) -> Engine:
 
 def check_version(engine: Engine, server: str, loaded: Loaded) -> None:
     """Raise UsageError when --server-version names another version than the engine has."""
-    from ota_proxy.policy.capabilities import resolve  # noqa: PLC0415
+    from ota_proxy.harness import versions  # noqa: PLC0415 - heavy, as all of the harness
 
-    wanted = loaded.options.server_version
-    if wanted == "latest":
-        return
-    there, asked = engine.capabilities(server).version, resolve(server, wanted).version
-    if there.split(".")[:2] != asked.split(".")[:2] or (wanted[0].isdigit() and there != asked):
-        raise UsageError(
-            f"the engine {engine.name} has {server} {there}, not {asked}",
-            place=str(loaded.source(("options", "server_version"))),
-            hint="choose one with --image, or leave --server-version out",
-        )
+    versions.check_version(engine, server, loaded)
 
 
 def _verify(one: Trial, loaded: Loaded, args: argparse.Namespace) -> TargetReport:

@@ -14,7 +14,8 @@ import pytest
 from ota_proxy.errors import NoVerdictError, OtaError, UsageError
 from ota_proxy.harness.docker.engine import require
 from ota_proxy.harness.verify import Trial
-from ota_proxy.settings import Options
+from ota_proxy.harness.versions import check_version
+from ota_proxy.settings import Loaded
 from ota_proxy.testing import markers
 from ota_proxy.testing.described import configuration, content, described
 from ota_proxy.testing.engines import choose_engine
@@ -69,7 +70,8 @@ def serve(item: pytest.Item, wanted: Wanted, servers: Servers) -> Server:
 
 
 def _serve(item: pytest.Item, wanted: Wanted, servers: Servers, asked: Settings) -> Server:
-    trial, options = _trial(item, wanted, asked)
+    trial, loaded = _trial(item, wanted, asked)
+    options = loaded.options
     given = asked.images.get(trial.server, "")
     image = given or (options.image if trial.server in IMAGED else "")
     engine = options.engine if wanted.engine == "auto" else wanted.engine
@@ -78,6 +80,7 @@ def _serve(item: pytest.Item, wanted: Wanted, servers: Servers, asked: Settings)
         chosen = choose_engine(engine, trial.server, image, asked.docker, own=own, version=version)
     except NoVerdictError as error:
         _without(_in_one_line(error), asked, given)
+    check_version(chosen, trial.server, loaded)
     try:
         return servers.serve(trial, chosen, image)
     except RefusedError as error:
@@ -87,8 +90,8 @@ def _serve(item: pytest.Item, wanted: Wanted, servers: Servers, asked: Settings)
         raise _Failure(_refused(report)) from None
 
 
-def _trial(item: pytest.Item, wanted: Wanted, asked: Settings) -> tuple[Trial, Options]:
-    """Return what to run, and the options of the site's own file."""
+def _trial(item: pytest.Item, wanted: Wanted, asked: Settings) -> tuple[Trial, Loaded]:
+    """Return what to run, and the site as it was read."""
     folder = item.path.parent
     if wanted.server not in markers.SERVERS:
         raise UsageError(f"there is no server {wanted.server!r} ({markers.meant(wanted.server, markers.SERVERS)})")
@@ -104,7 +107,7 @@ def _trial(item: pytest.Item, wanted: Wanted, asked: Settings) -> tuple[Trial, O
         config=configuration(wanted.config, folder, wanted.server),
         keep=asked.keep and wanted.server in IMAGED,  # the emulator of IIS is a part of this process
     )
-    return trial, loaded.options
+    return trial, loaded
 
 
 class _Failure(Exception):  # noqa: N818 - it becomes pytest's own failure

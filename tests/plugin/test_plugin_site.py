@@ -188,6 +188,11 @@ def test_the_nearest_site_file_is_read_and_its_mistakes_are_told(pytester: pytes
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*ota-proxy.toml:1: unknown key 'domain'", "*did you mean 'domains'?*"])
     result.stdout.no_fnmatch_line("*Traceback*")
+    lines = 'domains = ["file.example.org"]\n[options]\nserver_version = "1.18.0"\n'
+    (pytester.path / "ota-proxy.toml").write_text(lines, encoding="utf-8")
+    result = run(pytester, test)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*ota-proxy.toml:3: the engine * has nginx *, not 1.18.0"])
 
 
 ENGINES = """
