@@ -283,3 +283,40 @@ def test_a_short_run_into_a_pipe_shows_no_progress() -> None:
 def test_secrets_in_targets_do_not_reach_the_lines() -> None:
     line = failed_line("https://h.example/?token=abcdefghijklmnop", 2, "no: https://h.example/?token=abcdefghijklmnop")
     assert "efghijklmnop" not in json.dumps(line)
+
+
+def test_what_is_suppressed_counts_in_no_line_and_what_matched_nothing_is_told_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The suppressions reach every process, and what each of them saw comes back."""
+    (tmp_path / "ota-proxy.toml").write_text(
+        "[options]\nignore = [\n"
+        f'  {{ rule = "OTA302", reason = "they know", subject = "{BASE}/bad*" }},\n'
+        '  { rule = "OTA406", reason = "stale" },\n'
+        '  { rule = "OTA619", reason = "for lint" },\n'
+        f'  {{ rule = "OTA302", reason = "nobody asks there", subject = "https://other.example.com/*" }},\n]\n'
+    )
+    content = files()
+    content |= {"/bad.plist": b"<html>", "/worse.plist": b"<html>"}
+    names = [f"{BASE}/{name}.plist" for name in ("app", "bad", "worse")]
+    (tmp_path / "urls.txt").write_text("\n".join(names))
+    with live(tmp_path, content) as server:
+        more = ("--fail-on", "error", "--ignore", "OTA101=nobody pasted a link")
+        assert main(["check", "--targets", "urls.txt", "--jobs", "2", *more, *server.flags]) == 1
+    said = capsys.readouterr()
+    found = {
+        line["target"].rpartition("/")[2]: (
+            line["exit"],
+            [(one["rule"], one["suppressed"]) for one in line["outcomes"] if one["rule"] == "OTA302"],
+            line["summary"]["suppressed"],
+        )
+        for line in lines_of(said.out)
+    }
+    assert found["app.plist"] == (0, [], 0)
+    assert found["bad.plist"][1:] == ([("OTA302", "they know")], 1)
+    assert found["worse.plist"] == (1, [("OTA302", None)], 0)
+    notes = [line for line in said.err.splitlines() if line.startswith("note: ")]
+    assert notes == [
+        "note: ota-proxy.toml:4: the suppression of OTA406 package-no-range matched nothing: leave it out",
+        "note: --ignore: the suppression of OTA101 link-not-encoded matched nothing: leave it out",
+    ]
