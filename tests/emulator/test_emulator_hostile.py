@@ -111,7 +111,19 @@ FIELDS = st.lists(
         ),
         st.one_of(
             st.sampled_from(
-                ["bytes=0-", "bytes=-5", "bytes=9-1", "bytes=0-0,-1", "*", '"x"', 'W/"x"', "gzip;q=0", "gzip"]
+                [
+                    "Wed, 21 Oct 2015 07:28:00 -0000",
+                    "bytes=" + "9" * 5000 + "-",
+                    "bytes=0-",
+                    "bytes=-5",
+                    "bytes=9-1",
+                    "bytes=0-0,-1",
+                    "*",
+                    '"x"',
+                    'W/"x"',
+                    "gzip;q=0",
+                    "gzip",
+                ]
             ),
             st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=20),
         ),

@@ -62,7 +62,7 @@ def _reasons(request: Request, path: str, settings: FilterSettings) -> Iterator[
     if any(len(request.header(name)) > limit for name, limit in settings.header_limits.items()):
         yield 431, 0
     length = request.header("content-length")
-    if length.isascii() and length.isdigit() and int(length) > settings.longest_content:
+    if length.isascii() and length.isdigit() and int(length[:20]) > settings.longest_content:
         yield 413, 1
     if len(request.raw_path) > settings.longest_url:
         yield 404, 14

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from ota_proxy.iis.emulator.message import BLOCK, Payload, Request
 
 MOST_RANGES = 100
 """Ranges of one request that are looked at; more are answered with the whole file."""
-_SPEC = re.compile(r"(\d*)-(\d*)")
+_SPEC = re.compile(r"([0-9]{0,18})-([0-9]{0,18})")
 Part = tuple[int, int]
 """First byte and the byte behind the last."""
 
@@ -45,9 +45,12 @@ def _listed(field: str, etag: str, *, weak: bool) -> bool:
 
 def _date(text: str) -> datetime | None:
     try:
-        return parsedate_to_datetime(text) if text else None
+        found = parsedate_to_datetime(text) if text else None
     except (ValueError, IndexError, OverflowError):
         return None
+    return (
+        found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
+    )  # "-0000" makes it a date without zone
 
 
 def wanted_parts(request: Request, size: int, etag: str, modified: datetime) -> tuple[Part, ...] | None:
