@@ -5,6 +5,7 @@ Until a fixture is used it loads pytest and the standard library only; everythin
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -226,6 +227,8 @@ def _ota_servers(
     servers = Servers(ota_ca, folder)
     yield servers
     servers.close()
+    if keep and not servers.kept:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -51,6 +51,8 @@ class Servers:
 
     def __init__(self, authority: Authority, folder: Path) -> None:
         self.authority, self.folder = authority, folder
+        self.kept = False
+        """A server was started that is left running."""
         self._running: list[Server] = []
         self._refused: list[tuple[_Key, TargetReport]] = []
 
@@ -89,6 +91,7 @@ class Servers:
                 self._refused.append((key, refusal(trial, engine, caps, error)))
                 raise RefusedError(self._refused[-1][1]) from None
             site = self._site(trial, engine, caps, started)
+            self.kept |= trial.keep
             self._running.append(Server(key, site, trial, _notes(engine), stack.pop_all()))
         return self._running[-1]
 

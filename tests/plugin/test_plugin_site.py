@@ -240,7 +240,7 @@ def test_third(ota_site):
     run(pytester, test).assert_outcomes(passed=3)
 
 
-def test_one_test_can_run_on_each_server(pytester: pytest.Pytester) -> None:
+def test_one_test_can_run_on_each_server(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     test = """
 import pytest
 
@@ -255,7 +255,9 @@ class TestAll:
     def test_without(self):
         pass
 """
+    monkeypatch.setenv("TMPDIR", str(pytester.mkdir("tmp")))
     result = run(pytester, test, "-v", "--ota-keep", "-k", "iis or without")
+    assert not list((pytester.path / "tmp").glob("ota-proxy-kept-*"))
     result.stdout.no_fnmatch_line("*left running*")  # the emulator is a part of the session
     result = run(pytester, test, "-v")
     names = ("it?nginx? PASSED", "it?apache? ", "it?iis? PASSED", "without PASSED")
