@@ -32,7 +32,7 @@ class FilteringRule:
 
 @dataclass(frozen=True, slots=True)
 class FilterSettings:
-    """What configuration refuses below one URL; texts are in lower case."""
+    """What configuration refuses below one URL; texts are in lower case, but for verbs, which are what they are."""
 
     double_escaping: bool = False
     high_bit: bool = True
@@ -53,12 +53,15 @@ class FilterSettings:
     rules: Sequence[FilteringRule] = ()
 
 
-def refused(request: Request, path: str, settings: FilterSettings) -> tuple[int, int] | None:
-    """Return status and sub-status of the first reason to refuse a request, or None; `path` is the URL's, decoded."""
-    return next(_reasons(request, path, settings), None)
+def refused(request: Request, path: str, query: str, settings: FilterSettings) -> tuple[int, int] | None:
+    """Return status and sub-status of the first reason to refuse a request, or None.
+
+    `path` (decoded) and `query` are the URL's as global rules have left it.
+    """
+    return next(_reasons(request, path, query, settings), None)
 
 
-def _reasons(request: Request, path: str, settings: FilterSettings) -> Iterator[tuple[int, int]]:
+def _reasons(request: Request, path: str, query: str, settings: FilterSettings) -> Iterator[tuple[int, int]]:
     if any(len(request.header(name)) > limit for name, limit in settings.header_limits.items()):
         yield 431, 0
     length = request.header("content-length")
@@ -66,17 +69,17 @@ def _reasons(request: Request, path: str, settings: FilterSettings) -> Iterator[
         yield 413, 1
     if len(request.raw_path) > settings.longest_url:
         yield 404, 14
-    if len(request.query) > settings.longest_query:
+    if len(query) > settings.longest_query:
         yield 404, 15
-    if not settings.verbs.get(request.method.lower(), settings.unlisted_verbs):
+    if not settings.verbs.get(request.method, settings.unlisted_verbs):
         yield 404, 6
     if not settings.double_escaping and twice_escaped(path):
         yield 404, 11
     if not settings.high_bit and any(ord(char) > 127 for char in path):
         yield 404, 12
     yield from _names(path.lower(), settings)
-    yield from _query(request, settings)
-    if any(_scanned(rule, request, path, settings) for rule in settings.rules):
+    yield from _query(query, settings)
+    if any(_scanned(rule, request, path, query, settings) for rule in settings.rules):
         yield 404, 19
 
 
@@ -101,27 +104,27 @@ def _extension(path: str) -> str:
     return dot + extension if dot else "."
 
 
-def _query(request: Request, settings: FilterSettings) -> Iterator[tuple[int, int]]:
-    if request.query.lower() in settings.allowed_queries and request.query:
+def _query(query: str, settings: FilterSettings) -> Iterator[tuple[int, int]]:
+    if query and query.lower() in settings.allowed_queries:
         return
-    texts = _queries(request, settings)
+    texts = _queries(query, settings)
     if any(sequence in text for sequence in settings.query_sequences for text in texts):
         yield 404, 18
 
 
-def _queries(request: Request, settings: FilterSettings) -> list[str]:
+def _queries(query: str, settings: FilterSettings) -> list[str]:
     """Return the query as sent, and unescaped too where the configuration says so."""
-    raw = request.query.lower()
+    raw = query.lower()
     return [raw, unquote(raw, errors="replace").lower()] if settings.unescape_query else [raw]
 
 
-def _scanned(rule: FilteringRule, request: Request, path: str, settings: FilterSettings) -> bool:
+def _scanned(rule: FilteringRule, request: Request, path: str, query: str, settings: FilterSettings) -> bool:
     if rule.extensions and _extension(path.lower()) not in rule.extensions:
         return False
-    if rule.deny_unescaped_percent and rule.scan_query and "%" in _ESCAPED.sub("", request.query):
+    if rule.deny_unescaped_percent and rule.scan_query and "%" in _ESCAPED.sub("", query):
         return True  # in the path http.sys refuses it before
     texts = [request.header(name).lower() for name in rule.headers]
     texts += [path.lower()] if rule.scan_url else []
-    texts += _queries(request, settings) if rule.scan_query else []
+    texts += _queries(query, settings) if rule.scan_query else []
     texts += ["\r\n".join(f"{name}: {value}" for name, value in request.fields).lower()] if rule.scan_raw else []
     return any(text in scanned for text in rule.deny for scanned in texts)

@@ -149,11 +149,11 @@ class _Way:
             return error(403, 7)
         if not networks.allowed(self.request.remote[0], settings.networks):
             return error(403, 6)
-        if self.request.path.count("/") > self.site.most_segments:
+        if self.variables.path.count("/") > self.site.most_segments:
             return error(404, 20)
         if settings.filtering is None:
             return None
-        refused = filtering.refused(self.request, self.request.path, settings.filtering)
+        refused = filtering.refused(self.request, self.variables.path, self.variables.query, settings.filtering)
         return error(*refused) if refused else None
 
     def _rewrite(self, rules: RuleSet, failure: int) -> Response | None:

@@ -27,7 +27,7 @@ def filtering(section: Node) -> FilterSettings:
         unescape_query=section.flag("unescapeQueryString"),
         extensions={one.text("fileExtension").lower(): one.flag("allowed") for one in extensions.entries()},
         unlisted_extensions=extensions.flag("allowUnlisted"),
-        verbs={one.text("verb").lower(): one.flag("allowed") for one in verbs.entries()},
+        verbs={one.text("verb"): one.flag("allowed") for one in verbs.entries()},
         unlisted_verbs=verbs.flag("allowUnlisted"),
         hidden=frozenset(_texts(section, "hiddenSegments", "segment")),
         url_sequences=_texts(section, "denyUrlSequences", "sequence"),
