@@ -21,12 +21,15 @@ _DESCRIPTION = """\
 Read an existing configuration and say what a device would see, and which line to change.
 PATH is a web.config, an applicationHost.config, or a folder with web.config files and the builds beside them.
 IIS only so far: files of nginx and Apache get no verdict.
-A finding to live with: <!-- ota-proxy: ignore OTA601 REASON --> on the line before its element, or --ignore.
 
   ota-proxy lint web.config
   ota-proxy lint C:/inetpub/ota --apphost applicationHost.config
   ota-proxy lint web.config --windows 2016 --without-module rewrite
   ota-proxy lint web.config --format sarif -o lint.sarif
+
+A finding to live with is named by --ignore, or by a comment on the line before its element:
+
+  <!-- ota-proxy: ignore OTA620 no other level maps it -->
 """
 WINDOWS = ("2016", "2019", "2022", "2025")
 SERVERS = ("nginx", "apache", "iis")
