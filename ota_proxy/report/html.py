@@ -84,7 +84,8 @@ def _verdict(target: TargetReport) -> tuple[Tone, str]:
         return "error", "No: an install fails"
     if "warning" in found:
         return "warning", "Yes, with warnings"
-    return "good", "Yes"
+    left = any(outcome.severity == "error" for outcome in target.suppressed)
+    return "good", "Yes, leaving aside what is suppressed" if left else "Yes"
 
 
 def _target(target: TargetReport, number: int) -> Iterator[str]:

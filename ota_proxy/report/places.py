@@ -16,6 +16,7 @@ _ROOTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
 """Where the two services say that the checkout is (their documentation of predefined variables)."""
 _TEMPORARY = re.compile(r"(?:/[^/\s]+)*/ota-proxy-[^/\s]+(?=/)")
 """The folder of a run's own; another run has another."""
+_COMMENT = re.compile(r"<!--.*?(?:-->|$)")
 _PLACE = re.compile(r"(?::\d+){1,2}$")
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -68,9 +69,12 @@ def _file(file: str, root: Path) -> str:
 
 
 def _what(outcome: Outcome) -> str:
-    """Return what in a file it is: the subject, or where that is the file itself the words that the evidence shows of it."""
+    """Return what in a file it is: the subject, or where that is the file itself the words that the evidence shows of it.
+
+    Comments are none of them: one that ignores the finding must not make another of it.
+    """
     if outcome.file and _PLACE.sub("", outcome.subject) == outcome.file:
-        return " ".join(outcome.evidence.split())
+        return " ".join(_COMMENT.sub("", outcome.evidence).split())
     return _subject(outcome.subject)
 
 

@@ -173,6 +173,12 @@ def _read(text: str, annotation: Any, place: str) -> Any:  # noqa: ANN401 - a ra
     except tomllib.TOMLDecodeError:
         if dict in forms:
             raise UsageError(f'\'{text}\' is not a TOML table such as {{ ".ext" = "type" }}', place=place) from None
+        tables = [one for one in forms if isinstance(one, type) and issubclass(one, BaseModel)]
+        if tables:
+            hint = ", ".join(f'{name} = "…"' for name in list(tables[0].model_fields)[:2])
+            raise UsageError(
+                f"'{text}' is not a TOML array of tables", place=place, hint=f"for instance [{{ {hint} }}]"
+            ) from None
         return _words(text) if tuple in forms else text
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.certificates import Flaw
 from ota_proxy.harness.own_config import OwnConfig, own_config
@@ -43,10 +45,15 @@ def described(keywords: Mapping[str, Any], folder: Path) -> Loaded:
 
 
 def ignored(keywords: Mapping[str, Any], folder: Path) -> tuple[Suppression, ...]:
-    """Return what the site file suppresses, the one that `ota_settings` names, else the nearest; UsageError as the command has it."""
+    """Return what the site file suppresses, the one that `ota_settings` names, else the nearest; fails the test for a mistake in it."""
     site = keywords.get("site")
-    options = load_options(SiteFlags(), folder=folder, site_file=str(folder / site) if site else None)
-    return tuple(Suppression(one.rule, one.reason, one.place, one.subject) for one in options.ignore)
+    try:
+        options = load_options(SiteFlags(), folder=folder, site_file=str(folder / site) if site else None)
+    except UsageError as error:
+        text = str(error)
+    else:
+        return tuple(Suppression(one.rule, one.reason, one.place, one.subject) for one in options.ignore)
+    pytest.fail(text, pytrace=False)  # out here, for inside the failure would have the error as its context
 
 
 def _texts(value: object) -> list[str]:

@@ -110,6 +110,15 @@ def test_a_mistake_is_told_with_file_and_line(text: str, sentence: str, tmp_path
     assert str(caught.value).startswith(f"{tmp_path}/ota-proxy.toml:{sentence}")
 
 
+def test_a_variable_that_is_no_array_of_tables_is_refused_with_the_form(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, "", OTA_PROXY_IGNORE="OTA213=renewed by hand, I hope")
+    assert str(caught.value) == (
+        "OTA_PROXY_IGNORE: 'OTA213=renewed by hand, I hope' is not a TOML array of tables\n"
+        '  hint: for instance [{ rule = "…", reason = "…" }]'
+    )
+
+
 @pytest.mark.parametrize("text", ["OTA213", "OTA213=", "OTA213= ", "=why", ""])
 def test_a_flag_without_a_rule_or_a_reason_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:

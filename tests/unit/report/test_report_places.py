@@ -59,6 +59,15 @@ def test_a_fingerprint_does_not_depend_on_the_folder_of_a_run() -> None:
     assert of(outcome("OTA616", subject=f"{first}:3", file=first)) == of(outcome("OTA616", subject=second, file=second))
 
 
+def test_a_comment_beside_a_line_makes_no_other_finding_of_it() -> None:
+    found: dict[str, Any] = {"subject": "web.config", "file": "web.config", "line": 9}
+    line = '<mimeMap fileExtension=".html" />'
+    plain = outcome("OTA620", evidence=line, **found)
+    for comment in ("<!-- ota-proxy: ignore OTA620 ours -->", "<!-- it goes on below"):
+        assert of(outcome("OTA620", evidence=f"{line} {comment}", **found)) == of(plain)
+    assert of(outcome("OTA620", evidence=line.replace("html", "json"), **found)) != of(plain)
+
+
 @pytest.mark.parametrize(
     "change",
     [{"subject": "https://x.example/b.ipa"}, {"file": "/work/b.conf"}, {"subject": "https://x.example:8443/a.ipa"}],

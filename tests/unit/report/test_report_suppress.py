@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.report import view
+from ota_proxy.report import html, view
 from ota_proxy.report.model import Report, TargetReport, exit_code, no_verdict, summary
 from ota_proxy.report.suppress import Standing, Suppression, highest, matches, standings, suppress, unused
+from ota_proxy.testing import InstallReport
 from tests.report_samples import REASON, TARGET, URL, outcome, sample
 
 HERE = Suppression("OTA315", REASON, "ota-proxy.toml:4")
@@ -138,6 +139,27 @@ def test_a_stage_says_what_is_left_of_it(tmp_path: Path) -> None:
         return dict(view.stages(done))["manifest"]
 
     assert (mark(), mark("OTA301"), mark("OTA301", "OTA315")) == ("error", "warning", "good")
+
+
+def test_a_page_that_is_sent_around_does_not_hide_that_an_error_was_suppressed(tmp_path: Path) -> None:
+    report = target(outcome("OTA301", message="404"), outcome("OTA201", "passed"))
+    lived_with = suppress(report, [Suppression("OTA301", "x", "")], tmp_path)
+    assert "Yes, leaving aside what is suppressed</p>" in html.render(Report((lived_with,)))
+    assert "No: an install fails</p>" in html.render(Report((report,)))
+    note = suppress(target(outcome("OTA511"), outcome("OTA201", "passed")), [Suppression("OTA511", "x", "")], tmp_path)
+    assert "Yes</p>" in html.render(Report((note,)))
+
+
+def test_a_failing_test_still_names_what_was_suppressed(tmp_path: Path) -> None:
+    cached = outcome("OTA315", severity="warning", subject=URL)
+    found = [outcome("OTA301", message="404"), cached, outcome("OTA406")]
+    report = InstallReport(suppress(target(*found), [HERE], tmp_path))
+    assert report.rules == {"OTA301", "OTA406"}
+    assert report.warnings == ()
+    (left,) = report.suppressed
+    assert (left.rule, left.suppressed) == ("OTA315", REASON)
+    assert "suppressed: OTA315 manifest-cacheable at https://ota.example.com/" in report.brief(200)
+    assert "Beside it" not in report.brief(200)
 
 
 def test_several_that_read_the_same_are_one_line(tmp_path: Path) -> None:
