@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr
+from pydantic_core import PydanticCustomError
 
 from ota_proxy.errors import UsageError
 from ota_proxy.model.site import Part
 
 FLAG = "--ignore"
+WITH_HINT: Final = "with_hint"
+"""Type of a validation error whose context has the way out as `hint`."""
 _HINT = "for instance --ignore 'OTA213=renewed by hand until March'"
 
 
+def _mistake(text: str, hint: str) -> PydanticCustomError:
+    return PydanticCustomError(WITH_HINT, "{text}", {"text": text, "hint": hint})
+
+
 def _rule(word: str) -> str:
-    """Return the id of a rule from its id or name, in any case; ValueError with what was meant."""
+    """Return the id of a rule from its id or name, in any case; a mistake with what was meant."""
     from ota_proxy.rules.catalogue import rule_id, unknown_rule  # noqa: PLC0415 - most files ignore nothing
 
     found = rule_id(word)
     if found is None:
-        text, hint = unknown_rule(word)
-        raise ValueError(f"{text}\n{hint}")
+        raise _mistake(*unknown_rule(word))
     return found
 
 
 def _reason(text: str) -> str:
-    """Return a reason in one line; ValueError for one that says nothing."""
+    """Return a reason in one line; a mistake for one that says nothing."""
     words = " ".join(text.split())
     if not words:
-        raise ValueError("must not be empty\nsay why this finding may stay, and until when")
+        raise _mistake("must not be empty", "say why this finding may stay, and until when")
     return words
 
 

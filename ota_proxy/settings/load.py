@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from ota_proxy.errors import UsageError, did_you_mean
 from ota_proxy.model import Site
 from ota_proxy.settings.flags import Layer, SiteFlags, environment_layer, flag_layer, leaf_keys
-from ota_proxy.settings.ignored import FLAG, ignore_flags
+from ota_proxy.settings.ignored import FLAG, WITH_HINT, ignore_flags
 from ota_proxy.settings.options import Options, SiteFile
 from ota_proxy.settings.sources import Key, Source, dotted, key_lines
 
@@ -279,8 +279,10 @@ def _sentence(problem: Any, key: Key, sources: Mapping[Key, Source], file: Path 
     if kind == "missing":
         return place, f"the key '{dotted(key)}' is missing", ""
     if kind == "value_error":
-        said, _, hint = str(problem["msg"]).removeprefix("Value error, ").partition("\n")
-        return place, f"{dotted(key)}: {said}" if key else said, hint
+        said = str(problem["msg"]).removeprefix("Value error, ")
+        return place, f"{dotted(key)}: {said}" if key else said, ""
+    if kind == WITH_HINT:
+        return place, f"{dotted(key)}: {problem['msg']}", problem["ctx"]["hint"]
     said = _WORDS.get(kind) or str(problem["msg"]).replace("Input should be", "must be")
     value = problem.get("input")
     shown = (
