@@ -136,6 +136,7 @@ def _rewrite(rule: Rule, rules: RuleSet, scope: Scope, variables: Variables) -> 
         return _encoded_absolute(text, keep=rules.keep_encoding)
     path, _, query = text.partition("?")
     path = unquote(path) if rules.keep_encoding else path  # else it is encoded before IIS decodes it: nothing changes
+    path = path.replace("\\", "/")  # templates of Microsoft's own write wwwroot\{R:0}
     variables.path, variables.query = _rooted(path, rule), query
     return variables.path + (f"?{query}" if query else "")
 
