@@ -207,12 +207,14 @@ function Set-OtaAttribute {
         $old = Get-IISConfigAttributeValue -ConfigElement $element -AttributeName $Name
     }
     if (-not $PSCmdlet.ShouldProcess($What, "set $Name to '$Value'")) { return }
-    $own = -not $element.GetAttribute($Name).IsInheritedFromDefaultValue
+    # A section that is not in this location yet only inherits, from the defaults or from around it.
+    $fresh = Get-OtaFresh -Section $Section -Location $Location -Steps $Steps
+    $inherits = $fresh -and ($Steps.Count -eq 0)
+    $own = -not ($inherits -or $element.GetAttribute($Name).IsInheritedFromDefaultValue)
     Add-OtaLocation -Location $Location
     Add-OtaRecord @{
         Kind = 'attribute'; What = $What; Section = $Section; Location = $Location; Steps = $Steps
-        Name = $Name; Own = $own; Old = $old; Was = $was; New = $Value
-        Fresh = (Get-OtaFresh -Section $Section -Location $Location -Steps $Steps)
+        Name = $Name; Own = $own; Old = $old; Was = $was; New = $Value; Fresh = $fresh
     }
     Set-IISConfigAttributeValue -ConfigElement $element -AttributeName $Name -AttributeValue $Value
 }
