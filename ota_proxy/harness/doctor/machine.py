@@ -35,10 +35,6 @@ _TOOLS = {
         "apt install docker-compose, or Docker's own plugin `docker compose`",
     ),
     "dotnet": ("holding rewrite rules of IIS against .NET's own engine", "install a .NET SDK: https://dot.net"),
-    "ssh": ("`audit ssh://…`", "apt install openssh-client"),
-    "podman": ("`audit podman://…`", "apt install podman"),
-    "kubectl": ("`audit kubectl://…`", "https://kubernetes.io/docs/tasks/tools/"),
-    "ansible": ("`audit ansible://…`", "python -m pip install ansible-core"),
 }
 _VERSION = {"compose": ["docker", "compose", "version", "--short"], "dotnet": ["dotnet", "--version"]}
 _QUIET = {"DOTNET_CLI_TELEMETRY_OPTOUT": "1", "DOTNET_NOLOGO": "1", "DOTNET_SKIP_FIRST_TIME_EXPERIENCE": "1"}
@@ -147,16 +143,16 @@ def open_files() -> Probe:
 
 
 def tool(name: str) -> Probe:
-    """Look for a program that one command or test uses, and ask the two whose version matters."""
+    """Look for a program that some people or tests use, and ask it for its version."""
     purpose, remedy = _TOOLS[name]
     path = shutil.which("docker" if name == "compose" else name)
-    told = _ask(_VERSION[name]) if path and name in _VERSION else ""
+    told = _ask(_VERSION[name]) if path else ""
     old = shutil.which("docker-compose") if name == "compose" and not told else None
     if old:
         return Probe("tools", name, "ok", old, purpose)
-    if not path or (name in _VERSION and not told):
+    if not told:
         return Probe("tools", name, "missing", "not found", purpose, remedy)
-    return Probe("tools", name, "ok", f"{told}, {path}" if told else path, purpose)
+    return Probe("tools", name, "ok", f"{told}, {path}", purpose)
 
 
 def tools() -> tuple[str, ...]:
