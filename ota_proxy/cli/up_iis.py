@@ -6,6 +6,8 @@ One line of JSON on stdout says when it is ready and where: `{"http": P, "https"
 from __future__ import annotations
 
 import argparse
+import json
+from functools import partial
 from pathlib import Path
 
 from ota_proxy.cli.site_flags import say
@@ -74,8 +76,10 @@ def run_folder(args: argparse.Namespace) -> int:
         access_log=args.access_log,
         names=_names(args.domain),
     )
+    if args.site_root.is_dir() and not _has_web_config(args.site_root):
+        say(f"note: {args.site_root} has no web.config: the defaults of IIS answer")
     try:
-        run(folder, _ready)
+        run(folder, partial(_ready, folder.names))
     except KeyboardInterrupt:
         say("stopping")
     return EXIT_CLEAN
@@ -93,7 +97,18 @@ def _names(given: list[str]) -> tuple[str, ...]:
         raise UsageError(str(error.errors()[0]["ctx"]["error"]), place="--domain") from None
 
 
-def _ready(line: str) -> None:
+def _has_web_config(folder: Path) -> bool:
+    from ota_proxy.iis.files import WEB_CONFIG, below  # noqa: PLC0415 - brings the rest of the package
+
+    return below(folder, WEB_CONFIG) is not None
+
+
+def _ready(names: tuple[str, ...], line: str) -> None:
     emit(line + "\n")
     flush()
+    told = json.loads(line)
+    way = f"https://localhost:{told['https']}/ --allow-private"
+    if names:
+        way = f"https://{names[0]}/ --resolve {names[0]}:443:127.0.0.1:{told['https']}"
+    say(f"try    ota-proxy check {way} --ca {told['ca']}")
     say("an emulator, not IIS: it behaves as documented; ^C stops it")

@@ -22,6 +22,11 @@ _MAIN_LINES = {
 """Directives that only a main file has; a comment may speak of them in any."""
 _FOLDERS = {"nginx": "nginx_conf", "apache": "apache_root"}
 """Names of the layout's folders that a tree goes to."""
+_OTHERWISE = {
+    "iis": "ota-proxy up iis --site-root DIR plays a folder of IIS as it is, ota-proxy lint PATH reads its files; "
+    "for nginx: ota-proxy verify nginx --config PATH"
+}
+"""What a person may have meant with a server whose configuration cannot be started."""
 _LARGEST = 16 * 1024 * 1024
 _MOST_FILES = 5_000
 
@@ -100,7 +105,7 @@ def own_config(path: Path, server: str) -> OwnConfig:
         raise UsageError(
             f"only a configuration of nginx or Apache can be started, not of {server}",
             place="--config",
-            hint="name the server it is for: ota-proxy verify nginx --config PATH",
+            hint=_OTHERWISE.get(server, "name the server it is for: ota-proxy verify nginx --config PATH"),
         )
     if path.is_file():
         return OwnConfig(server, path, None)

@@ -160,6 +160,7 @@ def test_the_plan_says_a_wish_for_a_version_and_for_keeping(run: Run) -> None:
         (["nginx", "--config", "none.conf"], "--config none.conf: there is no such file or folder"),
         (["nginx", "--config", "empty"], "--config empty: the folder holds no nginx.conf"),
         (["iis", "--config", "empty"], "--config: only a configuration of nginx or Apache can be started"),
+        (["iis", "--config", "empty"], "hint: ota-proxy up iis --site-root DIR plays a folder of IIS as it is"),
         (["all", "--config", "empty"], "--config: one configuration cannot be for all servers"),
         (["nginx", "--config", "empty", "--engine", "local"], "--config: your own configuration names its own paths"),
         (["nginx", "--ipa", "none.ipa"], "--ipa none.ipa: the package cannot be read: No such file or directory"),

@@ -203,3 +203,22 @@ def test_a_flag_that_says_nothing_of_a_folder_is_refused(words: tuple[str, ...],
     code, text = refused(tmp_path, "--site-root", str(site(tmp_path)), *words)
     assert code == 2
     assert said in text
+
+
+@pytest.mark.parametrize(
+    ("words", "url"),
+    [
+        ((), "https://localhost:{https}/ --allow-private"),
+        (("--domain", "ota.example.com"), "https://ota.example.com/ --resolve ota.example.com:443:127.0.0.1:{https}"),
+    ],
+)
+def test_people_are_told_how_to_ask_it_and_when_a_folder_has_no_web_config(
+    words: tuple[str, ...], url: str, tmp_path: Path
+) -> None:
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    with running(bare, *words) as (process, ready):
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert f"note: {bare} has no web.config: the defaults of IIS answer" in told.decode()
+    assert f"ota-proxy check {url.format(**ready)} --ca {ready['ca']}" in told.decode()
