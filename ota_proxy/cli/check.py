@@ -133,7 +133,10 @@ def _check_options(args: argparse.Namespace) -> CheckOptions:
     if not _SHORTEST <= args.timeout < float("inf"):
         raise UsageError(f"{args.timeout:g} is no time to wait", place="--timeout", hint="in seconds, for instance 60")
     ca_pem, (resolve, also) = _ca(args.ca) if args.ca else None, read_resolve(args.resolve)
-    device_context(ca_pem, h2=True)
+    try:
+        device_context(ca_pem, h2=True)
+    except UsageError as error:
+        raise UsageError(error.message, place=f"--ca {args.ca}", hint=error.hint) from None
     return CheckOptions(
         ca_pem=ca_pem,
         resolve=resolve,

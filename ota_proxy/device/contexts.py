@@ -15,6 +15,7 @@ from ota_proxy.device import certificates
 from ota_proxy.errors import UsageError
 from ota_proxy.policy import ats
 
+_BEGIN = "-----BEGIN CERTIFICATE-----"
 _LEGACY_SERVER_CONNECT = 0x4
 """SSL_OP_LEGACY_SERVER_CONNECT of OpenSSL; the ssl module names it since Python 3.12."""
 
@@ -41,9 +42,8 @@ def _add(context: ssl.SSLContext, ca_pem: str) -> None:
     try:
         context.load_verify_locations(cadata=ca_pem)
     except (ssl.SSLError, ValueError) as error:
-        raise UsageError(
-            f"the CA file holds no PEM certificate: {error}", hint="it starts with -----BEGIN CERTIFICATE-----"
-        ) from None
+        why = f": {error}" if _BEGIN in ca_pem else ""  # of a file without one OpenSSL says only that
+        raise UsageError(f"the CA file holds no PEM certificate{why}", hint=f"it starts with {_BEGIN}") from None
 
 
 @lru_cache(maxsize=4)

@@ -21,9 +21,31 @@ class Start:
 def start(text: str) -> Start:
     """Return the start that a person named; UsageError, with the place in a picture, for what a device cannot open."""
     if not is_picture(text):
-        return Start(checked(text))
+        return _asked(text)
     found = read_qr(Path(text))
     try:
         return Start(checked(found), text)
     except UsageError as error:
         raise UsageError(f"the QR code says what no device can install from: {error.message}", place=text) from None
+
+
+def _asked(text: str) -> Start:
+    try:
+        return Start(checked(text))
+    except UsageError:
+        if not _is_here(text):
+            raise
+    raise UsageError("this is a file or folder here, and a phone asks a server", place=text, hint=_instead(text))
+
+
+def _is_here(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except OSError:  # longer than a name can be
+        return False
+
+
+def _instead(text: str) -> str:
+    if text.lower().endswith(".ipa"):
+        return f"give its https URL; to try it on a server of this run: ota-proxy verify nginx --ipa {text}"
+    return "give the https URL under which it is served; `ota-proxy lint` reads configurations"

@@ -54,6 +54,36 @@ def test_a_separator_of_html_in_a_code_is_found_as_a_fault_of_the_code(
     assert "in a QR code" in found["evidence"]
 
 
+@pytest.mark.parametrize(
+    ("name", "way"), [("App.ipa", "verify nginx --ipa App.ipa"), ("web.config", "`ota-proxy lint`"), (".", "https URL")]
+)
+def test_a_file_or_folder_that_is_here_is_no_host_that_was_meant(
+    name: str, way: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if name != ".":
+        Path(name).write_text("x", encoding="utf-8")
+    assert main(["check", name]) == 2
+    said = capsys.readouterr().err
+    assert f"ota-proxy: error: {name}: this is a file or folder here" in said
+    assert way in said
+    assert "did you mean" not in said
+
+
+def test_a_name_that_is_too_long_for_a_file_is_refused_like_any_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "x" * 5000]) == 2
+    assert "is no URL that a device can open" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("nothing", "no PEM certificate\n"), ("-----BEGIN CERTIFICATE-----\nx", "no PEM certificate: ")],
+)
+def test_a_ca_file_without_a_certificate_is_named(text: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("ca.pem").write_text(text, encoding="utf-8")
+    assert main(["check", f"{BASE}/", "--ca", "ca.pem"]) == 2
+    assert f"ota-proxy: error: --ca ca.pem: the CA file holds {reason}" in capsys.readouterr().err
+
+
 def _failed(outcome: dict[str, str]) -> str:
     return outcome["severity"] if outcome["status"] == "failed" else ""
 
