@@ -33,7 +33,10 @@ A finding to live with is named by --ignore, or by a comment on the line before 
 """
 WINDOWS = ("2016", "2019", "2022", "2025")
 SERVERS = ("nginx", "apache", "iis")
-_NO_READER = "lint reads files of IIS only so far (web.config, applicationHost.config)"
+_NO_READER = (
+    "lint reads files of IIS only so far (web.config, applicationHost.config); "
+    "for nginx and Apache see `ota-proxy verify --config PATH`, which starts them"
+)
 
 
 def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
@@ -110,6 +113,8 @@ def _target(found: Recognised, args: argparse.Namespace) -> TargetReport:
     from ota_proxy.report.model import no_verdict  # noqa: PLC0415
 
     server = args.server or ("" if found.kind == "other" else "iis")
+    if not server and found.path.is_dir():
+        return no_verdict(str(found.path), server, f"no web.config in this folder or below it; {_NO_READER}")
     if server != "iis":
         return no_verdict(str(found.path), server, _NO_READER)
     if found.kind == "other":

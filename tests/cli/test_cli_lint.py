@@ -161,6 +161,12 @@ def test_what_lint_cannot_read_has_no_verdict_and_is_never_clean(run: Run, words
     assert "no verdict" in said.out
 
 
+def test_what_lint_cannot_read_leads_to_what_can(run: Run) -> None:
+    Path("notes.conf").write_text("server { listen 80; }")
+    assert "see `ota-proxy verify --config PATH`" in " ".join(run("lint", "notes.conf").out.split())
+    assert "no web.config in this folder or below it" in run("lint", ".").out
+
+
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
