@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Protocol
 
-from ota_proxy.errors import NoVerdictError
+from ota_proxy.errors import NoVerdictError, did_you_mean
 from ota_proxy.policy.tables import table
 from ota_proxy.resources import folder
 
@@ -82,7 +82,7 @@ def _given(store: Store, image: str) -> str:
             raise NoVerdictError(
                 f"there is no image {image} here and it cannot be pulled: {error.message}",
                 place="--image",
-                hint="see `docker images` for what is here, or leave --image out",
+                hint=did_you_mean(image, suites()) or "see `docker images` for what is here, or leave --image out",
             ) from error
     return image
 

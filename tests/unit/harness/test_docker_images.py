@@ -90,6 +90,13 @@ def test_a_given_image_that_nobody_has_names_the_flag() -> None:
     with pytest.raises(NoVerdictError, match="no image mine/nginx:8 here") as caught:
         images.choose(Shelf(), "nginx", "mine/nginx:8")
     assert caught.value.place == "--image"
+    assert "`docker images`" in caught.value.hint
+
+
+def test_a_misspelt_suite_is_recognised() -> None:
+    with pytest.raises(NoVerdictError, match="no image bookwrom here") as caught:
+        images.choose(Shelf(), "nginx", "bookwrom")
+    assert caught.value.hint == "did you mean 'bookworm'?"
 
 
 def test_the_tag_is_the_hash_that_the_build_script_computes_of_itself() -> None:
