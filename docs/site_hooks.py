@@ -8,8 +8,9 @@ from typing import Any
 
 _FENCE = re.compile(r"(?m)^```(nginx|apache|xml|powershell|html|js|text|console) ([^\n`]+)$")
 """A rule page says `right`, `wrong` or `refused` behind the language of a block."""
-_FRONT = re.compile(r"\A\s*---\nid: (\S+)\nname: (\S+)\nseverity: (.+)\n(?:.*\n)*?---\n(# .*\n)")
-"""The front block of a rule page and its title; it is not YAML, so MkDocs leaves it alone."""
+_TITLE = re.compile(r"\A\s*(# .*\n)")
+_SERVERS = {"nginx": "nginx", "apache": "Apache"}
+"""Languages that are a server's; of IIS's blocks the words say it."""
 
 
 def on_config(config: Any) -> Any:  # noqa: ANN401 - MkDocs' own class
@@ -20,7 +21,24 @@ def on_config(config: Any) -> Any:  # noqa: ANN401 - MkDocs' own class
     return config
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - MkDocs' own arguments
-    """Put a rule's id, name and severity below its title, and what stands behind a block's language above the block."""
-    shown = _FRONT.sub(r"\4\n**\1** \2 · \3\n", markdown)
-    return _FENCE.sub(r'```\1 title="\2"', shown)
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:  # noqa: ANN401 - MkDocs' own classes
+    """Put a rule's id, name, severity and commands below its title, and what stands behind a block's language above the block.
+
+    MkDocs has taken the front block off by then and keeps it as `page.meta`.
+    """
+    shown = _TITLE.sub(lambda found: f"{found[1]}\n{_head(page.meta)}\n", markdown) if "id" in page.meta else markdown
+    return _FENCE.sub(lambda found: f'```{found[1]} title="{_words(found[1], found[2])}"', shown)
+
+
+def _head(front: dict[str, str]) -> str:
+    from ota_proxy.cli.explain import looked_for  # noqa: PLC0415 - only the pages of rules need it
+    from ota_proxy.rules.catalogue import catalogue  # noqa: PLC0415
+
+    words = looked_for(catalogue()[front["id"]])
+    return f"**{front['id']}** {front['name']} · {front['severity']} · {words}"
+
+
+def _words(language: str, words: str) -> str:
+    """Return `nginx, right` for `nginx right`, and `IIS, right` for `xml right iis`."""
+    server = "IIS" if " iis" in f" {words}" else _SERVERS.get(language, "")
+    return ", ".join(filter(None, [server, words.removesuffix(" iis")]))

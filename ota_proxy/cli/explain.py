@@ -123,11 +123,11 @@ def _page(rule: Rule, paint: Paint) -> str:
 
     head = f"{paint.bold(rule.id)} {rule.name} ({paint.tint(rule.severity, rule.severity)})"
     foot = [paint.bold("To confirm it"), f"  {confirmation(rule, _commands())}"]
-    return "\n".join([head, _looked_for(rule), "", as_text(page(rule.id).body, paint), "", *foot])
+    return "\n".join([head, looked_for(rule), "", as_text(page(rule.id).body, paint), "", *foot])
 
 
-def _looked_for(rule: Rule) -> str:
-    """Say which commands look for it, and which do not yet."""
+def looked_for(rule: Rule) -> str:
+    """Say which commands look for a rule, and which do not yet: `looked for by check; not yet by lint`."""
     from ota_proxy.rules.doors import checked_by, planned  # noqa: PLC0415
 
     now = checked_by(rule, _commands())
