@@ -76,11 +76,17 @@ def nearest(sentence: str, count: int = 3) -> tuple[Symptom, ...]:
 
 
 def confirmation(rule: Rule, commands: Collection[str]) -> str:
-    """Return the one command that would confirm a rule: ours where it is among `commands` and has a check behind it."""
+    """Return the one command that would confirm a rule: ours where it is among `commands` and has a check behind it.
+
+    `lint` reads files of IIS only, so what can happen on every server has the command for the others in brackets.
+    """
     row = next(row for row in _data()["confirm"] if rule.id in row["rules"])
     command: str = row["command"]
     otherwise: str = row["otherwise"]
-    return command if command.split()[1] in checked_by(rule, commands) else otherwise
+    if command.split()[1] not in checked_by(rule, commands):
+        return otherwise
+    every = command.startswith("ota-proxy lint ") and not rule.name.startswith("iis-")
+    return f"{command}   (IIS; else {otherwise})" if every else command
 
 
 def _ranked(sentence: str) -> list[tuple[float, Symptom]]:

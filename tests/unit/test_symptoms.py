@@ -141,6 +141,12 @@ def test_words_near_a_symptom_are_suggested() -> None:
     assert nearest("frobnicate") == ()
 
 
+def test_what_lint_confirms_on_iis_only_has_a_command_for_other_servers_too() -> None:
+    told = confirmation(catalogue()["OTA601"], COMMANDS)
+    assert told.startswith("ota-proxy lint web.config   (IIS; else curl -sSI ")
+    assert confirmation(catalogue()["OTA620"], COMMANDS) == "ota-proxy lint web.config"
+
+
 def test_every_rule_has_one_row_of_commands_that_would_confirm_it() -> None:
     named = [rule for row in _data()["confirm"] for rule in row["rules"]]
     assert sorted(named) == list(catalogue())
