@@ -137,7 +137,9 @@ def _web_config(plan: Plan, scope: Scope, header: Sequence[str]) -> dict[str, ob
         "snippet": scope == "snippet",
         "proxied": top is not None and top.root is None,
         "types": _pairs(ota_types(site.media_types)),
-        "headers": _pairs(site.headers | ({"Strict-Transport-Security": site.hsts.value} if hsts and secure_only else {})),
+        "headers": _pairs(
+            site.headers | ({"Strict-Transport-Security": site.hsts.value} if hsts and secure_only else {})
+        ),
         "secure_only": secure_only,
         "hide_server": plan.caps.has("remove_server_header"),
         "rewrite": plan.rewrite,

@@ -9,7 +9,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,7 +104,7 @@ class Sandbox:
         assert done.returncode == 0, f"{place} ended with {done.returncode}\n{script}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def _environ(self) -> Mapping[str, str]:
+    def _environ(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTA_PROXY_", "PYTEST_"))}
         path = f"{self.bin}:{kept.get('PATH', '')}:/usr/sbin:/sbin"
         return {**kept, "PATH": path, "HOME": str(self.folder), "OTA_PROXY_ENGINE": "embedded", "NO_COLOR": "1"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ota_proxy.policy.media_types import ota_types
@@ -162,7 +164,7 @@ def test_a_snippet_without_a_way_to_send_hsts_says_so() -> None:
     ("version", "more"), [("2016", {}), ("2022", {"public_url": "https://ota.example.com:8443"})], ids=str
 )
 def test_without_url_rewrite_and_native_hsts_the_header_stands_on_the_site_that_only_speaks_https(
-    version: str, more: dict[str, str]
+    version: str, more: dict[str, Any]
 ) -> None:
     rendered = iis.made(iis.STATIC, version, rewrite=False, **more)
     headers = {entry.get("name"): entry.get("value") for entry in iis.xml(rendered).iter("add") if entry.get("value")}
