@@ -80,7 +80,10 @@ def _parent(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
     if scope == "site":
         yield "these lines: " + ", ".join(f"Listen {place}" for place, _ in listens(site))
         if site.unknown_hosts == "refuse":
-            yield "to be read before every other virtual host of these ports, because the first one answers unknown names"
+            yield (
+                "to be read before every other virtual host of these ports, because the first one answers unknown names "
+                "(Debian reads 000-default before it: a2dissite 000-default)"
+            )
         yield from _sessions(site, caps)
     limits = capacity(site.expected_devices)
     yield (

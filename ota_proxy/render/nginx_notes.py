@@ -97,7 +97,10 @@ def _needs(site: Site, scope: Scope) -> Iterator[str]:
     if scope == "snippet":
         yield f"a server block for {' '.join(site.domains)} around it, and no location in it with the same prefix"
     elif site.unknown_hosts == "refuse":
-        yield f"no other default_server on {_ports(site)}: this file has it (unknown_hosts = ignore leaves it out)"
+        yield (
+            f"no other default_server on {_ports(site)}, such as Debian's sites-enabled/default: this file has it "
+            "(unknown_hosts = ignore leaves it out)"
+        )
     if scope == "site" and (size := name_bucket(site)):
         yield f"in the http block: server_names_hash_bucket_size {size}; for the long domain"
     if scope == "site":
