@@ -237,18 +237,22 @@ def _shape(field: dict[str, Any]) -> str:
 
 def rules() -> str:
     """Return the catalogue as a table with links to the pages."""
-    from ota_proxy.rules.catalogue import catalogue  # noqa: PLC0415 - only when asked
+    from ota_proxy.cli.main import COMMANDS  # noqa: PLC0415 - only when asked
+    from ota_proxy.rules.catalogue import catalogue  # noqa: PLC0415
+    from ota_proxy.rules.doors import checked_by  # noqa: PLC0415
     from ota_proxy.rules.pages import file_name  # noqa: PLC0415
 
     lines = [
         "# Rules\n",
         "One catalogue behind every command; ids and names are a contract. `ota-proxy explain OTA406` shows a page offline.\n",
+        "A page says how each command is to find its rule; the fourth column says which commands do so today.\n",
     ]
     stages = dict.fromkeys(rule.stage for rule in catalogue().values())
     for stage in stages:
-        lines += [f"## {stage}\n", "| rule | name | severity | what |", "|---|---|---|---|"]
+        lines += [f"## {stage}\n", "| rule | name | severity | looked for today by | what |", "|---|---|---|---|---|"]
         lines += [
-            f"| [{rule.id}](../rules/{file_name(rule.id)}) | {rule.name} | {rule.severity} | {_cell(rule.what)} |"
+            f"| [{rule.id}](../rules/{file_name(rule.id)}) | {rule.name} | {rule.severity} "
+            f"| {', '.join(checked_by(rule, COMMANDS)) or '–'} | {_cell(rule.what)} |"
             for rule in catalogue().values()
             if rule.stage == stage
         ]
