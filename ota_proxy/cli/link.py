@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Any
 
+from ota_proxy.cli.site_flags import say
 from ota_proxy.cli.streams import emit
 
 _DESCRIPTION = """\
@@ -35,7 +36,10 @@ def run(args: argparse.Namespace) -> int:
     if args.place == "qr":
         print_qr(args.url)
         return 0
-    emit(install_link(args.url, "text" if args.place == "text" else "html") + "\n")
+    link = install_link(args.url, "text" if args.place == "text" else "html")
+    if args.url.lower().endswith(".ipa"):
+        say("note: this is a package: the link has to name its manifest, see `ota-proxy manifest`")
+    emit(link + "\n")
     return 0
 
 

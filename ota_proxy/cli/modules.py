@@ -26,7 +26,12 @@ def add_module_flag(command: argparse.ArgumentParser) -> None:
 
 def uses_rewrite(args: argparse.Namespace, server: str, site: Site) -> bool:
     """Say whether a rendering may use URL Rewrite; UsageError for a module that nothing rendered could use or that the site needs."""
-    if server != "iis" or not args.without_module:
+    if not args.without_module:
+        return True
+    if args.server not in ("iis", "all"):
+        hint = f"leave it out: {args.server} is rendered without modules of IIS"
+        raise UsageError("only for IIS", place="--without-module", hint=hint)
+    if server != "iis":
         return True
     from ota_proxy.iis.server import module_names  # noqa: PLC0415 - reads the schema table
 

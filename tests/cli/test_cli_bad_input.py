@@ -232,3 +232,17 @@ def test_a_wrong_version_is_named_where_it_was_written(monkeypatch: pytest.Monke
 def test_a_misspelt_variable_is_named_with_the_near_one(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     monkeypatch.setenv("OTA_PROXY_DOMIAN", "a.example.com")
     assert refused(run, "render", "nginx").endswith("hint: did you mean 'OTA_PROXY_DOMAIN'?")
+
+
+@pytest.mark.parametrize("words", [("render", "nginx"), ("verify", "apache"), ("up", "nginx")])
+def test_a_module_of_iis_is_refused_for_another_server(words: tuple[str, ...], run: Run) -> None:
+    extra = () if words[0] == "render" else ("--no-check-files",)
+    said = refused(run, *words, *extra, "--without-module", "rewrite")
+    assert "--without-module: only for IIS" in said
+
+
+def test_a_link_to_a_package_is_written_and_said_to_be_none_that_installs(run: Run) -> None:
+    said = run("link", "https://ota.example.com/App.ipa")
+    assert said.code == 0
+    assert "note: this is a package: the link has to name its manifest" in said.err
+    assert "note" not in run("link", "https://ota.example.com/App.plist").err
