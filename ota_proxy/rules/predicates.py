@@ -97,7 +97,7 @@ def packages_of(facts: Facts) -> tuple[PackageFacts, ...]:
     """Return the packages that were asked for; NoVerdict where there was none to ask for."""
     install = walk(facts)
     if not install.packages:
-        raise NoVerdict("no package was asked for: the manifest gives no address that could be")
+        raise NoVerdict("no package was asked for: no manifest gave an address to ask")
     return install.packages
 
 
