@@ -9,6 +9,7 @@ from typing import Any
 from ota_proxy.cli.report_flags import output_path
 from ota_proxy.cli.site_flags import say
 from ota_proxy.cli.streams import emit
+from ota_proxy.errors import UsageError
 
 _DESCRIPTION = """\
 Make the manifest (property list) for a package. The package is expected at BASE-URL/FILE.ipa.
@@ -37,10 +38,13 @@ def add_package_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def urls(args: argparse.Namespace) -> tuple[str, str]:
-    """Return the URLs of the package and of its manifest, percent-encoded."""
+    """Return the URLs of the package and of its manifest, percent-encoded; UsageError for a folder's URL that is not https."""
     from urllib.parse import quote  # noqa: PLC0415
 
     folder = args.base_url.rstrip("/")
+    if not folder.startswith("https://"):
+        rest = folder.rpartition("://")[2]
+        raise UsageError(f"'{folder}' is no https URL", place="--base-url", hint=f"did you mean https://{rest}?")
     return f"{folder}/{quote(args.ipa.name)}", f"{folder}/{quote(args.ipa.stem)}.plist"
 
 

@@ -32,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
     from ota_proxy.content.page import landing_page  # noqa: PLC0415
     from ota_proxy.render.output import write_bytes  # noqa: PLC0415
 
-    body = landing_page(read_info(args.ipa), urls(args)[1])
+    manifest = urls(args)[1]
+    body = landing_page(read_info(args.ipa), manifest)
     if args.output is None:
         emit(body.decode("utf-8"))
     else:

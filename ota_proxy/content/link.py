@@ -25,12 +25,18 @@ def install_link(manifest_url: str, context: Literal["text", "html"] = "text") -
     `text` is for scripts, QR codes and redirects, `html` for an attribute. Everything but unreserved characters is encoded.
     """
     if not manifest_url.startswith("https://") or not _is_url(manifest_url):
-        raise UsageError(
-            f"the manifest URL '{manifest_url}' cannot stand in a link",
-            hint="it starts with https:// and has blanks and other characters percent-encoded",
-        )
+        raise UsageError(f"the manifest URL '{manifest_url}' cannot stand in a link", hint=_instead(manifest_url))
     link = f"{SCHEME}//?action={ACTION}&url={quote(manifest_url, safe='')}"
     return html.escape(link) if context == "html" else link
+
+
+def _instead(url: str) -> str:
+    if url.lower().startswith(SCHEME):
+        return "this is an install link already; give the URL of its manifest"
+    https = f"https://{url.rpartition('://')[2]}"
+    if https != url and _is_url(https):
+        return f"did you mean {https}?"
+    return "it starts with https:// and has blanks and other characters percent-encoded"
 
 
 def is_install_link(text: str) -> bool:

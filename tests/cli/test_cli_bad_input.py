@@ -246,3 +246,11 @@ def test_a_link_to_a_package_is_written_and_said_to_be_none_that_installs(run: R
     assert said.code == 0
     assert "note: this is a package: the link has to name its manifest" in said.err
     assert "note" not in run("link", "https://ota.example.com/App.plist").err
+
+
+@pytest.mark.parametrize("command", ["manifest", "page"])
+@pytest.mark.parametrize("url", ["http://ota.example.com/ota/", "ota.example.com/ota"])
+def test_a_folder_s_url_that_is_not_https_is_named_with_what_was_meant(command: str, url: str, run: Run) -> None:
+    said = refused(run, command, "App.ipa", "--base-url", url)
+    assert f"--base-url: '{url.rstrip('/')}' is no https URL" in said
+    assert "did you mean https://ota.example.com/ota?" in said

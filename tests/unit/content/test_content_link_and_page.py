@@ -37,6 +37,24 @@ def test_a_url_that_cannot_stand_in_a_link_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("http://h.example/a.plist", "did you mean https://h.example/a.plist?"),
+        ("h.example/a.plist", "did you mean https://h.example/a.plist?"),
+        (
+            "https://h.example/my app.plist",
+            "it starts with https:// and has blanks and other characters percent-encoded",
+        ),
+        (GOOD, "this is an install link already; give the URL of its manifest"),
+    ],
+)
+def test_a_refused_url_comes_with_what_was_meant(url: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        install_link(url)
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize(
     ("text", "context", "problems"),
     [
         (GOOD, "given", ()),
