@@ -15,8 +15,21 @@ from ota_proxy.cli.streams import emit, flush
 from ota_proxy.errors import EXIT_CLEAN, UsageError
 
 _FLAGS = ("site_root", "apphost", "http_port", "https_port", "access_log")
-_OF_SITES = ("site", "root", "upstream", "cert", "key", "public_url", "tls_profile", "trusted_proxy", "sets")
-"""Flags that say what to render."""
+_OF_SITES = (
+    "site",
+    "root",
+    "upstream",
+    "cert",
+    "key",
+    "public_url",
+    "tls_profile",
+    "trusted_proxy",
+    "sets",
+    "config",
+    "ipa",
+    "image",
+)
+"""Flags that say what to render or what to start it with."""
 
 
 def add_folder_flags(command: argparse.ArgumentParser) -> None:

@@ -197,6 +197,8 @@ def test_a_domain_is_a_name_of_the_certificate_too(tmp_path: Path) -> None:
         (("--domain", "10.0.0.1"), "--domain: the domain '10.0.0.1' is an address"),
         (("--root", "/srv/ota"), "--root: nothing is rendered with --site-root"),
         (("--set", "http2=false"), "--set: nothing is rendered with --site-root"),
+        (("--config", "web.config"), "--config: nothing is rendered with --site-root"),
+        (("--ipa", "App.ipa"), "--ipa: nothing is rendered with --site-root"),
     ],
 )
 def test_a_flag_that_says_nothing_of_a_folder_is_refused(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
