@@ -245,14 +245,14 @@ def rules() -> str:
     lines = [
         "# Rules\n",
         "One catalogue behind every command; ids and names are a contract. `ota-proxy explain OTA406` shows a page offline.\n",
-        "A page says how each command is to find its rule; the fourth column says which commands do so today.\n",
+        "A page says how each command is to find its rule; the last column says which commands do so today.\n",
     ]
     stages = dict.fromkeys(rule.stage for rule in catalogue().values())
     for stage in stages:
-        lines += [f"## {stage}\n", "| rule | name | severity | looked for today by | what |", "|---|---|---|---|---|"]
+        lines += [f"## {stage}\n", "| rule | severity | what | looked for by |", "|---|---|---|---|"]
         lines += [
-            f"| [{rule.id}](../rules/{file_name(rule.id)}) | {rule.name} | {rule.severity} "
-            f"| {', '.join(checked_by(rule, COMMANDS)) or '–'} | {_cell(rule.what)} |"
+            f"| [{rule.id}](../rules/{file_name(rule.id)}) {rule.name} | {rule.severity} "
+            f"| {_cell(rule.what)} | {', '.join(checked_by(rule, COMMANDS)) or '–'} |"
             for rule in catalogue().values()
             if rule.stage == stage
         ]
