@@ -121,7 +121,7 @@ def _assumed_version(caps: Capabilities, loaded: Loaded) -> list[str]:
     if loaded.source(("options", "server_version")).kind != "default":
         return []
     name = "IIS of Windows" if caps.server == "iis" else caps.server
-    which = "" if caps.server == "iis" else ", the latest"
+    which = "" if caps.server == "iis" else ", the latest that ota-proxy knows"
     return [
         f"note: rendered for {name} {caps.version}{which}; --server-version {_ANOTHER[caps.server]} (say) for another"
     ]

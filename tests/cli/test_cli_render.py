@@ -32,7 +32,9 @@ def test_with_a_site_in_flags_nothing_about_the_site_is_assumed(server: str, run
 @pytest.mark.parametrize("server", SERVERS)
 def test_which_version_it_is_for_is_said_once_unless_it_was_asked_for(server: str, run: Run) -> None:
     version = {"nginx": "1.26.3", "apache": "2.4.62", "iis": "2019"}[server]
-    assert run("render", server).err.count("note: rendered for ") == 1
+    said = run("render", server).err
+    assert said.count("note: rendered for ") == 1
+    assert ("the latest that ota-proxy knows" in said) == (server != "iis")
     asked = run("render", server, "--server-version", version)
     assert "note: rendered for" not in asked.err
     assert f"For {server} {version} with" in asked.out

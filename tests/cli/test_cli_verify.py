@@ -213,7 +213,7 @@ def test_iis_on_another_engine_than_the_emulator_has_no_verdict_and_a_way_out(
     said = run(command, "iis", *words)
     assert said.code == 3
     assert "cannot start IIS, which needs Windows" in said.complaint
-    assert "the emulator plays it" in said.complaint
+    assert "take --engine emulator" in said.complaint
 
 
 def test_no_verdict_is_a_report_for_those_who_asked_for_one(run: Run) -> None:
