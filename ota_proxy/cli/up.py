@@ -75,7 +75,7 @@ def _tell(started: Started, ca_file: Path, replaced: str) -> None:
     emit("\n".join([f"URL      {url}", *manifests, f"CA file  {ca_file}", hand]) + "\n")
     print_qr(url)
     flush()
-    for line in (replaced, endpoint.by_hand, "^C stops it"):
+    for line in (replaced, endpoint.by_hand.replace("CA.pem", str(ca_file)), "^C stops it"):
         if line:
             say(line)
 

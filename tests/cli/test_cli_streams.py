@@ -249,6 +249,8 @@ def test_up_tells_how_to_reach_the_server_and_ends_it_at_an_interrupt(open_folde
         ca = told["CA"].removeprefix("file  ")
         (port,) = re.findall(r"ota\.example\.com:443:127\.0\.0\.1:(\d+)", told["try"])
         assert manifest(ca, int(port)).startswith(b"HTTP/1.1 200")
+        by_hand = "\n".join(itertools.takewhile(lambda line: not line.startswith("^C"), lines_of(process.stderr)))
+        assert f"curl --cacert {ca} " in by_hand
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
     assert process.returncode == 0
