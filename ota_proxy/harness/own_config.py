@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +27,8 @@ _OTHERWISE = {
     "for nginx: ota-proxy verify nginx --config PATH"
 }
 """What a person may have meant with a server whose configuration cannot be started."""
+_MISSED = re.compile(r"""["'](/[^"'\n]+)["'][^\n]*(?:No such file|does not exist)""")
+"""How nginx and Apache speak of a file that is not there."""
 _LARGEST = 16 * 1024 * 1024
 _MOST_FILES = 5_000
 
@@ -81,7 +83,18 @@ def at_source(report: TargetReport, config: OwnConfig | None, caps: Capabilities
         return report
     outcomes = tuple(replace(one, file=config.own(one.file, caps)) if one.file else one for one in report.outcomes)
     texts = {config.own(path, caps): text for path, text in report.config.items()}
-    return replace(report, outcomes=outcomes, config={**report.config, **texts, **_quoted(outcomes, config)})
+    shown = {**report.config, **texts, **_quoted(outcomes, config)}
+    return replace(report, outcomes=outcomes, config=shown, notes=(*report.notes, *_absent(outcomes)))
+
+
+def _absent(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Yield for each file that the server missed how it would have been there: most often a flag names another place."""
+    said = "\n".join(one.evidence for one in outcomes if one.rule.id == "OTA615" and one.status == "failed")
+    for path in dict.fromkeys(_MISSED.findall(said)):
+        yield (
+            f"{path} was not there: --cert, --key and --root name the places where this configuration expects its "
+            "certificate and builds, and every other file has to be in the folder of --config"
+        )
 
 
 def _quoted(outcomes: Iterable[Outcome], config: OwnConfig) -> Mapping[str, str]:

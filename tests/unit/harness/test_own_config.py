@@ -75,3 +75,22 @@ def test_a_file_of_the_server_keeps_its_name(place: str, tmp_path: Path) -> None
 def test_a_rendered_configuration_keeps_the_place_it_has_on_the_server() -> None:
     report = reported("/etc/nginx/conf.d/ota-proxy.conf", 2, {})
     assert at_source(report, None, resolve("nginx", "latest")) is report
+
+
+@pytest.mark.parametrize(
+    ("said", "missed"),
+    [
+        ('[emerg] cannot load certificate "/etc/ssl/a.pem": BIO_new_file() failed (No such file)', ["/etc/ssl/a.pem"]),
+        ('open() "/etc/nginx/x.conf" failed (2: No such file or directory) in a.conf:3', ["/etc/nginx/x.conf"]),
+        ("SSLCertificateFile: file '/etc/ssl/a.pem' does not exist or is empty", ["/etc/ssl/a.pem"]),
+        ('unknown directive "rooot" in /etc/nginx/nginx.conf:3', []),
+    ],
+)
+def test_a_file_that_the_server_missed_is_named_with_the_flags_that_would_bring_it(
+    said: str, missed: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "nginx.conf").write_text("events {}\n", encoding="utf-8")
+    own, caps = own_config(tmp_path, "nginx"), resolve("nginx", "latest")
+    found = outcome("OTA615", subject="nginx -t", message="refused", evidence=said)
+    report = at_source(TargetReport("https://x/", "nginx", "1.26.3", "docker", None, (found,)), own, caps)
+    assert [note.partition(" was not there: --cert, --key and --root")[0] for note in report.notes] == missed
