@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 
 import pytest
 
 from ota_proxy.pytest_plugin import docker_choice, docker_obstacle
+
+
+def pytest_configure() -> None:
+    """Let programs that tests start hear ^C: a shell that puts us into the background makes all of them deaf to it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -92,7 +92,7 @@ def run_folder(args: argparse.Namespace) -> int:
     if args.site_root.is_dir() and not _has_web_config(args.site_root):
         say(f"note: {args.site_root} has no web.config: the defaults of IIS answer")
     try:
-        run(folder, partial(_ready, folder.names))
+        run(folder, partial(_ready, folder.names), lambda text: say(f"warning: {text}"))
     except KeyboardInterrupt:
         say("stopping")
     return EXIT_CLEAN

@@ -224,3 +224,18 @@ def test_people_are_told_how_to_ask_it_and_when_a_folder_has_no_web_config(
         _, told = process.communicate(timeout=60)
     assert f"note: {bare} has no web.config: the defaults of IIS answer" in told.decode()
     assert f"ota-proxy check {url.format(**ready)} --ca {ready['ca']}" in told.decode()
+
+
+def test_a_configuration_that_iis_would_refuse_is_told_at_the_start(tmp_path: Path) -> None:
+    root = site(tmp_path, "<security><access sslFlags='Ssl'/></security>")
+    with running(root) as (process, ready):
+        with pytest.raises(urllib.error.HTTPError) as answer:
+            urllib.request.urlopen(f"http://localhost:{ready['http']}/app.plist", timeout=10)
+        assert answer.value.code == 500
+        answer.value.close()
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    line = next(line for line in told.decode().splitlines() if "500.19" in line)
+    assert line.startswith("warning: IIS would answer 500.19 to every request: ")
+    assert "web.config:1: This configuration section cannot be used" in line
+    assert line.endswith("(0x80070021)")

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -182,3 +183,9 @@ _REASONED = re.compile(r"#\s*(?:noqa: [A-Z]+\d+(?:, [A-Z]+\d+)*|type: ignore\[[\
 def test_a_suppressed_warning_is_named_and_has_its_reason(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if _SUPPRESSED.search(line) and not _REASONED.search(line)] == []
+
+
+def test_no_two_test_modules_have_the_same_name() -> None:
+    """Pytest imports a test module by its bare name: the second of two with one name is an error, wherever it stands."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []

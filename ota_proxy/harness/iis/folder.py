@@ -43,8 +43,8 @@ class Folder:
     """Further names in the certificate of a binding without a host."""
 
 
-def run(folder: Folder, ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM, or KeyboardInterrupt; `ready` gets the one line of JSON that says where.
+def run(folder: Folder, ready: Callable[[str], None], warn: Callable[[str], None]) -> None:
+    """Serve until SIGTERM, or KeyboardInterrupt; `ready` gets the one line of JSON that says where, `warn` what IIS would refuse.
 
     UsageError for a folder, file or port that cannot be used, NoVerdictError for a configuration that is not modelled.
     """
@@ -54,7 +54,11 @@ def run(folder: Folder, ready: Callable[[str], None]) -> None:
         authority = Authority()
         ca = Path(place) / "ca.pem"
         ca.write_bytes(authority.ca_pem)
-        pipeline = _pipeline(folder, authority, stream)
+        configuration = _configuration(folder)
+        refused = configuration.violation("/")
+        if refused is not None:
+            warn(f"IIS would answer 500.19 to every request: {refused}")
+        pipeline = _pipeline(folder, configuration, authority, stream)
         asyncio.run(_serve(pipeline, authority, folder, ca, ready))
 
 
@@ -71,17 +75,25 @@ def _log(path: Path | None) -> Iterator[TextIO | None]:
         yield stream
 
 
-def _pipeline(folder: Folder, authority: Authority, stream: TextIO | None) -> Pipeline:
+def _configuration(folder: Folder) -> Configuration:
     root = folder.root.resolve()
     try:
-        configuration = Configuration.load(
-            root, folder.apphost, without_modules=folder.without_modules, windows=folder.windows
-        )
+        return Configuration.load(root, folder.apphost, without_modules=folder.without_modules, windows=folder.windows)
     except OSError as error:
         raise UsageError(f"the file cannot be read: {error.strerror}", place=f"--apphost {folder.apphost}") from None
+
+
+def _pipeline(folder: Folder, configuration: Configuration, authority: Authority, stream: TextIO | None) -> Pipeline:
     trust = ssl.create_default_context(cadata=authority.ca_pem.decode("ascii"))
     log, upstreams = AccessLog(stream), Upstreams(trust)
-    return build(configuration, root, log, upstreams, without_modules=folder.without_modules, windows=folder.windows)
+    return build(
+        configuration,
+        folder.root.resolve(),
+        log,
+        upstreams,
+        without_modules=folder.without_modules,
+        windows=folder.windows,
+    )
 
 
 async def _serve(
