@@ -24,7 +24,7 @@ from tests.sarif_schema import sarif_schema
 from tests.unit.report.test_report_formats import check_shape
 from tests.unit.test_report_html import check_harmless, page
 
-ROOT = Path("/work/project")
+ROOT = Path("/srv/project")
 ATTACKS = (
     "]]>",
     "<![CDATA[",
