@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.engine import TestFile
-from ota_proxy.harness.places import config_path, main_file
+from ota_proxy.harness.places import config_folder, config_path, main_file
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.model import Outcome
@@ -20,8 +20,6 @@ _MAIN_LINES = {
     "apache": re.compile(r"(?mi)^\s*(?:LoadModule|ServerRoot)\s"),
 }
 """Directives that only a main file has; a comment may speak of them in any."""
-_FOLDERS = {"nginx": "nginx_conf", "apache": "apache_root"}
-"""Names of the layout's folders that a tree goes to."""
 _OTHERWISE = {
     "iis": "ota-proxy up iis --site-root DIR plays a folder of IIS as it is, ota-proxy lint PATH reads its files; "
     "for nginx: ota-proxy verify nginx --config PATH"
@@ -53,7 +51,7 @@ class OwnConfig:
         if path in self.texts(caps):
             return str(self.main)
         inside = Path(path)
-        folder = caps.layout[_FOLDERS[self.server]]
+        folder = config_folder(caps)
         if self.tree is not None and inside.is_relative_to(folder):
             own = self.tree / inside.relative_to(folder)
             return str(own) if own.is_file() else path
@@ -63,7 +61,7 @@ class OwnConfig:
         """Return the rest of the tree at its places below the server's configuration folder."""
         if self.tree is None:
             return ()
-        folder = caps.layout[_FOLDERS[self.server]]
+        folder = config_folder(caps)
         found = [path for path in sorted(self.tree.rglob("*")) if path.is_file() and path != self.main]
         if len(found) > _MOST_FILES or sum(path.stat().st_size for path in found) > _LARGEST:
             raise UsageError(

@@ -13,6 +13,11 @@ def main_file(caps: Capabilities) -> str:
     return f"{caps.layout['nginx_conf']}/nginx.conf" if caps.server == "nginx" else caps.layout["apache_conf"]
 
 
+def config_folder(caps: Capabilities) -> str:
+    """Return the folder that the configuration of nginx or Apache is in, included files and all."""
+    return caps.layout["nginx_conf" if caps.server == "nginx" else "apache_root"]
+
+
 def config_path(caps: Capabilities, scope: Scope = "site") -> str:
     """Return where a text of that scope goes."""
     return main_file(caps) if scope == "full" else caps.layout[f"{caps.server}_site"]

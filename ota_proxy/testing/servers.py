@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.engine import Engine, ServerRefusedError, TestFile
 from ota_proxy.harness.own_config import OwnConfig
-from ota_proxy.harness.places import config_path, main_file
+from ota_proxy.harness.places import config_folder, config_path, main_file
 from ota_proxy.harness.verify import Started, Trial, config_texts, start
 from ota_proxy.hosts.facts import ConfigTest, HostFacts
 from ota_proxy.policy.capabilities import Capabilities
@@ -172,7 +172,7 @@ def own_paths(config: OwnConfig, caps: Capabilities) -> dict[str, str]:
     """Map paths on the server to the person's own, relative to the current folder where they are below it."""
     own = {main_file(caps): config.main} | {config_path(caps): config.main}
     if config.tree:
-        folder = caps.layout["nginx_conf" if config.server == "nginx" else "apache_root"]
+        folder = config_folder(caps)
         own = {file.path: config.tree / file.path[len(folder) + 1 :] for file in config.files(caps)} | {
             main_file(caps): config.main
         }

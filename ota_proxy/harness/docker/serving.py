@@ -8,7 +8,7 @@ import re
 from ota_proxy.harness.docker.lifeline import Job
 from ota_proxy.harness.engine import Scenario
 from ota_proxy.harness.listening import ports
-from ota_proxy.harness.places import main_file
+from ota_proxy.harness.places import config_folder, main_file
 
 SIDE_FOLDER = "/etc/ota-proxy"
 _DAEMON = re.compile(r"(?:^|[;{}])\s*daemon\s+o(?:n|ff)\s*;", re.MULTILINE)
@@ -36,7 +36,7 @@ def _awaited(scenario: Scenario) -> list[int]:
 
     A person's own may have no plain listener, and waiting for one takes the whole patience.
     """
-    folder = scenario.caps.layout["nginx_conf" if scenario.server == "nginx" else "apache_root"]
+    folder = config_folder(scenario.caps)
     rest = (file.data.decode("latin-1") for file in scenario.files if file.path.startswith(f"{folder}/"))
     text = "\n".join([*scenario.config.values(), *rest])
     expected = ports(scenario.site)
