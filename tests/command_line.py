@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +58,27 @@ def spawn(*words: str, cwd: Path, env: Mapping[str, str] | None = None, seconds:
         check=False,
     )
     return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def on_a_terminal(write: Callable[[int], object]) -> str:
+    """Return what `write` leaves on a terminal, whose end for programs it is called with."""
+    ours, theirs = pty.openpty()
+    found: list[bytes] = []
+
+    def read() -> None:
+        try:
+            while piece := os.read(ours, 65536):
+                found.append(piece)
+        except OSError:
+            return  # Linux says so when the last writer has gone
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    write(theirs)
+    os.close(theirs)
+    reader.join(10)
+    os.close(ours)
+    return b"".join(found).decode()
 
 
 def flags_of(site: Site) -> list[str]:

@@ -252,6 +252,11 @@ class InstallFacts:
     resolved_hosts: frozenset[str] = frozenset()
     """Hosts whose address was given (--resolve): whatever it is, it is not a finding."""
 
+    @property
+    def hosts(self) -> tuple[TlsFacts, ...]:
+        """The TLS of every host that was looked at, the walk's own first."""
+        return tuple(tls for tls in (self.tls, *self.others) if tls is not None)
+
     def exchanges(self) -> tuple[Exchange, ...]:
         """Return every request of the walk once, in the order of its ids."""
         found = {id(exchange): exchange for exchange in _exchanges(self)}

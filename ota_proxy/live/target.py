@@ -155,7 +155,7 @@ def _report(target: str, walks: tuple[InstallFacts, ...], options: CheckOptions)
 
 def _ats(walks: tuple[InstallFacts, ...]) -> dict[str, tuple[AtsRow, ...]]:
     """Return the matrix of every host that TLS was spoken with."""
-    hosts = {tls.place: tls for walk in walks for tls in (walk.tls, *walk.others) if tls is not None and tls.reachable}
+    hosts = {tls.place: tls for walk in walks for tls in walk.hosts if tls.reachable}
     return {place: matrix(tls, walks[0].now) for place, tls in hosts.items()}
 
 

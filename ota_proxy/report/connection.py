@@ -33,9 +33,8 @@ def connections(target: TargetReport) -> Iterator[tuple[str, str]]:
 def _hosts(target: TargetReport) -> Iterator[TlsFacts]:
     seen: dict[str, TlsFacts] = {}
     for facts in (target.facts, *target.further):
-        walk = facts.install if facts else None
-        for tls in (walk.tls, *walk.others) if walk else ():
-            if tls is not None and tls.reachable:
+        for tls in facts.install.hosts if facts and facts.install else ():
+            if tls.reachable:
                 seen.setdefault(tls.place, tls)
     return iter(seen.values())
 

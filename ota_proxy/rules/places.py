@@ -62,7 +62,7 @@ def internal_places(facts: Facts) -> set[Place]:
 def tls_of(facts: Facts) -> tuple[TlsFacts, ...]:
     """Return the TLS facts of every host of the walk that phones are meant to reach; NotApplicable where none speaks https."""
     install, inside = walk(facts), internal_places(facts)
-    found = tuple(tls for tls in (install.tls, *install.others) if tls and (tls.host, tls.port) not in inside)
+    found = tuple(tls for tls in install.hosts if (tls.host, tls.port) not in inside)
     if not found:
         raise NotApplicable("no https address was part of the walk")
     return found

@@ -249,7 +249,7 @@ def unconnected(install: InstallFacts, exchange: Exchange) -> str:
     error = exchange.error
     if error is None:
         return ""
-    known = [tls for tls in (install.tls, *install.others) if tls and (tls.host, tls.port) == origin(exchange.url)[1:]]
+    known = [tls for tls in install.hosts if (tls.host, tls.port) == origin(exchange.url)[1:]]
     dead = any(not tls.reachable or not (tls.versions or tls.chain) for tls in known)
     return error.message if dead or error.kind in CONNECTION else ""
 

@@ -139,7 +139,7 @@ def https_downgrade(facts: Facts) -> Iterator[Finding]:
 def tls_unreachable(facts: Facts) -> Iterator[Finding]:
     """A TLS server must answer at the URL's host and port, and know the name."""
     install = walk(facts)
-    hosts = [tls for tls in (install.tls, *install.others) if tls is not None]
+    hosts = install.hosts
     for tls in hosts:
         if not tls.reachable and tls.error is not None and tls.error.kind in _OURS:
             raise NoVerdict(f"{tls.host} cannot be reached from here: {tls.error.message}")

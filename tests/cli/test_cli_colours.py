@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import io
-import os
-import pty
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
 from ota_proxy.report.paint import paint_for
-from tests.command_line import environment
+from tests.command_line import environment, on_a_terminal
 
 COLOUR = "\x1b["
 PAINTED = [
@@ -40,28 +37,21 @@ def clean(env: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment().items() if name not in _VARIABLES} | {"TERM": "xterm", **env}
 
 
-def on_a_terminal(words: tuple[str, ...], folder: Path, **env: str) -> str:
+def painted(words: tuple[str, ...], folder: Path, **env: str) -> str:
     """Return what a command writes to a terminal, stdout and stderr."""
-    ours, theirs = pty.openpty()
-    found: list[bytes] = []
-
-    def read() -> None:
-        try:
-            while piece := os.read(ours, 65536):
-                found.append(piece)
-        except OSError:
-            return  # Linux says so when the last writer has gone
-
-    reader = threading.Thread(target=read)
-    reader.start()
     command = [sys.executable, "-m", "ota_proxy", *words]
-    subprocess.run(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=clean(env), timeout=120, check=False
+    return on_a_terminal(
+        lambda terminal: subprocess.run(
+            command,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            cwd=folder,
+            env=clean(env),
+            timeout=120,
+            check=False,
+        )
     )
-    os.close(theirs)
-    reader.join(10)
-    os.close(ours)
-    return b"".join(found).decode()
 
 
 def piped(words: tuple[str, ...], folder: Path, **env: str) -> str:
@@ -73,9 +63,9 @@ def piped(words: tuple[str, ...], folder: Path, **env: str) -> str:
 
 @pytest.mark.parametrize("words", PAINTED, ids=" ".join)
 def test_a_command_paints_on_a_terminal_unless_it_is_told_not_to(words: tuple[str, ...], tmp_path: Path) -> None:
-    assert COLOUR in on_a_terminal(words, tmp_path)
+    assert COLOUR in painted(words, tmp_path)
     for off in ({"NO_COLOR": "1"}, {"TERM": "dumb"}, {"CLICOLOR": "0"}):
-        assert COLOUR not in on_a_terminal(words, tmp_path, **off), off
+        assert COLOUR not in painted(words, tmp_path, **off), off
 
 
 @pytest.mark.parametrize("words", PAINTED, ids=" ".join)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import pty
 import re
 import signal
 import socket
@@ -13,7 +12,6 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +20,7 @@ from typing import IO
 import pytest
 
 from ota_proxy.cli import render
-from tests.command_line import Run, environment, spawn
+from tests.command_line import Run, environment, on_a_terminal, spawn
 
 OTA_PROXY = [sys.executable, "-m", "ota_proxy"]
 
@@ -111,25 +109,9 @@ def test_where_nobody_reads_what_people_are_told_the_work_goes_on(tmp_path: Path
 # -- colours ----------------------------------------------------------------------------------------------------------
 
 
-def on_a_terminal(*words: str, cwd: Path, **env: str) -> str:
+def painted(*words: str, cwd: Path, **env: str) -> str:
     """Return what a command writes to a terminal of its own."""
-    ours, theirs = pty.openpty()
-    found: list[bytes] = []
-
-    def read() -> None:
-        try:
-            while piece := os.read(ours, 65536):
-                found.append(piece)
-        except OSError:
-            return  # Linux says so when the last writer has gone
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    run_into(theirs, *words, cwd=cwd, TERM="xterm", **env)
-    os.close(theirs)
-    reader.join(10)
-    os.close(ours)
-    return b"".join(found).decode()
+    return on_a_terminal(lambda terminal: run_into(terminal, *words, cwd=cwd, TERM="xterm", **env))
 
 
 @pytest.fixture
@@ -141,13 +123,13 @@ def refusing_port() -> Iterator[int]:
 
 def test_colours_are_for_terminals_and_no_color_switches_them_off(refusing_port: int, tmp_path: Path) -> None:
     words = ("check", f"https://127.0.0.1:{refusing_port}/app.plist")
-    assert "\x1b[" in on_a_terminal(*words, cwd=tmp_path, NO_COLOR="")
-    assert "\x1b[" not in on_a_terminal(*words, cwd=tmp_path, NO_COLOR="1")
+    assert "\x1b[" in painted(*words, cwd=tmp_path, NO_COLOR="")
+    assert "\x1b[" not in painted(*words, cwd=tmp_path, NO_COLOR="1")
     assert "\x1b[" not in spawn(*words, cwd=tmp_path).out
 
 
 def test_a_configuration_has_no_colours_on_a_terminal_either(tmp_path: Path) -> None:
-    assert "\x1b" not in on_a_terminal("render", "nginx", cwd=tmp_path)
+    assert "\x1b" not in painted("render", "nginx", cwd=tmp_path)
 
 
 # -- bugs and ^C ------------------------------------------------------------------------------------------------------
