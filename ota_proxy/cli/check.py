@@ -75,7 +75,8 @@ def _add_way_flags(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--allow-private",
         action="store_true",
-        help="the phone is in the private network too: no finding for addresses there",
+        help="the phone is in the private network too: ask private addresses that only a page or manifest names as well, "
+        "and report none",
     )
 
 

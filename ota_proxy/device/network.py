@@ -17,6 +17,7 @@ import idna
 
 from ota_proxy.addresses import bracketed
 from ota_proxy.device.facts import ErrorKind, NetError
+from ota_proxy.device.reach import Reach, refusal
 
 Place = tuple[str, int]
 """A host or address, and a port."""
@@ -27,9 +28,9 @@ CHUNK = 1 << 16
 class NetFault(Exception):  # noqa: N818 - carries a fact, is never shown as it is
     """No (further) answer; `error` says why."""
 
-    def __init__(self, kind: ErrorKind, message: str) -> None:
+    def __init__(self, kind: ErrorKind, message: str, address: str = "") -> None:
         super().__init__(message)
-        self.error = NetError(kind, message)
+        self.error = NetError(kind, message, address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Network:
     scale: float = 1.0
     closed: bool = False
     """Only what `resolve` names may be asked: a trial must not reach out of its own servers."""
+    reach: Reach = field(default_factory=Reach, compare=False)
+    """Which addresses that the system finds may be asked; those in `resolve` may always."""
     silent: set[Place] = field(default_factory=set, compare=False)
     """Addresses that took too long to connect to: asked last from then on, where a device would race them (RFC 8305)."""
 
@@ -121,7 +124,10 @@ def ascii_host(host: str) -> str:
 
 
 async def addresses(host: str, port: int, network: Network) -> list[Place]:
-    """Return where to connect, in order: the fixed address, or what the system resolves; NetFault `dns` where there is none."""
+    """Return where to connect, in order: the fixed address, or what the system resolves and may be asked.
+
+    NetFault `dns` where there is none, `unreachable` where all are private and only strangers named the host.
+    """
     fixed = network.resolve.get((host, port))
     if fixed:
         return [fixed]
@@ -132,7 +138,11 @@ async def addresses(host: str, port: int, network: Network) -> list[Place]:
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise NetFault("dns", f"the name {host} does not resolve: {reason}") from None
-    return list(dict.fromkeys((str(entry[4][0]), port) for entry in found))
+    places = list(dict.fromkeys((str(entry[4][0]), port) for entry in found))
+    asked = network.reach.allowed(host, places)
+    if places and not asked:
+        raise NetFault("unreachable", refusal(host, port, places[0][0]), places[0][0])
+    return asked
 
 
 async def dial(

@@ -14,6 +14,7 @@ from ota_proxy.device.facts import Exchange, Header, NetError, Visit, origin
 from ota_proxy.device.http import KEEP, Request, fetch
 from ota_proxy.device.incoming import Watch
 from ota_proxy.device.network import Network, Place, Resolve
+from ota_proxy.device.reach import Reach
 from ota_proxy.device.redirects import follow
 from ota_proxy.device.tls_memory import TlsMemory
 
@@ -44,6 +45,7 @@ class WalkOptions:
     closed: bool = False
     """Ask only what `resolve` names."""
     allow_private: bool = False
+    """Private addresses are asked whoever names them, and are not a finding."""
     probe_tls: bool = True
     tls_memory: TlsMemory | None = None
     """What earlier walks of the same run found out about the TLS of their hosts."""
@@ -83,11 +85,17 @@ class Wanted(Bounds, total=False):
 
 
 class Session:
-    """The device for the time of one walk. It keeps nothing that a device would not keep: no cookies, no cache."""
+    """The device for the time of one walk. It keeps nothing that a device would not keep: no cookies, no cache.
 
-    def __init__(self, options: WalkOptions, progress: Progress | None = None) -> None:
+    `named` are the hosts that the person named: they alone may lead to private addresses.
+    """
+
+    def __init__(
+        self, options: WalkOptions, progress: Progress | None = None, named: frozenset[str] = frozenset()
+    ) -> None:
         self.options = options
-        self.network = Network(options.resolve, options.ca_pem, options.scale, options.closed)
+        reach = Reach(named, options.allow_private)
+        self.network = Network(options.resolve, options.ca_pem, options.scale, options.closed, reach)
         self.tell: Progress = progress or (lambda _step, _text: None)
         self._listener = progress if isinstance(progress, Listener) else None
         self._numbers = itertools.count(1)

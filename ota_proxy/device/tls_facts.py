@@ -18,6 +18,8 @@ class NetError:
 
     kind: ErrorKind
     message: str
+    address: str = ""
+    """The private address that was not asked, because only a stranger named it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
+from ota_proxy.addresses import plain_address
 from ota_proxy.content.link import read_link
 from ota_proxy.device import agents, tls
 from ota_proxy.device.decode import plain_body
@@ -56,7 +57,7 @@ async def walk(url_or_link: str, options: WalkOptions, progress: Progress | None
 
     `progress` hears of every step before it is made. Raises UsageError for a start that is none, or a CA file without certificate.
     """
-    session = Session(options, progress)
+    session = Session(options, progress, _named(url_or_link.strip(), options))
     return await _install(session, url_or_link, await _begin(session, url_or_link.strip()))
 
 
@@ -68,7 +69,7 @@ async def walk_all(
     The walks share the page, the numbering of requests, and what is known of a host's TLS and plain port.
     """
     options = replace(options, tls_memory=options.tls_memory or TlsMemory())
-    session = Session(options, progress)
+    session = Session(options, progress, _named(url_or_link.strip(), options))
     begun = await _begin(session, url_or_link.strip())
     walks = [await _install(session, url_or_link, begun)]
     for link in _further(begun)[: options.installs - 1]:
@@ -105,6 +106,15 @@ async def _install(session: Session, target: str, steps: _Begin, known: InstallF
     if steps.manifest_url:
         facts = await _manifest_part(session, facts, steps.manifest_url)
     return await _package_part(session, facts, steps.package_url)
+
+
+def _named(target: str, options: WalkOptions) -> frozenset[str]:
+    """Return the host that the person named; what a QR code names is whoever's who printed it."""
+    if options.link_context == "qr":
+        return frozenset()
+    link = target.lower().startswith(SCHEME)
+    host, _ = _host(read_link(target, "given").manifest_url if link else target)
+    return frozenset({plain_address(host)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ota_proxy.addresses import is_address
+from ota_proxy.addresses import is_address, is_public, without_port
 from ota_proxy.device.facts import InstallFacts, TlsFacts, origin
 from ota_proxy.rules.model import Facts, NotApplicable, NoVerdict
 from ota_proxy.rules.predicates import is_private_address, is_private_name, walk
@@ -19,12 +19,14 @@ def internal(facts: Facts, url: str) -> str:
         return f"it names the application behind the proxy ({host}:{port})"
     own = origin(install.manifest.url)[1]
     if host == own:
-        return _lost_port(install, url, port)
+        return _lost_port(install, url, port) or _led_inside(install, url)
     if is_private_name(host):
         return f"a phone elsewhere does not know the name {host}"
     if install.private_allowed or host in install.resolved_hosts:
         return ""
-    return f"{host} is a private address" if is_address(host) and is_private_address(host) else _resolved(install, url)
+    return (
+        f"{host} is a private address" if is_address(host) and is_private_address(host) else _led_inside(install, url)
+    )
 
 
 def _upstreams(facts: Facts) -> set[tuple[str, int]]:
@@ -44,12 +46,21 @@ def _lost_port(install: InstallFacts, url: str, port: int) -> str:
     return ""
 
 
-def _resolved(install: InstallFacts, url: str) -> str:
-    for package in install.packages:
-        address = package.head.first.address
-        if package.url == url and address and is_private_address(address):
-            return f"its name leads to the private address {address}"
+def _led_inside(install: InstallFacts, url: str) -> str:
+    """Say that an asset's name, or a redirect from it, leads to a private address, whether that was asked or not."""
+    visits = [visit for package in install.packages if package.url == url for visit in (package.head, package.get)]
+    visits += [image.visit for image in install.images if image.url == url]
+    for hop in (hop for visit in visits for hop in visit.hops):
+        address = without_port(hop.error.address if hop.error and hop.error.address else hop.address)
+        if address and not is_public(address) and not _meant(install, origin(hop.url)[1]):
+            how = "its name" if hop.url == url else "a redirect"
+            return f"{how} leads to the private address {address}"
     return ""
+
+
+def _meant(install: InstallFacts, host: str) -> bool:
+    """Say whether a person named the host, so that it may be private: as the walk's own, or its address."""
+    return install.private_allowed or host == install.host or host in install.resolved_hosts
 
 
 def internal_places(facts: Facts) -> set[Place]:

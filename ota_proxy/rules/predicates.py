@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable, Iterator
 from typing import Literal
 from urllib.parse import urlsplit
 
-from ota_proxy.addresses import is_address
+from ota_proxy.addresses import is_address, is_public
 from ota_proxy.device.facts import (
     Exchange,
     InstallFacts,
@@ -277,10 +276,7 @@ def is_private_name(host: str) -> bool:
 
 def is_private_address(host: str) -> bool:
     """Say whether the host is an IP address that is not reachable from the internet."""
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return False
+    return is_address(host) and not is_public(host)
 
 
 def visits(install: InstallFacts) -> Iterator[Visit]:
