@@ -26,7 +26,20 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
     command.add_argument(
         "-o", "--output", metavar="DIR", type=output_path, help="write NAME.plist into this folder; default: stdout"
     )
+    add_force(command)
     command.set_defaults(run=run)
+
+
+def add_force(command: argparse.ArgumentParser) -> None:
+    """Add --force, for a file that is in the way."""
+    command.add_argument("--force", action="store_true", help="overwrite a file that ota-proxy did not make")
+
+
+def put(path: Path, text: str, *, force: bool) -> str:
+    """Write a text unless it is there already, and say what was done; UsageError for a file that ota-proxy did not make."""
+    from ota_proxy.files.output import change, write  # noqa: PLC0415
+
+    return f"{path}: {'written' if write((change(path, text),), force=force) else 'unchanged'}"
 
 
 def add_package_arguments(command: argparse.ArgumentParser) -> None:
@@ -52,12 +65,12 @@ def run(args: argparse.Namespace) -> int:
     """Print or write the manifest."""
     from ota_proxy.content.ipa import read_info  # noqa: PLC0415
     from ota_proxy.content.manifest import build_manifest  # noqa: PLC0415
-    from ota_proxy.render.output import write_bytes  # noqa: PLC0415
+    from ota_proxy.render.header import with_mark  # noqa: PLC0415
 
     package, manifest = urls(args)
-    body = build_manifest(read_info(args.ipa), package)
+    text = with_mark(build_manifest(read_info(args.ipa), package).decode("utf-8"))
     if args.output is None:
-        emit(body.decode("utf-8"))
+        emit(text)
     else:
-        say(f"{write_bytes(args.output / f'{args.ipa.stem}.plist', body)}: written, to be served as {manifest}")
+        say(f"{put(args.output / f'{args.ipa.stem}.plist', text, force=args.force)}, to be served as {manifest}")
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ota_proxy.cli.manifest import add_package_arguments, urls
+from ota_proxy.cli.manifest import add_force, add_package_arguments, put, urls
 from ota_proxy.cli.report_flags import output_path
 from ota_proxy.cli.site_flags import say
 from ota_proxy.cli.streams import emit
@@ -23,6 +23,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
     command = commands.add_parser("page", help="make a landing page from an .ipa", description=_DESCRIPTION)
     add_package_arguments(command)
     command.add_argument("-o", "--output", metavar="FILE", type=output_path, help="default: stdout")
+    add_force(command)
     command.set_defaults(run=run)
 
 
@@ -30,12 +31,12 @@ def run(args: argparse.Namespace) -> int:
     """Print or write the page."""
     from ota_proxy.content.ipa import read_info  # noqa: PLC0415
     from ota_proxy.content.page import landing_page  # noqa: PLC0415
-    from ota_proxy.render.output import write_bytes  # noqa: PLC0415
+    from ota_proxy.render.header import with_mark  # noqa: PLC0415
 
     manifest = urls(args)[1]
-    body = landing_page(read_info(args.ipa), manifest)
+    text = with_mark(landing_page(read_info(args.ipa), manifest).decode("utf-8"))
     if args.output is None:
-        emit(body.decode("utf-8"))
+        emit(text)
     else:
-        say(f"{write_bytes(args.output, body)}: written")
+        say(put(args.output, text, force=args.force))
     return 0

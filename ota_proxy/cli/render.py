@@ -1,4 +1,4 @@
-"""`ota-proxy render nginx|apache|iis`: print a configuration, write it, or hold it against what is there."""
+"""`ota-proxy render nginx|apache|iis`: print a configuration, write it, or compare it with what is there."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ota_proxy.cli.streams import emit
 from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, UsageError
 
 if TYPE_CHECKING:
+    from ota_proxy.files.output import Change
     from ota_proxy.policy.capabilities import Capabilities
-    from ota_proxy.render.output import Change
     from ota_proxy.render.result import Rendered
     from ota_proxy.settings import Loaded
 
@@ -134,7 +134,7 @@ def _others(rendered: Rendered) -> list[str]:
 
 def _write(rendered: Rendered, args: argparse.Namespace) -> tuple[int, list[str]]:
     """Write or compare; return the exit code and what to say of each file."""
-    from ota_proxy.render.output import difference, plan, write  # noqa: PLC0415
+    from ota_proxy.files.output import difference, plan, write  # noqa: PLC0415
 
     changes = plan(rendered, Path(args.output), folder=args.output.endswith(("/", os.sep)))
     if args.diff:

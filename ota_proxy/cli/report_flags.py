@@ -53,7 +53,7 @@ def output_path(text: str) -> Path | None:
 
 def check_output(output: Path | None) -> None:
     """Raise UsageError for a report file that could not be written, before anything is started or asked."""
-    from ota_proxy.render.output import check_writable  # noqa: PLC0415
+    from ota_proxy.files.output import check_writable  # noqa: PLC0415
 
     if output is not None:
         check_writable(output)
@@ -66,7 +66,7 @@ def deliver(
 
     A suppression that matched nothing is said on stderr.
     """
-    from ota_proxy.render.output import write_bytes  # noqa: PLC0415
+    from ota_proxy.files.output import write_bytes  # noqa: PLC0415
     from ota_proxy.report.formats import render  # noqa: PLC0415
     from ota_proxy.report.model import Report, exit_code  # noqa: PLC0415
     from ota_proxy.report.places import project_root  # noqa: PLC0415

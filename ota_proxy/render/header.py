@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -11,7 +12,23 @@ from ota_proxy.policy.guideline import Profile
 from ota_proxy.render.result import Note, Scope
 
 MARK = "Made by ota-proxy"
-"""Stands in the first lines of every file ota-proxy writes; `-o` refuses to overwrite a file without it."""
+"""Begins the comment on the first line of every file ota-proxy writes; `-o` refuses to overwrite a file without it."""
+_PROLOGUE = re.compile(r"\ufeff?(?:<\?xml[^\n]*?\?>\s*|<!doctype html>\s*)?", re.IGNORECASE)
+_FIRST_LINE = re.compile(rf"{_PROLOGUE.pattern}(?:#|<!--)[ \t]*{MARK}\b", re.IGNORECASE)
+"""The first line of a file of ours; XML has its declaration, and HTML its doctype, before it."""
+
+
+def made_by_us(text: str) -> bool:
+    """Say whether ota-proxy made a file: its mark opens the comment on the first line. The words anywhere else say nothing."""
+    return _FIRST_LINE.match(text) is not None
+
+
+def with_mark(text: str) -> str:
+    """Return XML or HTML with the mark on its first line, behind the declaration or doctype that has to come first."""
+    first = _PROLOGUE.match(text)
+    end = first.end() if first else 0
+    return f"{text[:end]}<!-- {MARK} -->\n{text[end:]}"
+
 
 _TITLES = {
     "cannot-enforce": "What this version cannot enforce:",

@@ -25,6 +25,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "content": (*BASE, "policy", *FACTS),
     "device": (*BASE, "policy", "content"),
     "render": (*BASE, "policy", "model"),
+    "files": ("errors", "render.header", "render.result"),
     "iis": (*BASE, "policy"),
     "config": (*BASE, "policy", "iis"),
     "rules": (*BASE, "policy", "model", "content", "hosts.facts", "config.facts", *FACTS),

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from ota_proxy.files.output import Change
 from ota_proxy.policy.media_types import ota_types
-from ota_proxy.render.output import Change
 from tests import iis_sites as iis
 from tests.golden import assert_golden
 

@@ -99,7 +99,7 @@ def test_every_kind_of_record_that_setup_writes_has_its_way_back_in_undo() -> No
 def test_a_path_that_is_not_ascii_gives_the_scripts_a_byte_order_mark() -> None:
     rendered = iis.made(iis.STATIC | {"locations": [{"path": "/", "root": "/srv/öta ‘x’"}]})
     script = iis.script(rendered, "setup.ps1")
-    assert script.startswith("\ufeff#Requires")
+    assert script.startswith("\ufeff# Made by ota-proxy ")
     assert "%SystemDrive%\\srv\\öta ‘x’" in read(script.removeprefix("\ufeff"))[1]
     assert rendered.files[0].text.isascii()
     assert not iis.script(iis.variant("static-2022"), "setup.ps1").startswith("\ufeff")

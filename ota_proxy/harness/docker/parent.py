@@ -13,9 +13,7 @@ from ota_proxy.harness.engine import Scenario
 from ota_proxy.harness.listening import apache_lines
 from ota_proxy.policy.apache import section
 from ota_proxy.render.apache_notes import needed_modules
-from ota_proxy.render.header import MARK
-
-_HEADER = 2000  # characters in which the mark of a rendered file stands
+from ota_proxy.render.header import made_by_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ _LISTEN = re.compile(r"^\s*Listen\s.*$", re.MULTILINE | re.IGNORECASE)
 
 def server_lines(scenario: Scenario) -> list[str]:
     """Return the server-wide lines that the header of a rendered file asks for; a person's own file asks for none."""
-    if MARK not in scenario.config[scenario.caps.layout["apache_site"]][:_HEADER]:
+    if not made_by_us(scenario.config[scenario.caps.layout["apache_site"]]):
         return []
     guarded = not scenario.site.tls.offloaded and scenario.caps.has("sni_policy")
     return ["ServerTokens Prod", *(["SSLVHostSNIPolicy secure"] if guarded else [])]

@@ -1,5 +1,3 @@
-#Requires -Version 5.1
-#Requires -RunAsAdministrator
 # Made by ota-proxy 0.1.0; edit the site and render again instead of editing this file.
 # For iis 2025 with schannel, scope full,
 # TLS guideline 6.0 modern.
@@ -33,6 +31,9 @@
 #     -out site.pfx
 #   - folders with content need read permission for IIS AppPool\ota.example.com
 #   - scope full is scope site: IIS has one configuration for the whole machine
+
+#Requires -Version 5.1
+#Requires -RunAsAdministrator
 #
 # Takes back what setup.ps1 did, from the last change to the first, as its records say. What somebody changed since
 # is left alone, with a warning. -WhatIf shows the plan.

@@ -1,5 +1,3 @@
-#Requires -Version 5.1
-#Requires -RunAsAdministrator
 # Made by ota-proxy 0.1.0; edit the site and render again instead of editing this file.
 # For iis 2022 with schannel, scope site,
 # TLS guideline 6.0 intermediate.
@@ -34,6 +32,9 @@
 #   - a PFX from the PEM files: openssl pkcs12 -export -in /etc/ssl/ota.pem -inkey /etc/ssl/ota.key
 #     -out site.pfx
 #   - folders with content need read permission for IIS AppPool\ota.example.com
+
+#Requires -Version 5.1
+#Requires -RunAsAdministrator
 #
 # Takes back what setup.ps1 did, from the last change to the first, as its records say. What somebody changed since
 # is left alone, with a warning. -WhatIf shows the plan.

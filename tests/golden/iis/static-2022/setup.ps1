@@ -1,5 +1,3 @@
-#Requires -Version 5.1
-#Requires -RunAsAdministrator
 # Made by ota-proxy 0.1.0; edit the site and render again instead of editing this file.
 # For iis 2022 with schannel, scope site,
 # TLS guideline 6.0 intermediate.
@@ -29,6 +27,9 @@
 #   - a PFX from the PEM files: openssl pkcs12 -export -in /etc/ssl/ota.pem -inkey /etc/ssl/ota.key
 #     -out site.pfx
 #   - folders with content need read permission for IIS AppPool\ota.example.com
+
+#Requires -Version 5.1
+#Requires -RunAsAdministrator
 #
 # Sets up the site in applicationHost.config, in one commit. Every step looks first and writes only what differs:
 # a second run writes nothing. What was there before is kept for undo.ps1. -WhatIf shows the plan.

@@ -1,0 +1,1 @@
+"""Files that commands write: rendered configurations, manifests, pages and reports, whole or not at all."""
