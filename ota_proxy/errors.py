@@ -6,7 +6,12 @@ Anything that is not an `OtaError` and reaches the command line is a bug in ota-
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+Key = tuple[str | int, ...]
+"""The way to a value of the site file: `("locations", 0, "root")`."""
+_BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 EXIT_CLEAN = 0
 EXIT_FINDINGS = 1
@@ -16,16 +21,31 @@ EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 
 
+def dotted(key: Key) -> str:
+    """Write a key as people do: `locations[0].root`, `headers."X.Y"`."""
+    text = ""
+    for step in key:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            text += "." * bool(text) + (step if _BARE.fullmatch(step) else f'"{step}"')
+    return text
+
+
 class OtaError(Exception):
-    """A failure with a message, the place it comes from (file, line, key) and a hint; `exit_code` is the process's."""
+    """A failure with a message, the place it comes from (file, line, key) and a hint; `exit_code` is the process's.
+
+    `key` is the value of the site that is to blame; whoever knows where the site was read from puts file and line before it.
+    """
 
     exit_code = EXIT_USAGE
 
-    def __init__(self, message: str, *, place: str = "", hint: str = "") -> None:
+    def __init__(self, message: str, *, place: str = "", hint: str = "", key: Key = ()) -> None:
         super().__init__(message)
         self.message = message
-        self.place = place
+        self.place = place or dotted(key)
         self.hint = hint
+        self.key = key
 
     def __str__(self) -> str:
         """Render as `place: message (hint)`; the parts that are empty are left out."""

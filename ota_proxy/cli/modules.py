@@ -41,5 +41,7 @@ def uses_rewrite(args: argparse.Namespace, server: str, site: Site) -> bool:
         raise UsageError("what is rendered could only do without rewrite or arr", place=place)
     if _ARR in missing and site.proxied:
         hint = "install Application Request Routing 3, or serve files"
-        raise UsageError("on IIS this needs Application Request Routing", place="locations.upstream", hint=hint)
+        raise UsageError(
+            "on IIS this needs Application Request Routing", key=site.key_of(site.proxied[0], "upstream"), hint=hint
+        )
     return _REWRITE not in missing

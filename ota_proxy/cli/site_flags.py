@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -115,24 +114,16 @@ def load_site(args: argparse.Namespace) -> Loaded:
 
 @contextlib.contextmanager
 def at_its_place(loaded: Loaded, known: Mapping[str, Key] | None = None) -> Iterator[None]:
-    """Put file and line, variable or flag before the key that a UsageError from inside names; `known` has other names of keys."""
+    """Put file and line, variable or flag before the key of a UsageError from inside; `known` has the keys behind other places."""
     try:
         yield
     except UsageError as error:
-        key = (known or {}).get(error.place) or _key(error.place, loaded)
-        source = loaded.source(key)
-        if key[0] in (*type(loaded.site).model_fields, "options") and source.kind in ("flag", "environment", "file"):
-            error.place = str(source) if known and error.place in known else f"{source}: {error.place}"
+        key = (known or {}).get(error.place)
+        if key and loaded.source(key).kind in ("flag", "environment", "file"):
+            error.place = str(loaded.source(key))
+        elif error.key:
+            error.place = loaded.place(error.key)
         raise
-
-
-def _key(place: str, loaded: Loaded) -> Key:
-    """Read a renderer's name of a key: `hsts.max_age`, `locations[1].root`, or `locations /ota/` by its prefix."""
-    name, _, rest = place.partition(" ")
-    steps: Key = tuple(int(step) if step.isdecimal() else step for step in re.findall(r"[\w-]+", name))
-    prefix = rest.partition(" ")[0]
-    index = next((i for i, location in enumerate(loaded.site.locations) if location.path == prefix), None)
-    return (*steps, index) if steps == ("locations",) and index is not None else steps or ("",)
 
 
 def say(text: str) -> None:

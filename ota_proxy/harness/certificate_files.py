@@ -29,8 +29,7 @@ def _place(loaded: Loaded, index: int, part: str) -> str:
     source, key = loaded.source(("certificates", index, part)), f"certificates[{index}].{part}"
     if source.kind == "assumed":
         return f"{key} (assumed)"
-    name = {"--cert": f"--{part}", "OTA_PROXY_CERT": f"OTA_PROXY_{part.upper()}"}.get(source.name, str(source))
-    return f"{name}: {key}"
+    return f"{source}: {key}"
 
 
 def check_pair(pair: Certificate, cert_place: str, key_place: str) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from ota_proxy.errors import Key, dotted
 from ota_proxy.model.values import (
     Domain,
     Extension,
@@ -15,6 +16,7 @@ from ota_proxy.model.values import (
     HeaderValue,
     MediaType,
     Network,
+    PartError,
     PublicUrl,
     TrustedNetwork,
     Upstream,
@@ -64,13 +66,15 @@ class Location(Part):
     @model_validator(mode="after")
     def _exactly_one_source(self) -> Self:
         if (self.root is None) == (self.upstream is None):
-            raise ValueError(
-                f"the location {self.path} needs exactly one of root (a folder) and upstream (an application)"
+            raise PartError(
+                f"the location {self.path} needs exactly one of root (a folder) and upstream (an application)",
+                *(("upstream",) if self.upstream else ()),
             )
         https = self.upstream is not None and self.upstream.startswith("https:")
         if not https and (self.upstream_ca or self.upstream_name):
-            raise ValueError(
-                f"the location {self.path} has upstream_ca or upstream_name, but its upstream is not https"
+            raise PartError(
+                f"the location {self.path} has upstream_ca or upstream_name, but its upstream is not https",
+                "upstream_ca" if self.upstream_ca else "upstream_name",
             )
         return self
 
@@ -111,9 +115,10 @@ class Listen(Part):
 
     @model_validator(mode="after")
     def _single_addresses(self) -> Self:
-        for address in self.addresses:
+        for index, address in enumerate(self.addresses):
             if not address.endswith(("/32", "/128")):
-                raise ValueError(f"listen.addresses has the network {address}; a server listens on single addresses")
+                text = f"listen.addresses has the network {address}; a server listens on single addresses"
+                raise PartError(text, "addresses", index)
         return self
 
     @property
@@ -146,9 +151,10 @@ class Hsts(Part):
     def _preload_terms(self) -> Self:
         year = 31_536_000
         if self.preload and not (self.enabled and self.include_subdomains and self.max_age >= year):
-            raise ValueError(
+            raise PartError(
                 "hsts.preload needs HSTS enabled, include_subdomains = true and a max_age of at least 31536000"
-                " (hstspreload.org)"
+                " (hstspreload.org)",
+                "preload",
             )
         return self
 
@@ -264,6 +270,10 @@ class Site(Part):
         """The port TLS is spoken on."""
         return self.listen.https or self.public_port
 
+    def key_of(self, location: Location, *part: str) -> Key:
+        """Return the key of a location of this site, or of a part of it."""
+        return ("locations", self.locations.index(location), *part)
+
     @property
     def static(self) -> tuple[Location, ...]:
         """The locations that are folders."""
@@ -282,44 +292,60 @@ def covers(pattern: str, host: str) -> bool:
 
 def _canonical(site: Site) -> None:
     if site.domain.startswith("*."):
-        raise ValueError(
-            f"the first domain '{site.domain}' is canonical and cannot be a wildcard; put a plain name before it"
+        raise PartError(
+            f"the first domain '{site.domain}' is canonical and cannot be a wildcard; put a plain name before it",
+            *("domains", 0),
         )
     if not any(covers(domain, site.public_host) for domain in site.domains):
-        raise ValueError(f"public_url has the host {site.public_host}, which is not among domains")
+        raise PartError(f"public_url has the host {site.public_host}, which is not among domains", "public_url")
 
 
 def _distinct(site: Site) -> None:
-    for what, values in (
-        ("domains", site.domains),
-        ("locations", tuple(location.path for location in site.locations)),
-        ("certificates", tuple(certificate.cert for certificate in site.certificates)),
-        ("certificates", tuple(certificate.key for certificate in site.certificates)),
-        ("headers", tuple(name.lower() for name in site.headers)),
-        ("listen.addresses", site.listen.addresses),
-        ("trusted_proxies", site.trusted_proxies),
-        ("access.allow", site.access.allow),
-        ("access.deny", site.access.deny),
+    for key, values in (
+        (("domains", 0), site.domains),
+        (("locations", 0, "path"), tuple(location.path for location in site.locations)),
+        (("certificates", 0, "cert"), tuple(certificate.cert for certificate in site.certificates)),
+        (("certificates", 0, "key"), tuple(certificate.key for certificate in site.certificates)),
+        (("listen", "addresses", 0), site.listen.addresses),
+        (("trusted_proxies", 0), site.trusted_proxies),
+        (("access", "allow", 0), site.access.allow),
+        (("access", "deny", 0), site.access.deny),
     ):
-        twice = next((value for index, value in enumerate(values) if value in values[:index]), None)
+        twice = next((index for index, value in enumerate(values) if value in values[:index]), None)
         if twice is not None:
-            raise ValueError(f"{what} has {twice} twice")
+            what = dotted(key[: key.index(0)])
+            raise PartError(f"{what} has {values[twice]} twice", *(step if step != 0 else twice for step in key))
+    names = list(site.headers)
+    for index, name in enumerate(names):
+        if name.lower() in (other.lower() for other in names[:index]):
+            raise PartError(f"headers has {name} twice", "headers", name)
 
 
 def _terminates(site: Site) -> None:
     if site.tls.offloaded:
         if not site.trusted_proxies:
-            raise ValueError("tls.offloaded needs trusted_proxies: the addresses of the proxy that speaks TLS")
+            raise PartError(
+                "tls.offloaded needs trusted_proxies: the addresses of the proxy that speaks TLS", "tls", "offloaded"
+            )
         if site.certificates:
-            raise ValueError(
-                "tls.offloaded and certificates exclude each other: the proxy in front has the certificate"
+            raise PartError(
+                "tls.offloaded and certificates exclude each other: the proxy in front has the certificate",
+                "certificates",
             )
         if site.listen.http is False or site.listen.https is not None:
-            raise ValueError("tls.offloaded has one plain listener: set listen.http to its port, and no listen.https")
+            raise PartError(
+                "tls.offloaded has one plain listener: set listen.http to its port, and no listen.https",
+                *("listen", "http" if site.listen.http is False else "https"),
+            )
     elif not site.certificates:
-        raise ValueError("certificates is empty: give cert and key, or set tls.offloaded = true with a proxy in front")
+        raise PartError(
+            "certificates is empty: give cert and key, or set tls.offloaded = true with a proxy in front",
+            "certificates",
+        )
 
 
 def _ports(site: Site) -> None:
     if not site.tls.offloaded and site.listen.http == site.https_port:
-        raise ValueError(f"port {site.https_port} cannot be both listen.http and the TLS port")
+        moved = ("listen", "http") if site.listen.http != Listen().http else ("public_url",)
+        key = ("listen", "https") if site.listen.https else moved
+        raise PartError(f"port {site.https_port} cannot be both listen.http and the TLS port", *key)

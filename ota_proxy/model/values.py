@@ -48,6 +48,14 @@ _FRAMING = frozenset(
 """Headers that say what an answer is; a fixed value on every file would be a lie (RFC 9110, RFC 9112)."""
 
 
+class PartError(ValueError):
+    """What is wrong with a part of a site, and the `key` inside that part which is to blame."""
+
+    def __init__(self, text: str, *key: str | int) -> None:
+        super().__init__(text)
+        self.key = key
+
+
 def refuse_control(text: str, what: str) -> str:
     """Return `text` unless it holds a character no configuration file can carry: control, separator, surrogate, no character."""
     for char in text:

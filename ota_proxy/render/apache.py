@@ -32,7 +32,7 @@ def _possible(site: Site, caps: Capabilities, scope: Scope) -> None:
     if site.tls.profile == "modern" and not caps.has("tls13") and not site.tls.offloaded and scope != "snippet":
         raise UsageError(
             f"the profile modern is TLS 1.3 only, and Apache with {caps.tls_library} has no TLS 1.3",
-            place="tls.profile",
+            key=("tls", "profile"),
             hint="choose intermediate, or a server with OpenSSL 1.1.1 or newer",
         )
 

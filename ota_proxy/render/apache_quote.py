@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import NoReturn
 
-from ota_proxy.errors import UsageError
+from ota_proxy.errors import Key, UsageError
 from ota_proxy.model import Upstream
 from ota_proxy.render.quoting import Quoted
 
@@ -20,11 +20,11 @@ _SOCKET_BYTES = 107  # sockaddr_un.sun_path holds 108 bytes with its final zero,
 _WORD = re.compile(r"[A-Za-z0-9./:*\[\]_~@+,=!&^;-]+(?: [A-Za-z0-9=-]+)?", re.ASCII)
 
 
-def _refuse(value: str, key: str, reason: str, hint: str) -> NoReturn:
-    raise UsageError(f"Apache cannot take the value '{value}': {reason}", place=key, hint=hint)
+def _refuse(value: str, key: Key, reason: str, hint: str) -> NoReturn:
+    raise UsageError(f"Apache cannot take the value '{value}': {reason}", key=key, hint=hint)
 
 
-def argument(value: str, key: str) -> Quoted:
+def argument(value: str, key: Key) -> Quoted:
     """Quote one argument. A `${` is refused: Apache replaces `${NAME}` before it looks at quotes, and has no escape for it."""
     if "${" in value:
         _refuse(value, key, "'${' starts a variable there and cannot be escaped", "choose a value without '${'")
@@ -33,26 +33,26 @@ def argument(value: str, key: str) -> Quoted:
     return Quoted('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"')
 
 
-def word(value: str, key: str) -> Quoted:
+def word(value: str, key: Key) -> Quoted:
     """Quote a value that validation has reduced to names, numbers and networks; anything else is refused."""
     if not _WORD.fullmatch(value):
         _refuse(value, key, "it is no plain word", "use letters, digits and punctuation of names and networks")
     return argument(value, key)
 
 
-def path(value: str, key: str) -> Quoted:
+def path(value: str, key: Key) -> Quoted:
     """Quote a file path. A Windows path is refused: the rendered files are for Apache on Linux and other Unix systems."""
     if _WINDOWS.match(value):
         _refuse(value, key, "it is a Windows path", "write a path from /, or render for IIS")
     return argument(value, key)
 
 
-def folder(value: str, key: str) -> Quoted:
+def folder(value: str, key: Key) -> Quoted:
     """Quote the target of Alias: the folder with one slash at its end, as the URL prefix has one."""
     return path(value.rstrip("/") + "/", key)
 
 
-def directory(value: str, key: str) -> Quoted:
+def directory(value: str, key: Key) -> Quoted:
     """Quote the name of a <Directory> section, where `*`, `?` and `[` are wildcards: each becomes a class of its own.
 
     Only a name with a wildcard is matched as a pattern, and only there a backslash is an escape (apr_fnmatch_test).
@@ -62,14 +62,14 @@ def directory(value: str, key: str) -> Quoted:
     return path(value, key)
 
 
-def location(prefix: str) -> Quoted:
+def location(prefix: str, key: Key) -> Quoted:
     """Quote a URL prefix for <Location>, Alias and ProxyPass, where `*`, `?`, `[` and `~` would start a pattern."""
     if _WILD.search(prefix) or prefix.startswith("~"):
-        _refuse(prefix, "locations.path", "it is a pattern in that place", "use a prefix without *, ? and [")
-    return argument(prefix, "locations.path")
+        _refuse(prefix, key, "it is a pattern in that place", "use a prefix without *, ? and [")
+    return argument(prefix, key)
 
 
-def header_value(value: str, key: str) -> Quoted:
+def header_value(value: str, key: Key) -> Quoted:
     """Quote the value of a Header directive: `%` and backslash are its own escapes, `expr=` at the start an expression."""
     if value.startswith("expr="):
         _refuse(value, key, "'expr=' at its start makes it an expression", "choose a value that starts otherwise")
@@ -94,9 +94,8 @@ def extensions(names: Iterable[str]) -> str:
     return "[.](?:" + "|".join(regex(name.removeprefix(".")) for name in names) + ")$"
 
 
-def upstream(target: Upstream, prefix: str) -> Quoted:
+def upstream(target: Upstream, prefix: str, key: Key) -> Quoted:
     """Quote the URL ProxyPass sends to, ending in the location's prefix; a socket path cannot hold `|`, `#`, `?`, `<`, `>`."""
-    key = "locations.upstream"
     if target.scheme != "unix":
         return argument(f"{target}{prefix}", key)
     bad = next((char for char in target.path if char in _SOCKET_ENDS), "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ota_proxy.addresses import bracketed
 from ota_proxy.errors import UsageError
-from ota_proxy.model import Location, Site
+from ota_proxy.model import Location, Site, Upstream
 from ota_proxy.policy import guideline
 from ota_proxy.policy.apache import capacity, section
 from ota_proxy.policy.capabilities import Capabilities
@@ -34,7 +34,7 @@ def view(site: Site, caps: Capabilities, scope: Scope) -> View:
         "times": {name: value if isinstance(value, int) else Quoted(value) for name, value in times.items()},
         "handshake_timeout": caps.has("handshake_timeout"),
         "maps": _maps(site),
-        "folders": [_folder(location) for location in _shortest_first(site.static)],
+        "folders": [_folder(site, location) for location in _shortest_first(site.static)],
         "upstreams": _upstreams(site, caps),
         "apps": [_app(site, location) for location in _shortest_first(site.proxied)],
         "claims": [Quoted(name) for name in claims()],
@@ -64,27 +64,31 @@ def _maps(site: Site) -> list[View]:
 
 
 def _map(site: Site, location: Location) -> View:
-    bare = location.path.rstrip("/")
+    bare, key, root = location.path.rstrip("/"), site.key_of(location, "path"), site.key_of(location, "root")
     return {
-        "prefix": quote.location(location.path),
+        "prefix": quote.location(location.path, key),
         "covered": any(app != location and location.path.startswith(app.path) for app in site.proxied),
         "root": bare == "",
-        "bare": quote.location(bare) if bare else None,
-        "bare_match": quote.argument(f"^{quote.regex(bare)}$", "locations.path"),
-        "slashed": quote.word(site.base_url + location.path, "locations.path"),
+        "bare": quote.location(bare, key) if bare else None,
+        "bare_match": quote.argument(f"^{quote.regex(bare)}$", key),
+        "slashed": quote.word(site.base_url + location.path, key),
         "status": site.redirect.status,
-        "folder": quote.folder(location.root, "locations.root") if location.root is not None else None,
-        "document_root": quote.path(location.root, "locations.root") if location.root is not None else None,
-        "url": quote.upstream(location.target, location.path) if location.target else None,
+        "folder": quote.folder(location.root, root) if location.root is not None else None,
+        "document_root": quote.path(location.root, root) if location.root is not None else None,
+        "url": _upstream_url(site, location, location.target) if location.target else None,
     }
 
 
-def _folder(location: Location) -> View:
+def _upstream_url(site: Site, location: Location, target: Upstream) -> Quoted:
+    return quote.upstream(target, location.path, site.key_of(location, "upstream"))
+
+
+def _folder(site: Site, location: Location) -> View:
     hidden = f"%{{REQUEST_URI}} =~ m#^{quote.regex(location.path)}(?:.*/)?[.](?!well-known(?:/|$))#"
     return {
-        "directory": quote.directory(location.root or "", "locations.root"),
+        "directory": quote.directory(location.root or "", site.key_of(location, "root")),
         "prefix": Quoted(location.path),
-        "hidden": quote.argument(hidden, "locations.path"),
+        "hidden": quote.argument(hidden, site.key_of(location, "path")),
     }
 
 
@@ -99,40 +103,40 @@ def _kinds(site: Site) -> View:
         "types": [
             {
                 "match": _match(quote.extensions([extension])),
-                "type": quote.argument(media_type, "media_types"),
+                "type": quote.argument(media_type, ("media_types",)),
             }
             for extension, media_type in types.items()
         ],
-        "all": quote.argument(f"%{{REQUEST_URI}} =~ m#^(?:{folders}).*{quote.extensions(types)}#i", "media_types"),
+        "all": quote.argument(f"%{{REQUEST_URI}} =~ m#^(?:{folders}).*{quote.extensions(types)}#i", ("media_types",)),
         "manifest": _match(manifest),
         "package": _match(quote.extensions(extensions("package"))),
-        "whole": quote.argument(quote.extensions(extensions("manifest") + extensions("package")), "media_types"),
-        "proxied_manifest": quote.argument(proxied_manifest, "media_types"),
-        "package_cache": quote.header_value(cache, "cache"),
+        "whole": quote.argument(quote.extensions(extensions("manifest") + extensions("package")), ("media_types",)),
+        "proxied_manifest": quote.argument(proxied_manifest, ("media_types",)),
+        "package_cache": quote.header_value(cache, ("cache",)),
         "metadata": metadata,
     }
 
 
 def _match(pattern: str) -> Quoted:
-    return quote.argument(f"(?i){pattern}", "media_types")
+    return quote.argument(f"(?i){pattern}", ("media_types",))
 
 
 def _upstreams(site: Site, caps: Capabilities) -> list[View]:
     protocols = "-all +TLSv1.2" + (" +TLSv1.3" if caps.has("tls13") else "")
     return [
         {
-            "url": quote.upstream(location.target, location.path),
+            "url": _upstream_url(site, location, location.target),
             "tls": location.target.scheme == "https",
-            "ca": quote.path(location.upstream_ca or caps.layout["ca_bundle"], "locations.upstream_ca"),
+            "ca": quote.path(location.upstream_ca or caps.layout["ca_bundle"], site.key_of(location, "upstream_ca")),
             "protocols": Quoted(protocols),
             "depth": section("upstream")["verify_depth"],
         }
         for location in _shortest_first(site.proxied)
-        if location.target and _checkable(location)
+        if location.target and _checkable(site, location)
     ]
 
 
-def _checkable(location: Location) -> bool:
+def _checkable(site: Site, location: Location) -> bool:
     """Refuse an https upstream with another name than its host: Apache has no way to check it (observed behaviour, 2.4.71)."""
     target = location.target
     if target is None or target.scheme != "https":
@@ -140,7 +144,7 @@ def _checkable(location: Location) -> bool:
     if location.upstream_name not in (None, target.host):
         raise UsageError(
             f"Apache checks the certificate of {target} against {target.host}, not against '{location.upstream_name}'",
-            place="locations.upstream_name",
+            key=site.key_of(location, "upstream_name"),
             hint="write the certificate's name into upstream and give this host its address (DNS or /etc/hosts)",
         )
     return True
@@ -149,9 +153,9 @@ def _checkable(location: Location) -> bool:
 def _app(site: Site, location: Location) -> View:
     port = "" if site.public_port == 443 else f":{site.public_port}"
     return {
-        "prefix": quote.location(location.path),
+        "prefix": quote.location(location.path, site.key_of(location, "path")),
         "keep_host": Quoted("Off" if location.target and location.target.scheme == "https" else "On"),
-        "host": quote.word(site.public_host + port, "public_url"),
+        "host": quote.word(site.public_host + port, ("public_url",)),
         "port": site.public_port,
     }
 
@@ -159,25 +163,29 @@ def _app(site: Site, location: Location) -> View:
 def _hsts(site: Site) -> View | None:
     if site.tls.offloaded or not site.hsts.enabled:
         return None
-    only = quote.argument("expr=%{HTTPS} == 'on'", "hsts")
+    only = quote.argument("expr=%{HTTPS} == 'on'", ("hsts",))
     return {
-        "value": quote.header_value(site.hsts.value, "hsts"),
+        "value": quote.header_value(site.hsts.value, ("hsts",)),
         "condition": Quoted(f" {only}"),
     }
 
 
 def _header(name: str, value: str) -> View:
-    return {"name": Quoted(name), "value": quote.header_value(value, f"headers.{name}")}
+    return {"name": Quoted(name), "value": quote.header_value(value, ("headers", name))}
 
 
 def _access(site: Site) -> View | None:
     if not (site.access.allow or site.access.deny):
         return None
-    return {"allow": _networks(site.access.allow, "access.allow"), "deny": _networks(site.access.deny, "access.deny")}
+    return {
+        "allow": _networks(site.access.allow, "access", "allow"),
+        "deny": _networks(site.access.deny, "access", "deny"),
+    }
 
 
-def _networks(networks: tuple[str, ...], key: str) -> Quoted | None:
-    return Quoted(" ".join(quote.word(network, key) for network in networks)) if networks else None
+def _networks(networks: tuple[str, ...], *key: str) -> Quoted | None:
+    words = [quote.word(network, (*key, index)) for index, network in enumerate(networks)]
+    return Quoted(" ".join(words)) if words else None
 
 
 def _hosts_view(site: Site, caps: Capabilities) -> View:
@@ -185,10 +193,12 @@ def _hosts_view(site: Site, caps: Capabilities) -> View:
     return {
         "http": _http(site),
         "https": _https(site),
-        "aliases": Quoted(" ".join(quote.word(domain, "domains") for domain in site.domains[1:])),
+        "aliases": Quoted(
+            " ".join(quote.word(name, ("domains", index)) for index, name in enumerate(site.domains) if index)
+        ),
         "refuse": site.unknown_hosts == "refuse",
         **_patterns(site),
-        "redirect": {"status": site.redirect.status, "target": quote.argument(f"{site.base_url}%1", "public_url")},
+        "redirect": {"status": site.redirect.status, "target": quote.argument(f"{site.base_url}%1", ("public_url",))},
         "acme": _acme(site),
         "trusted": _networks(site.trusted_proxies, "trusted_proxies"),
         "from_front": _from_front(site),
@@ -216,34 +226,34 @@ def _https(site: Site) -> View | None:
 
 def _virtual_host(site: Site, port: int, name: str) -> View:
     hosts = [bracketed(host) for host in site.listen.hosts] or ["*"]
-    return {"addresses": Quoted(" ".join(f"{host}:{port}" for host in hosts)), "name": quote.word(name, "domains")}
+    return {"addresses": Quoted(" ".join(f"{host}:{port}" for host in hosts)), "name": quote.word(name, ("domains",))}
 
 
 def _patterns(site: Site) -> View:
     ours = quote.hosts(dict.fromkeys((*site.domains, site.public_host)))
     host, name = f"^(?:{ours})[.]?(?::[0-9]+)?$", f"^(?:{ours})$"
     return {
-        "host_ours": quote.argument(host, "domains"),
-        "host_foreign": quote.argument("!" + host, "domains"),
-        "name_ours": quote.argument(name, "domains"),
-        "name_foreign": quote.argument(f"!^(?:{ours})?$", "domains"),
+        "host_ours": quote.argument(host, ("domains",)),
+        "host_foreign": quote.argument("!" + host, ("domains",)),
+        "name_ours": quote.argument(name, ("domains",)),
+        "name_foreign": quote.argument(f"!^(?:{ours})?$", ("domains",)),
     }
 
 
 def _acme(site: Site) -> View:
     folder = site.redirect.acme_root.rstrip("/") + ACME.rstrip("/")
     return {
-        "prefix": quote.location(ACME),
-        "match": quote.argument("^" + quote.regex(ACME), "redirect.acme_root"),
-        "folder": quote.folder(folder, "redirect.acme_root"),
-        "directory": quote.directory(folder, "redirect.acme_root"),
+        "prefix": quote.location(ACME, ("redirect", "acme_root")),
+        "match": quote.argument("^" + quote.regex(ACME), ("redirect", "acme_root")),
+        "folder": quote.folder(folder, ("redirect", "acme_root")),
+        "directory": quote.directory(folder, ("redirect", "acme_root")),
     }
 
 
 def _from_front(site: Site) -> Quoted:
     """Return the condition "this is not https by way of a trusted proxy" as an argument of RewriteCond expr."""
     peers = " || ".join(f"%{{CONN_REMOTE_ADDR}} -ipmatch '{network}'" for network in site.trusted_proxies)
-    return quote.argument(f"!(({peers}) && tolower(%{{HTTP:X-Forwarded-Proto}}) == 'https')", "trusted_proxies")
+    return quote.argument(f"!(({peers}) && tolower(%{{HTTP:X-Forwarded-Proto}}) == 'https')", ("trusted_proxies",))
 
 
 def _outside(site: Site) -> Quoted | None:
@@ -251,7 +261,7 @@ def _outside(site: Site) -> Quoted | None:
     prefixes = [location.path.strip("/") for location in _shortest_first(site.locations)]
     if "" in prefixes:
         return None
-    return quote.argument(f"^(?!/(?:{'|'.join(map(quote.regex, prefixes))})(?:/|$))", "locations.path")
+    return quote.argument(f"^(?!/(?:{'|'.join(map(quote.regex, prefixes))})(?:/|$))", ("locations", "path"))
 
 
 def _tls(site: Site, caps: Capabilities) -> View:
@@ -261,8 +271,11 @@ def _tls(site: Site, caps: Capabilities) -> View:
     new_suites = caps.has("tls13") and caps.has("cipher_suite_tls13")
     return {
         "pairs": [
-            {"cert": quote.path(pair.cert, "certificates.cert"), "key": quote.path(pair.key, "certificates.key")}
-            for pair in site.certificates
+            {
+                "cert": quote.path(pair.cert, ("certificates", index, "cert")),
+                "key": quote.path(pair.key, ("certificates", index, "key")),
+            }
+            for index, pair in enumerate(site.certificates)
         ],
         "profile": Quoted(f"{profile.version} {profile.name}"),
         "protocols": Quoted(" ".join(f"+{name}" for name in protocols)),
@@ -274,11 +287,11 @@ def _tls(site: Site, caps: Capabilities) -> View:
 
 def _log(site: Site) -> View:
     off = site.log.access is False
-    path = quote.path(site.log.access, "log.access") if isinstance(site.log.access, str) else None
+    path = quote.path(site.log.access, ("log", "access")) if isinstance(site.log.access, str) else None
     return {
         "access": Quoted('"/dev/null"') if off else path,
-        "format": quote.argument(section("log")["format"], "log.access"),
-        "error": quote.path(site.log.error, "log.error") if site.log.error else None,
+        "format": quote.argument(section("log")["format"], ("log", "access")),
+        "error": quote.path(site.log.error, ("log", "error")) if site.log.error else None,
         "level": Quoted(site.log.level),
     }
 
@@ -286,19 +299,17 @@ def _log(site: Site) -> View:
 def _full(site: Site, caps: Capabilities) -> View:
     layout, limits = caps.layout, capacity(site.expected_devices)
     return {
-        "server": {
-            name: quote.path(layout[f"apache_{name}"], f"layout apache_{name}") for name in ("root", "pid", "mime")
-        },
-        "user": quote.word(layout["apache_user"], "layout apache_user"),
-        "runtime": quote.path(layout["apache_pid"].rpartition("/")[0] or "/", "layout apache_pid"),
-        "main_error": quote.path(f"{layout['apache_log']}/error.log", "layout apache_log"),
-        "main_access": quote.path(f"{layout['apache_log']}/access.log", "layout apache_log"),
+        "server": {name: quote.path(layout[f"apache_{name}"], ()) for name in ("root", "pid", "mime")},
+        "user": quote.word(layout["apache_user"], ()),
+        "runtime": quote.path(layout["apache_pid"].rpartition("/")[0] or "/", ()),
+        "main_error": quote.path(f"{layout['apache_log']}/error.log", ()),
+        "main_access": quote.path(f"{layout['apache_log']}/access.log", ()),
         "modules": [_module(name, caps) for name in needed_modules(site, "full")],
         "modules_where_present": [_module(name, caps) for name in section("modules")["where_present"]],
         "listens": [{"place": Quoted(place), "tls": tls} for place, tls in listens(site)],
         "devices": site.expected_devices,
         "limits": limits,
-        "main_name": quote.word(site.domain, "domains"),
+        "main_name": quote.word(site.domain, ("domains",)),
         "session_cache": "ssl" in needed_modules(site, "full"),
         "sni_policy": caps.has("sni_policy") and not site.tls.offloaded,
     }
@@ -306,4 +317,4 @@ def _full(site: Site, caps: Capabilities) -> View:
 
 def _module(name: str, caps: Capabilities) -> View:
     file = f"{caps.layout['apache_modules']}/mod_{name}.so"
-    return {"name": Quoted(f"{name}_module"), "file": quote.path(file, "layout apache_modules")}
+    return {"name": Quoted(f"{name}_module"), "file": quote.path(file, ())}

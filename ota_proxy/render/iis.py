@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ota_proxy.errors import UsageError
+from ota_proxy.errors import Key, UsageError
 from ota_proxy.model import Location, Site
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import profile
@@ -60,53 +60,58 @@ def _native_hsts(site: Site, caps: Capabilities, scope: Scope, *, rewrite: bool)
 def _possible(site: Site, caps: Capabilities, *, rewrite: bool) -> None:
     if site.tls.profile == "modern" and not caps.has("tls13") and not site.tls.offloaded:
         raise _refused(
-            "tls.profile",
+            ("tls", "profile"),
             f"Schannel of Windows {caps.version} has no TLS 1.3",
             "choose intermediate, or 2022 and later",
         )
     if site.trusted_proxies and (site.access.allow or site.access.deny):
         raise _refused(
-            "access", "IIS sees the address of the proxy in front, not the device's", "filter at the proxy in front"
+            ("access",), "IIS sees the address of the proxy in front, not the device's", "filter at the proxy in front"
         )
     if not rewrite and (site.tls.offloaded or site.proxied):
-        key = "tls.offloaded" if site.tls.offloaded else "locations.upstream"
+        key: Key = ("tls", "offloaded") if site.tls.offloaded else site.key_of(site.proxied[0], "upstream")
         raise _refused(key, "on IIS this needs URL Rewrite", "install URL Rewrite 2.1")
     for location in site.proxied:
-        _possible_upstream(location)
-    _distinct("locations.path", [location.path for location in site.locations])
+        _possible_upstream(site, location)
+    _distinct(site)
     for location in site.locations:
         if ":" in location.path or any(step.endswith(".") for step in location.path.split("/")):
             raise _refused(
-                "locations.path", f"a folder of IIS cannot be named '{location.path}'", "choose another prefix"
+                site.key_of(location, "path"),
+                f"a folder of IIS cannot be named '{location.path}'",
+                "choose another prefix",
             )
 
 
-def _possible_upstream(location: Location) -> None:
+def _possible_upstream(site: Site, location: Location) -> None:
     target = location.target
     if target is None:
         return
     if target.scheme == "unix":
         raise _refused(
-            "locations.upstream", f"IIS cannot reach the Unix socket {target}", "give it a port on 127.0.0.1"
+            site.key_of(location, "upstream"),
+            f"IIS cannot reach the Unix socket {target}",
+            "give it a port on 127.0.0.1",
         )
     if location.upstream_name and location.upstream_name != target.host:
         raise _refused(
-            "locations.upstream_name",
+            site.key_of(location, "upstream_name"),
             f"IIS verifies the name {target.host} that it connects to, not {location.upstream_name}",
             "write the certificate's name into the upstream",
         )
 
 
-def _distinct(key: str, values: Sequence[str]) -> None:
+def _distinct(site: Site) -> None:
     seen: dict[str, str] = {}
-    for value in values:
-        if value.lower() in seen:
-            raise _refused(key, f"'{seen[value.lower()]}' and '{value}' are the same to IIS", "keep one of them")
-        seen[value.lower()] = value
+    for location in site.locations:
+        path, key = location.path, site.key_of(location, "path")
+        if path.lower() in seen:
+            raise _refused(key, f"'{seen[path.lower()]}' and '{path}' are the same to IIS", "keep one of them")
+        seen[path.lower()] = path
 
 
-def _refused(key: str, why: str, hint: str) -> UsageError:
-    return UsageError(why, place=key, hint=hint)
+def _refused(key: Key, why: str, hint: str) -> UsageError:
+    return UsageError(why, key=key, hint=hint)
 
 
 def _setup(plan: Plan, header: Sequence[str]) -> dict[str, object]:

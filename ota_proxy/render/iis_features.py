@@ -87,10 +87,11 @@ def access(plan: Plan) -> Step:
     if not restricted(plan.site):
         return Step("", (), ())
     section = "system.webServer/security/ipSecurity"
-    ranges = [(text, False) for text in lists.deny] + [(text, True) for text in lists.allow if text not in lists.deny]
+    ranges = [(text, False, ("access", "deny", index)) for index, text in enumerate(lists.deny)]
+    ranges += [(t, True, ("access", "allow", index)) for index, t in enumerate(lists.allow) if t not in lists.deny]
     calls = [set_attribute("access by network", section, "allowUnlisted", not lists.allow, Location=plan.name)]
-    for text, allowed in ranges:
-        address, mask = address_and_mask(text, "access.allow" if allowed else "access.deny")
+    for text, allowed, source in ranges:
+        address, mask = address_and_mask(text, source)
         key: dict[str, PsValue] = {"ipAddress": address, "subnetMask": mask}
         calls.append(add_element(f"network {text}", section, key, Location=plan.name, With={"allowed": allowed}))
     if serves_acme(plan.site) and not plan.second_site:

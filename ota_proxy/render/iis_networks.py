@@ -5,22 +5,22 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-from ota_proxy.errors import UsageError
+from ota_proxy.errors import Key, UsageError
 from ota_proxy.render.iis_quote import regex
 
 _OCTET = "[0-9]{1,3}"
 
 
-def address_pattern(networks: Sequence[str], key: str) -> str:
+def address_pattern(networks: Sequence[str], key: Key) -> str:
     """Return one anchored pattern that matches the addresses of all networks as IIS writes them in REMOTE_ADDR.
 
     IIS has only text to compare. IPv4 networks become exact octet ranges; of IPv6 only single addresses can be written,
     in their canonical form (RFC 5952). UsageError, naming `key`, for anything else.
     """
-    return "^(?:" + "|".join(_one(network, key) for network in networks) + ")$"
+    return "^(?:" + "|".join(_one(network, (*key, index)) for index, network in enumerate(networks)) + ")$"
 
 
-def _one(text: str, key: str) -> str:
+def _one(text: str, key: Key) -> str:
     network = ipaddress.ip_network(text)
     if isinstance(network, ipaddress.IPv4Network):
         return _ipv4(network)
@@ -29,7 +29,7 @@ def _one(text: str, key: str) -> str:
             return "::1"
         raise UsageError(
             f"IIS compares the address of a peer as text and cannot know the IPv6 network {text}",
-            place=key,
+            key=key,
             hint="name the single IPv6 addresses of the proxies, or their IPv4 networks",
         )
     return regex(str(network.network_address))
@@ -54,13 +54,13 @@ def _in_ten(ten: int, low: int, high: int) -> str:
     return head + (str(low % 10) if low == high else f"[{low % 10}-{high % 10}]")
 
 
-def address_and_mask(text: str, key: str) -> tuple[str, str]:
+def address_and_mask(text: str, key: Key) -> tuple[str, str]:
     """Return (address, mask) of an IPv4 network for ipSecurity; UsageError for IPv6, which its documentation does not cover."""
     network = ipaddress.ip_network(text)
     if isinstance(network, ipaddress.IPv6Network):
         raise UsageError(
             f"the access list of IIS is documented for IPv4 only and would not keep {text}",
-            place=key,
+            key=key,
             hint="filter IPv6 in the Windows firewall, or listen on IPv4 addresses only (listen.addresses)",
         )
     return str(network.network_address), str(network.netmask)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from ota_proxy.model import Site
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
 from ota_proxy.render.iis_features import capacity
 from ota_proxy.render.iis_plan import Plan
@@ -125,8 +124,9 @@ def _info(plan: Plan, scope: Scope) -> Iterator[str]:
         yield "X-Forwarded-For ends with address:port of the peer; what a client sent in it stands before that"
     if site.tls.profile == "modern":
         yield "the modern profile wants an ECDSA certificate"
-    for text in dict.fromkeys(_posix_roots(site)):
-        yield f"{text} is {windows_path(text, 'locations.root')} on Windows"
+    roots = {location.root: location for location in site.static if location.root and location.root.startswith("/")}
+    for text, location in roots.items():
+        yield f"{text} is {windows_path(text, site.key_of(location, 'root'))} on Windows"
     if scope != "snippet":
         for certificate in site.certificates[:1]:
             yield (
@@ -139,7 +139,3 @@ def _info(plan: Plan, scope: Scope) -> Iterator[str]:
         yield f"{site.expected_devices} phones at the same time need {names} in applicationHost.config; scope site sets it"
     if scope == "full":
         yield "scope full is scope site: IIS has one configuration for the whole machine"
-
-
-def _posix_roots(site: Site) -> list[str]:
-    return [location.root for location in site.static if location.root and location.root.startswith("/")]

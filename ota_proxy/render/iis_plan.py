@@ -52,7 +52,7 @@ class Plan:
         """Physical path of the site: the root of the location /, else a folder that has only web.config in it."""
         for location in self.site.static:
             if location.path == "/":
-                return windows_path(location.root or "", "locations.root")
+                return windows_path(location.root or "", self.site.key_of(location, "root"))
         return self.folder(self.name)
 
     def folder(self, name: str) -> str:

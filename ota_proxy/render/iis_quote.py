@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from ota_proxy.errors import UsageError
+from ota_proxy.errors import Key, UsageError
 from ota_proxy.render.quoting import Quoted
 
 _PS_QUOTES = re.compile(
@@ -28,7 +28,7 @@ PsValue = str | int | bool | Sequence["PsValue"] | Mapping[str, "PsValue"]
 def xml_attribute(text: str) -> Quoted:
     """Return `text` as a quoted attribute value in ASCII; UsageError for a character that XML 1.0 cannot hold."""
     if bad := _NOT_XML.search(text):
-        raise UsageError(f"web.config cannot hold the character U+{ord(bad[0]):04X} of {text!a}", place="iis")
+        raise UsageError(f"web.config cannot hold the character U+{ord(bad[0]):04X} of {text!a}")
     for char, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
         text = text.replace(char, entity)
     for char in "\t\n\r":
@@ -94,18 +94,18 @@ def regex(text: str) -> str:
     return _REGEX.sub(r"\\\1", text)
 
 
-def action_text(text: str, key: str) -> str:
+def action_text(text: str, key: Key) -> str:
     """Return `text` for an action's url or value, where braces name variables and cannot be escaped; UsageError for braces."""
     if "{" in text or "}" in text:
         raise UsageError(
             f"'{text}' has a brace, which URL Rewrite reads as a variable and cannot quote",
-            place=key,
+            key=key,
             hint="choose a value without braces, or another server",
         )
     return text
 
 
-def windows_path(text: str, key: str) -> str:
+def windows_path(text: str, key: Key) -> str:
     r"""Return `C:\x\y` for a Windows path and `%SystemDrive%\srv\ota` for `/srv/ota`.
 
     UsageError where IIS would expand the path (`%`), or NTFS cannot have such a name: a reserved character or device name,
@@ -121,7 +121,7 @@ def windows_path(text: str, key: str) -> str:
     return drive + "\\" + "\\".join(steps)
 
 
-def _check_name(step: str, text: str, key: str) -> None:
+def _check_name(step: str, text: str, key: Key) -> None:
     if "%" in step:
         raise _refused(text, key, "has a '%', with which IIS begins an environment variable")
     if bad := next((char for char in step if char in _NTFS), None):
@@ -132,7 +132,7 @@ def _check_name(step: str, text: str, key: str) -> None:
         raise _refused(text, key, f"has the name '{step}', which Windows keeps for a device")
 
 
-def _refused(text: str, key: str, why: str) -> UsageError:
+def _refused(text: str, key: Key, why: str) -> UsageError:
     return UsageError(
-        f"IIS cannot use the path '{text}': it {why}", place=key, hint="rename it, or write the Windows path"
+        f"IIS cannot use the path '{text}': it {why}", key=key, hint="rename it, or write the Windows path"
     )

@@ -114,7 +114,7 @@ def _host(site: Site) -> Rule:
 
 
 def _redirect(site: Site) -> Rule:
-    target = f"https://{action_text(authority(site), 'public_url')}{RAW}"
+    target = f"https://{action_text(authority(site), ('public_url',))}{RAW}"
     action = {"type": "Redirect", "url": target, "appendQueryString": "false", "redirectType": "Permanent"}
     if site.tls.offloaded:
         return Rule(
@@ -125,7 +125,7 @@ def _redirect(site: Site) -> Rule:
             ),
             action,
             conditions=(
-                Condition("{REMOTE_ADDR}", address_pattern(site.trusted_proxies, "trusted_proxies"), negate=True),
+                Condition("{REMOTE_ADDR}", address_pattern(site.trusted_proxies, ("trusted_proxies",)), negate=True),
                 Condition("{HTTP_X_FORWARDED_PROTO}", "^https$", negate=True),
             ),
             any_of=True,
@@ -165,13 +165,13 @@ def _location(site: Site, location: Location) -> tuple[Rule, ...]:
 
 def _proxy(site: Site, location: Location, prefix: str) -> Rule:
     public = urlsplit(site.base_url)
-    values = ("https", action_text(public.netloc, "public_url"), str(site.public_port))
+    values = ("https", action_text(public.netloc, ("public_url",)), str(site.public_port))
     return Rule(
         f"ota-proxy application {location.path}",
         ("The path goes on unchanged; the application learns scheme, host and port as the device sees them.",),
         {
             "type": "Rewrite",
-            "url": f"{action_text(str(location.target), 'locations.upstream')}{RAW}",
+            "url": f"{action_text(str(location.target), site.key_of(location, 'upstream'))}{RAW}",
             "appendQueryString": "false",
         },
         match=f"^{prefix}" if prefix else ".*",

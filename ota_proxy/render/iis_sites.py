@@ -20,7 +20,7 @@ def folders(plan: Plan) -> tuple[Quoted, ...]:
     own += [_acme_root(plan.site)] if serves_acme(plan.site) else []
     return (
         *(ps_call("Add-OtaFolder", Path=path) for path in own),
-        *(ps_call("Test-OtaFolder", Path=path) for path in map(_root, plan.site.static)),
+        *(ps_call("Test-OtaFolder", Path=_root(plan.site, location)) for location in plan.site.static),
     )
 
 
@@ -120,7 +120,7 @@ def _flag_words(plan: Plan) -> str:
 def directories(plan: Plan) -> Step:
     """Make a virtual directory for every prefix with files."""
     calls = [
-        _directory(plan.name, location.path.rstrip("/"), _root(location))
+        _directory(plan.name, location.path.rstrip("/"), _root(plan.site, location))
         for location in plan.site.static
         if location.path != "/"
     ]
@@ -152,8 +152,8 @@ def acme(plan: Plan) -> Step:
 
 
 def _acme_root(site: Site) -> str:
-    return windows_path(site.redirect.acme_root, "redirect.acme_root") + ACME_PREFIX.replace("/", "\\")
+    return windows_path(site.redirect.acme_root, ("redirect", "acme_root")) + ACME_PREFIX.replace("/", "\\")
 
 
-def _root(location: Location) -> str:
-    return windows_path(location.root or "", "locations.root")
+def _root(site: Site, location: Location) -> str:
+    return windows_path(location.root or "", site.key_of(location, "root"))

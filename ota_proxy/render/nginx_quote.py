@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from ota_proxy.errors import UsageError
+from ota_proxy.errors import Key, UsageError
 from ota_proxy.render.quoting import Quoted
 
 _BARE = re.compile(r"[A-Za-z0-9_./:@*\[\]+-]+", re.ASCII)
@@ -15,34 +15,34 @@ _LONGEST_SOCKET = 107  # bytes; sun_path of unix(7) has 108 with the end
 _LONGEST_ID = 24  # a variable named after the site must fit variables_hash_bucket_size 64
 
 
-def quote(value: str, place: str) -> Quoted:
+def quote(value: str, key: Key) -> Quoted:
     r"""Return `value` as one nginx token, bare or in double quotes with `"` and `\` escaped.
 
-    `place` is the key in the site. UsageError for a `$` (there is no escape for it, it always starts a variable), for a control
+    `key` is the key in the site. UsageError for a `$` (there is no escape for it, it always starts a variable), for a control
     character and for more than 4000 bytes.
     """
     if "$" in value:
-        raise _refused(value, place, "nginx has no way to quote a '$', it starts a variable")
+        raise _refused(value, key, "nginx has no way to quote a '$', it starts a variable")
     if any(char < " " or char == "\x7f" for char in value):
-        raise _refused(value, place, "nginx has no way to quote a control character")
+        raise _refused(value, key, "nginx has no way to quote a control character")
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     if len(escaped.encode()) > _LONGEST:
-        raise _refused(value[:40] + "...", place, f"nginx takes at most {_LONGEST} bytes in one argument")
+        raise _refused(value[:40] + "...", key, f"nginx takes at most {_LONGEST} bytes in one argument")
     return Quoted(value) if _BARE.fullmatch(value) else Quoted(f'"{escaped}"')
 
 
-def quote_path(path: str, place: str) -> Quoted:
+def quote_path(path: str, key: Key) -> Quoted:
     """Return a POSIX path as one token; a Windows path is refused, the files rendered here are for nginx on Unix."""
     if _WINDOWS.match(path):
-        raise _refused(path, place, "this is a Windows path, and the nginx files are written for Unix")
-    return quote(path, place)
+        raise _refused(path, key, "this is a Windows path, and the nginx files are written for Unix")
+    return quote(path, key)
 
 
-def quote_socket(path: str, place: str) -> Quoted:
+def quote_socket(path: str, key: Key) -> Quoted:
     """Return `unix:PATH` as one token; UsageError for a path that is too long for a socket."""
     if len(path.encode()) > _LONGEST_SOCKET:
-        raise _refused(path, place, f"a socket's path has at most {_LONGEST_SOCKET} bytes")
-    return quote(f"unix:{path}", place)
+        raise _refused(path, key, f"a socket's path has at most {_LONGEST_SOCKET} bytes")
+    return quote(f"unix:{path}", key)
 
 
 def identifier(domain: str, port: int) -> Quoted:
@@ -62,9 +62,9 @@ def comment(line: str) -> Quoted:
     return Quoted("\n".join(f"# {piece}".rstrip() for piece in pieces))
 
 
-def _refused(value: str, place: str, reason: str) -> UsageError:
+def _refused(value: str, key: Key, reason: str) -> UsageError:
     return UsageError(
         f"nginx cannot take '{value}': {reason}",
-        place=place,
+        key=key,
         hint="write this value another way, or rename the file or folder it names",
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ota_proxy.addresses import bracketed, is_address
-from ota_proxy.errors import UsageError
+from ota_proxy.errors import Key, UsageError
 from ota_proxy.model import Location, Site
 from ota_proxy.policy import media_types
 from ota_proxy.policy.capabilities import Capabilities
@@ -76,21 +76,21 @@ def view(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> dict
         "in_server": scope == "snippet",
         "offloaded": site.tls.offloaded,
         "refuse": site.unknown_hosts == "refuse",
-        "domains": _joined(site.domains, "domains"),
+        "domains": Quoted(" ".join(_each(site.domains, "domains"))),
         "ours": _names(site),
-        "static": [_static(location) for location in site.static],
-        "proxied": [_proxied(location, name, number, caps) for number, location in enumerate(site.proxied, 1)],
+        "static": [_static(site, location) for location in site.static],
+        "proxied": [_proxied(site, location, name, number, caps) for number, location in enumerate(site.proxied, 1)],
         "bare_static": any(location.path != "/" for location in site.static),
         "bare_proxied": any(location.path != "/" for location in site.proxied),
         "claims": [Quoted(name) for name in claims()],
         "has_root": any(location.path == "/" for location in site.locations),
         "kinds": list(_kinds(site)),
-        "headers": [(quote(key, "headers"), quote(value, f"headers.{key}")) for key, value in site.headers.items()],
+        "headers": [(quote(key, ("headers",)), quote(value, ("headers", key))) for key, value in site.headers.items()],
         "cache": Quoted(_REVALIDATE),
         "manifest_pattern": _pattern(media_types.extensions("manifest")),
-        "allow": [quote(network, "access.allow") for network in site.access.allow],
-        "deny": [quote(network, "access.deny") for network in site.access.deny],
-        "trusted": [quote(network, "trusted_proxies") for network in site.trusted_proxies],
+        "allow": _each(site.access.allow, "access", "allow"),
+        "deny": _each(site.access.deny, "access", "deny"),
+        "trusted": _each(site.trusted_proxies, "trusted_proxies"),
         **_public(site),
         **_listening(site, caps),
         **_tls(site, caps, profile),
@@ -99,8 +99,8 @@ def view(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> dict
     }
 
 
-def _joined(values: tuple[str, ...], place: str) -> Quoted:
-    return Quoted(" ".join(quote(value, place) for value in values))
+def _each(values: tuple[str, ...], *key: str) -> list[Quoted]:
+    return [quote(value, (*key, index)) for index, value in enumerate(values)]
 
 
 def _names(site: Site) -> list[Names]:
@@ -118,12 +118,12 @@ def _regex(pattern: str) -> Quoted:
 def _public(site: Site) -> dict[str, object]:
     port = "" if site.public_port == 443 else f":{site.public_port}"
     return {
-        "public": quote(site.base_url, "public_url"),
+        "public": quote(site.base_url, ("public_url",)),
         "public_host": Quoted(f"$host{port}"),
         "public_port": site.public_port,
         "status": site.redirect.status,
-        "acme_root": quote_path(site.redirect.acme_root, "redirect.acme_root"),
-        "hsts": quote(site.hsts.value, "hsts") if site.hsts.enabled and not site.tls.offloaded else None,
+        "acme_root": quote_path(site.redirect.acme_root, ("redirect", "acme_root")),
+        "hsts": quote(site.hsts.value, ("hsts",)) if site.hsts.enabled and not site.tls.offloaded else None,
     }
 
 
@@ -141,7 +141,7 @@ def _listening(site: Site, caps: Capabilities) -> dict[str, object]:
 def _addresses(site: Site, port: int) -> list[Quoted]:
     hosts = [bracketed(host) for host in site.listen.hosts]
     every = [str(port), f"[::]:{port}"] if site.listen.ipv6 else [str(port)]
-    return [quote(text, "listen") for text in ([f"{host}:{port}" for host in hosts] or every)]
+    return [quote(text, ("listen",)) for text in ([f"{host}:{port}" for host in hosts] or every)]
 
 
 def _tls(site: Site, caps: Capabilities, profile: Profile) -> dict[str, object]:
@@ -149,7 +149,7 @@ def _tls(site: Site, caps: Capabilities, profile: Profile) -> dict[str, object]:
     if not protocols:
         raise UsageError(
             f"the profile {profile.name} is TLS 1.3 only, and nginx with {caps.tls_library} does not speak it",
-            place="tls.profile",
+            key=("tls", "profile"),
             hint="choose the profile intermediate, or update OpenSSL to 1.1.1 or later",
         )
     groups = [name for name in profile.groups if "MLKEM" not in name or caps.has("mlkem")]
@@ -159,7 +159,10 @@ def _tls(site: Site, caps: Capabilities, profile: Profile) -> dict[str, object]:
         "groups": Quoted(":".join(groups)),
         "tickets": caps.has("ticket_rotation"),
         "certificates": [
-            (quote_path(pair.cert, f"certificates[{index}].cert"), quote_path(pair.key, f"certificates[{index}].key"))
+            (
+                quote_path(pair.cert, ("certificates", index, "cert")),
+                quote_path(pair.key, ("certificates", index, "key")),
+            )
             for index, pair in enumerate(site.certificates)
         ],
     }
@@ -168,9 +171,9 @@ def _tls(site: Site, caps: Capabilities, profile: Profile) -> dict[str, object]:
 def _logs(site: Site) -> dict[str, object]:
     access, error = site.log.access, site.log.error
     return {
-        "access_log": quote_path(access, "log.access") if isinstance(access, str) else None,
+        "access_log": quote_path(access, ("log", "access")) if isinstance(access, str) else None,
         "access_log_off": access is False,
-        "error_log": quote_path(error, "log.error") if error else None,
+        "error_log": quote_path(error, ("log", "error")) if error else None,
         "log_level": Quoted(site.log.level),
     }
 
@@ -182,29 +185,29 @@ def _main(site: Site, caps: Capabilities) -> dict[str, object]:
         "files": numbers.files,
         "devices": site.expected_devices,
         "name_bucket": name_bucket(site),
-        "user": quote(caps.layout["nginx_user"], "layout") if caps.layout["nginx_user"] else None,
-        "pid": quote_path(caps.layout["nginx_pid"], "layout"),
-        "mime_types": quote_path(caps.layout["nginx_conf"] + "/mime.types", "layout"),
-        "main_error_log": quote_path(caps.layout["nginx_log"] + "/error.log", "layout"),
-        "main_access_log": quote_path(caps.layout["nginx_log"] + "/access.log", "layout"),
+        "user": quote(caps.layout["nginx_user"], ()) if caps.layout["nginx_user"] else None,
+        "pid": quote_path(caps.layout["nginx_pid"], ()),
+        "mime_types": quote_path(caps.layout["nginx_conf"] + "/mime.types", ()),
+        "main_error_log": quote_path(caps.layout["nginx_log"] + "/error.log", ()),
+        "main_access_log": quote_path(caps.layout["nginx_log"] + "/access.log", ()),
     }
 
 
-def _static(location: Location) -> Static:
+def _static(site: Site, location: Location) -> Static:
     folder, at_root = location.root or "", location.path == "/"
     return Static(
-        path=quote(location.path, "locations"),
-        bare=_bare(location),
+        path=quote(location.path, site.key_of(location, "path")),
+        bare=_bare(site, location),
         slashed=_slashed(location),
         dotfiles=_dotfiles(location.path),
         directive=Quoted("root" if at_root else "alias"),
-        folder=quote_path(folder if at_root else folder.rstrip("/") + "/", f"locations {location.path} root"),
+        folder=quote_path(folder if at_root else folder.rstrip("/") + "/", site.key_of(location, "root")),
     )
 
 
-def _bare(location: Location) -> Quoted | None:
+def _bare(site: Site, location: Location) -> Quoted | None:
     """Return the prefix without its slash at the end, None for `/`."""
-    return quote(location.path.rstrip("/"), "locations") if location.path != "/" else None
+    return quote(location.path.rstrip("/"), site.key_of(location, "path")) if location.path != "/" else None
 
 
 def _slashed(location: Location) -> Quoted:
@@ -218,38 +221,38 @@ def _dotfiles(prefix: str) -> Quoted:
     return Quoted(rf"{start}\.(?!well-known/)")
 
 
-def _proxied(location: Location, site_name: Quoted, number: int, caps: Capabilities) -> Proxied:
-    target, place = location.target, f"locations {location.path} upstream"
+def _proxied(site: Site, location: Location, site_name: Quoted, number: int, caps: Capabilities) -> Proxied:
+    target, key = location.target, site.key_of(location, "upstream")
     if target is None:  # Site.proxied holds none of these
         raise TypeError(location.path)
     unix = target.scheme == "unix"
-    address = quote_socket(target.path, place) if unix else quote(str(target).split("://")[1], place)
+    address = quote_socket(target.path, key) if unix else quote(str(target).split("://")[1], key)
     scheme = "https" if target.scheme == "https" else "http"
     return Proxied(
-        path=quote(location.path, "locations"),
-        bare=_bare(location),
+        path=quote(location.path, site.key_of(location, "path")),
+        bare=_bare(site, location),
         slashed=_slashed(location),
         name=Quoted(f"ota_proxy_{site_name}_{number}"),
         scheme=Quoted(scheme),
         address=address,
-        url=_whole_url(target.path, place) if unix else quote(f"{scheme}://{str(target).split('://')[1]}", place),
-        tls_name=_tls_name(location, target.host, place) if scheme == "https" else None,
-        ca=quote_path(location.upstream_ca or caps.layout["ca_bundle"], f"locations {location.path} upstream_ca"),
+        url=_whole_url(target.path, key) if unix else quote(f"{scheme}://{str(target).split('://')[1]}", key),
+        tls_name=_tls_name(site, location, target.host) if scheme == "https" else None,
+        ca=quote_path(location.upstream_ca or caps.layout["ca_bundle"], site.key_of(location, "upstream_ca")),
     )
 
 
-def _whole_url(path: str, place: str) -> Quoted:
-    return quote(f"http://unix:{path}:", place)
+def _whole_url(path: str, key: Key) -> Quoted:
+    return quote(f"http://unix:{path}:", key)
 
 
-def _tls_name(location: Location, host: str, place: str) -> Quoted:
+def _tls_name(site: Site, location: Location, host: str) -> Quoted:
     if location.upstream_name is None and is_address(host):
         raise UsageError(
             f"nginx cannot verify the certificate of the address {host}, it compares names only",
-            place=place,
+            key=site.key_of(location, "upstream"),
             hint="set upstream_name to the name in the upstream's certificate",
         )
-    return quote(location.upstream_name or host, f"locations {location.path} upstream_name")
+    return quote(location.upstream_name or host, site.key_of(location, "upstream_name"))
 
 
 def _kinds(site: Site) -> Iterator[Kind]:
@@ -258,7 +261,7 @@ def _kinds(site: Site) -> Iterator[Kind]:
     for extension, media_type in media_types.ota_types(site.media_types).items():
         groups.setdefault((media_type, _cache(site, extension)), []).append(extension)
     for (media_type, cache), extensions in groups.items():
-        yield Kind(_pattern(extensions), quote(media_type, f"media_types.{extensions[0]}"), quote(cache, "cache"))
+        yield Kind(_pattern(extensions), quote(media_type, ("media_types", extensions[0])), quote(cache, ("cache",)))
 
 
 def _cache(site: Site, extension: str) -> str:

@@ -16,7 +16,8 @@ def flags_again(loaded: Loaded, environ: Mapping[str, str]) -> list[tuple[str, s
     """Return (flag, value) for every variable that decides a value of the rendered files, in the order of the keys."""
     pairs: list[tuple[str, str]] = []
     for key, source in sorted(loaded.sources.items(), key=lambda row: dotted(row[0])):
-        if source.kind == "environment" and (key[0] != "options" or key[1] in OPTIONS):
+        whole = not any(isinstance(step, int) for step in key)  # the flags of an array repeat its parts
+        if whole and source.kind == "environment" and (key[0] != "options" or key[1] in OPTIONS):
             pairs += _pairs(key, source.name, environ)
     return pairs
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -42,6 +42,7 @@ class SiteFlags:
 
 
 Layer = list[tuple[Key, Any, Source]]
+"""Values by key; one without a value (None) only says where a part of an earlier one comes from."""
 
 
 def flag_layer(flags: SiteFlags) -> Layer:
@@ -51,7 +52,7 @@ def flag_layer(flags: SiteFlags) -> Layer:
         layer.append((("domains",), list(flags.domains), Source("flag", "--domain")))
     if flags.trusted_proxies:
         layer.append((("trusted_proxies",), list(flags.trusted_proxies), Source("flag", "--trusted-proxy")))
-    layer += _locations(flags.roots, flags.upstreams, Source("flag", "--root" if flags.roots else "--upstream"))
+    layer += _locations(flags.roots, flags.upstreams, ("--root", "--upstream"))
     layer += _certificates(flags.certs, flags.keys, ("--cert", "--key"))
     for key, value, name in (
         (("public_url",), flags.public_url, "--public-url"),
@@ -84,7 +85,7 @@ SHORT = ("OTA_PROXY_DOMAIN", "OTA_PROXY_ROOT", "OTA_PROXY_UPSTREAM", "OTA_PROXY_
 def _short_layer(short: Mapping[str, str]) -> Layer:
     domain, root, upstream, cert, key = (short[name] for name in SHORT)
     layer: Layer = [(("domains",), _words(domain), Source("environment", SHORT[0]))] if domain else []
-    layer += _locations(_some(root), _some(upstream), Source("environment", SHORT[1] if root else SHORT[2]))
+    layer += _locations(_some(root), _some(upstream), SHORT[1:3], "environment")
     return layer + _certificates(_some(cert), _some(key), SHORT[3:], "environment")
 
 
@@ -117,26 +118,33 @@ def _annotation(key: Key) -> Any:  # noqa: ANN401 - a typing form
     return model.model_fields[key[-1]].annotation
 
 
-def _locations(roots: Iterable[str], upstreams: Iterable[str], source: Source) -> Layer:
-    found = []
-    for kind, texts in (("root", roots), ("upstream", upstreams)):
+def _locations(
+    roots: Sequence[str],
+    upstreams: Sequence[str],
+    names: Sequence[str],
+    kind: Literal["flag", "environment"] = "flag",
+) -> Layer:
+    found: list[dict[str, str]] = []
+    places: Layer = []
+    for key, name, texts in zip(("root", "upstream"), names, (roots, upstreams), strict=True):
         for text in texts:
             match = _PREFIXED.fullmatch(text)
-            found.append({"path": match[1], kind: match[2]} if match else {"path": "/", kind: text})
+            places.append((("locations", len(found)), None, Source(kind, name)))
+            found.append({"path": match[1], key: match[2]} if match else {"path": "/", key: text})
     if len([row for row in found if row["path"] == "/"]) > 1:
         raise UsageError(
             "two locations claim the prefix /",
-            place=str(source),
+            place=names[0] if roots else names[1],
             hint="write the prefix before the folder or upstream: --root /ota/=/srv/ota",
         )
-    return [(("locations",), found, source)] if found else []
+    return [(("locations",), found, Source(kind, names[0] if roots else names[1])), *places] if found else []
 
 
 def _certificates(
     certs: Sequence[str],
     keys: Sequence[str],
     names: Sequence[str],
-    kind: Any = "flag",  # noqa: ANN401 - a Source kind
+    kind: Literal["flag", "environment"] = "flag",
 ) -> Layer:
     if len(certs) != len(keys):
         lacking = names[1] if len(certs) > len(keys) else names[0]
@@ -146,7 +154,8 @@ def _certificates(
             hint="give both, certificate and key",
         )
     rows = [{"cert": cert, "key": key} for cert, key in zip(certs, keys, strict=True)]
-    return [(("certificates",), rows, Source(kind, names[0]))] if rows else []
+    places: Layer = [(("certificates", index, "key"), None, Source(kind, names[1])) for index in range(len(rows))]
+    return [(("certificates",), rows, Source(kind, names[0])), *places] if rows else []
 
 
 def _set(text: str) -> tuple[Key, Any, Source]:

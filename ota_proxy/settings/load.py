@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from ota_proxy.errors import UsageError, did_you_mean
+from ota_proxy.errors import UsageError
 from ota_proxy.model import Site
 from ota_proxy.settings.flags import Layer, SiteFlags, environment_layer, flag_layer, leaf_keys
-from ota_proxy.settings.ignored import FLAG, WITH_HINT, ignore_flags
+from ota_proxy.settings.ignored import FLAG, ignore_flags
+from ota_proxy.settings.mistakes import mistakes_of
 from ota_proxy.settings.options import Options, SiteFile
-from ota_proxy.settings.sources import Key, Source, dotted, key_lines
+from ota_proxy.settings.sources import DEFAULT, Key, Source, dotted, key_lines, nearest
 
 FILE_NAME = "ota-proxy.toml"
 EXAMPLE_DOMAIN = "ota.example.com"
@@ -39,7 +40,12 @@ class Loaded:
     def source(self, key: Key) -> Source:
         """Return where the value of a key came from: its own source, else the nearest table's, else that of a part of it, else `default`."""
         inside = (source for known, source in self.sources.items() if known[: len(key)] == key)
-        return nearest(self.sources, key) or next(inside, _NOWHERE)
+        return nearest(self.sources, key) or next(inside, DEFAULT)
+
+    def place(self, key: Key) -> str:
+        """Say where a key was written: `ota-proxy.toml:4: locations[0].root`, `--root: …`; the key alone where nobody wrote it."""
+        source = self.source(key)
+        return f"{source}: {dotted(key)}" if source.kind in ("flag", "environment", "file") else dotted(key)
 
     @property
     def certificates_given(self) -> bool:
@@ -95,11 +101,6 @@ def load_options(
     return _placed(_validate(raw, sources, file).options, sources)
 
 
-def nearest(sources: Mapping[Key, Source], key: Key) -> Source | None:
-    """Return the source of the longest known key that `key` starts with, or None."""
-    return next((sources[key[:length]] for length in range(len(key), -1, -1) if key[:length] in sources), None)
-
-
 def _explicit(path: Path) -> tuple[Path, tuple[str, ...]]:
     return path, _TABLE if path.name == "pyproject.toml" else ()
 
@@ -121,7 +122,7 @@ def _has_table(path: Path) -> bool:
         tool = tomllib.loads(text).get("tool") if "ota-proxy" in text else None
     except OSError:
         return False  # somebody else's file, and not for us to read
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return "[tool.ota-proxy" in text
     return isinstance(tool, dict) and isinstance(tool.get("ota-proxy"), dict)
 
@@ -138,7 +139,7 @@ def _file_layer(path: Path, table: tuple[str, ...]) -> Layer:
         raise UsageError(
             f"the site file is not UTF-8 (byte {error.start})", place=_short(path), hint="save it as UTF-8"
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(
             f"the site file is not TOML: {error}", place=_short(path), hint="see https://toml.io for the notation"
         ) from None
@@ -168,8 +169,8 @@ def _short(path: Path) -> str:
 
 
 def _put(raw: dict[str, Any], sources: dict[Key, Source], key: Key, value: Any, source: Source) -> None:  # noqa: ANN401 - raw
-    if source.kind == "file" and value is None:
-        sources[key] = source  # only a line: the value came with its table
+    if value is None:
+        sources[key] = source  # only a place: the value came with its table
         return
     for known in [known for known in sources if known[: len(key)] == key]:
         del sources[known]
@@ -228,79 +229,9 @@ def _validate(raw: dict[str, Any], sources: Mapping[Key, Source], file: Path | N
     try:
         return SiteFile.model_validate(raw)
     except ValidationError as error:
-        mistakes = _mistakes(error.errors(include_url=False), sources, file)
+        mistakes = mistakes_of(error.errors(include_url=False), raw, sources, _short(file) if file else "site")
     if len(mistakes) == 1:
         place, text, hint = mistakes[0]
         raise UsageError(text, place=place, hint=hint)
     lines = [str(UsageError(text, place=place, hint=hint)) for place, text, hint in mistakes]
     raise UsageError("\n".join(lines))
-
-
-def _mistakes(problems: Sequence[Any], sources: Mapping[Key, Source], file: Path | None) -> list[tuple[str, str, str]]:
-    """Return (place, sentence, hint) of each mistake once, without the echoes that one mistake has in the values around it."""
-    found: dict[Key, tuple[str, str, str]] = {}
-    for problem in sorted(problems, key=lambda problem: -len(problem["loc"])):
-        key: Key = tuple(
-            step
-            for step in problem["loc"]
-            if isinstance(step, int) or step.replace("-", "").replace("_", "x").isidentifier()
-        )
-        key = key[:-1] if key and str(key[-1]).startswith(("constrained", "int", "str", "bool", "literal")) else key
-        echo = problem["type"] == "too_short" and any(other[: len(key)] == key for other in found)
-        if key not in found and not echo:
-            found[key] = _sentence(problem, key, sources, file)
-    own = [row for key, row in found.items() if (nearest(sources, key) or _NOWHERE).kind != "assumed"]
-    return own or list(found.values())
-
-
-_NOWHERE = Source("default", "default")
-_WORDS = {
-    "tuple_type": "must be an array",
-    "dict_type": "must be a table",
-    "model_type": "must be a table",
-    "string_type": "must be a text in quotes",
-    "too_short": "must not be empty",
-    "too_long": "has too many entries",
-}
-
-
-def _sentence(problem: Any, key: Key, sources: Mapping[Key, Source], file: Path | None) -> tuple[str, str, str]:  # noqa: ANN401 - ErrorDetails
-    place, kind = str(nearest(sources, key) or (_short(file) if file else "site")), problem["type"]
-    if kind == "extra_forbidden":
-        known = _siblings(key)
-        return (
-            place,
-            f"unknown key '{dotted(key)}'",
-            did_you_mean(str(key[-1]), known) or f"known keys: {', '.join(known)}",
-        )
-    if key == ("domains",) and kind in ("missing", "too_short"):
-        hint = 'give --domain ota.example.com, or domains = ["…"] in the site file'
-        return place if nearest(sources, key) or file else "--domain", "the site has no domain", hint
-    if kind == "missing":
-        return place, f"the key '{dotted(key)}' is missing", ""
-    if kind == "value_error":
-        said = str(problem["msg"]).removeprefix("Value error, ")
-        return place, f"{dotted(key)}: {said}" if key else said, ""
-    if kind == WITH_HINT:
-        return place, f"{dotted(key)}: {problem['msg']}", problem["ctx"]["hint"]
-    said = _WORDS.get(kind) or str(problem["msg"]).replace("Input should be", "must be")
-    value = problem.get("input")
-    shown = (
-        f", not {str(value).lower() if isinstance(value, bool) else repr(value)}"
-        if isinstance(value, (int, float, str))
-        else ""
-    )
-    return place, f"{dotted(key)} {said}{shown}", ""
-
-
-def _siblings(key: Key) -> tuple[str, ...]:
-    model: Any = SiteFile
-    for step in key[:-1]:
-        if isinstance(step, str):
-            model = model.model_fields[step].annotation
-            inner = next(
-                (arg for arg in getattr(model, "__args__", ()) if isinstance(arg, type) and issubclass(arg, BaseModel)),
-                None,
-            )
-            model = inner or model
-    return tuple(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else ()

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Key = tuple[str | int, ...]
+from ota_proxy.errors import Key, dotted
 
-_TABLE = re.compile(r"\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
-_ASSIGNMENT = re.compile(r"\s*((?:[\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[\w-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
+__all__ = ["DEFAULT", "Key", "Source", "dotted", "key_lines", "nearest"]
+
 _TOKEN = re.compile(
-    r"""\"{3}(?:\\.|[^\\])*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|\#[^\n]*|[\[\]{}\n]""", re.DOTALL
+    r"""
+      (?P<blank> [ \t\r]+ | \#[^\n]* )
+    | (?P<newline> \n )
+    | (?P<text> "{3}(?:\\.|[^\\])*?"{3,5} | '{3}.*?'{3,5} | "(?:\\.|[^"\\\n])*" | '[^'\n]*' )
+    | (?P<mark> [\[\]{},=.] )
+    | (?P<word> [^\s\[\]{},=."'\#]+ )
+    """,
+    re.DOTALL | re.VERBOSE,
 )
-"""What counts for the lines of an array: its brackets and line ends, and texts and comments, in which they are none."""
-_STEP = re.compile(r"[\w-]+|\"[^\"]*\"|'[^']*'")
+"""The tokens of TOML 1.0; a text in three quotation marks may have two more of them at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,56 +38,120 @@ class Source:
         return f"{self.name}:{self.line}" if self.line else self.name
 
 
-def dotted(key: Key) -> str:
-    """Write a key as people do: `locations[0].root`."""
-    text = ""
-    for step in key:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
-    return text
+DEFAULT = Source("default", "default")
+
+
+def nearest(sources: Mapping[Key, Source], key: Key) -> Source | None:
+    """Return the source of the longest known key that `key` starts with, or None."""
+    return next((sources[key[:length]] for length in range(len(key), -1, -1) if key[:length] in sources), None)
 
 
 def key_lines(text: str, below: tuple[str, ...] = ()) -> dict[Key, int]:
-    """Return key → line (from 1) of every table and assignment under the table `below` (`("tool", "ota-proxy")`).
+    """Return key → line (from 1) of everything under the table `below` (`("tool", "ota-proxy")`): tables, values, entries of arrays.
 
-    An array of inline tables has a line for each of them too.
+    The text must be TOML: tomllib has read it.
     """
-    lines: dict[Key, int] = {}
-    table: Key = ()
-    counts: dict[Key, int] = {}
-    rows = text.splitlines()
-    for number, line in enumerate(rows, start=1):
-        if match := _TABLE.match(line):
-            table = _steps(match[2])
-            if match[1] == "[[":
-                counts[table] = counts.get(table, -1) + 1
-                lines.setdefault(table[len(below) :], number)
-                table = (*table, counts[table])
-            lines.setdefault(table[len(below) :], number)
-        elif (match := _ASSIGNMENT.match(line)) and table[: len(below)] == below:
-            key = (*table, *_steps(match[1]))[len(below) :]
-            lines.setdefault(key, number)
-            for index, place in enumerate(_inline_tables(line[match.end() :], rows[number:], number)):
-                lines.setdefault((*key, index), place)
-    return lines
+    reader = _Reader(text)
+    reader.document()
+    return {key[len(below) :]: line for key, line in reader.lines.items() if key[: len(below)] == below}
 
 
-def _inline_tables(value: str, rows: Sequence[str], line: int) -> Iterator[int]:
-    """Yield the line of every inline table of the array that a value begins; `rows` are the lines after it."""
-    if not value.lstrip().startswith("["):
-        return
-    depth = 0
-    for token in _TOKEN.findall("\n".join([value, *rows])):
-        if token in ("[", "{"):
-            if (token, depth) == ("{", 1):
-                yield line
-            depth += 1
-        elif token in ("]", "}"):
-            depth -= 1
-            if not depth:
-                return
-        else:
-            line += token.count("\n")
+class _Reader:
+    """Walks the tokens of a text that is TOML, and notes the line where each key first stands."""
+
+    def __init__(self, text: str) -> None:
+        self.lines: dict[Key, int] = {}
+        self._counts: dict[Key, int] = {}
+        self._tokens = list(_tokens(text))
+        self._at = 0
+
+    def document(self) -> None:
+        table: Key = ()
+        while self._skip_lines():
+            if self._next() == "[":
+                table = self._header()
+            else:
+                self._pair(table)
+
+    def _next(self) -> str:
+        return self._tokens[self._at][0]
+
+    def _line(self) -> int:
+        return self._tokens[self._at][1]
+
+    def _skip_lines(self) -> bool:
+        """Go to the next token that is no line end; say whether there is one."""
+        while self._next() == "\n":
+            self._at += 1
+        return self._next() != ""
+
+    def _header(self) -> Key:
+        line = self._line()
+        self._at += 1
+        many = self._next() == "["
+        self._at += many
+        names = self._names()
+        self._at += 1 + many
+        path: Key = ()
+        for step in names[:-1]:
+            path = (*path, step)
+            path = (*path, self._counts[path]) if path in self._counts else path
+        path = (*path, *names[-1:])
+        self._note(path, line)
+        if many:
+            self._counts[path] = self._counts.get(path, -1) + 1
+            path = (*path, self._counts[path])
+            self._note(path, line)
+        return path
+
+    def _names(self) -> tuple[str, ...]:
+        """Read a key: bare or quoted names with dots between."""
+        names = [self._name()]
+        while self._next() == ".":
+            self._at += 1
+            names.append(self._name())
+        return tuple(names)
+
+    def _name(self) -> str:
+        name = self._next()
+        self._at += 1
+        return str(tomllib.loads(f"name = {name}")["name"]) if name[0] in "\"'" else name
+
+    def _pair(self, above: Key) -> None:
+        line, names = self._line(), self._names()
+        self._at += 1  # the equals sign
+        for length in range(1, len(names) + 1):
+            self._note((*above, *names[:length]), line)
+        self._value((*above, *names))
+
+    def _value(self, key: Key) -> None:
+        self._note(key, self._line())
+        mark = self._next()
+        if mark not in ("[", "{"):
+            while self._next() not in (",", "]", "}", "\n", ""):
+                self._at += 1
+            return
+        self._at += 1
+        index = 0
+        while self._skip_lines() and self._next() not in ("]", "}"):
+            if mark == "{":
+                self._pair(key)
+            else:
+                self._value((*key, index))
+            index += 1
+            self._skip_lines()
+            self._at += self._next() == ","
+        self._at += 1
+
+    def _note(self, key: Key, line: int) -> None:
+        self.lines.setdefault(key, line)
 
 
-def _steps(text: str) -> Key:
-    return tuple(step.strip("\"'") for step in _STEP.findall(text))
+def _tokens(text: str) -> Iterator[tuple[str, int]]:
+    """Yield (token, its line), blanks and comments left out, an empty one at the end."""
+    line = 1
+    for match in _TOKEN.finditer(text):
+        if match.lastgroup != "blank":
+            yield match[0], line
+        line += match[0].count("\n")
+    yield "", line

@@ -154,7 +154,7 @@ def test_the_pattern_of_networks_matches_their_addresses_only(
     base: ipaddress.IPv4Address, prefix: int, other: ipaddress.IPv4Address, near: int
 ) -> None:
     network = ipaddress.ip_network((base, prefix), strict=False)
-    pattern = re.compile(address_pattern([str(network), "192.0.2.7"], "trusted_proxies"))
+    pattern = re.compile(address_pattern([str(network), "192.0.2.7"], ("trusted_proxies",)))
     neighbour = ipaddress.IPv4Address(int(base) ^ (1 << near) & 0xFFFFFFFF)
     for address in (base, other, neighbour, network[0], network[-1]):
         wanted = address in network or str(address) == "192.0.2.7"

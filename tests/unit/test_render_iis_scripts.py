@@ -32,23 +32,23 @@ def test_posix_folders_become_folders_of_the_system_drive() -> None:
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        ({"locations": [{"path": "/", "root": "/srv/%TEMP%"}]}, "locations.root"),
-        ({"locations": [{"path": "/", "root": "/srv/a|b"}]}, "locations.root"),
-        ({"locations": [{"path": "/", "root": "/srv/a\\b"}]}, "locations.root"),
-        ({"locations": [{"path": "/", "root": "/srv/aux.d/x"}]}, "locations.root"),
-        ({"locations": [{"path": "/", "root": "/srv/x. /y"}]}, "locations.root"),
+        ({"locations": [{"path": "/", "root": "/srv/%TEMP%"}]}, "locations[0].root"),
+        ({"locations": [{"path": "/", "root": "/srv/a|b"}]}, "locations[0].root"),
+        ({"locations": [{"path": "/", "root": "/srv/a\\b"}]}, "locations[0].root"),
+        ({"locations": [{"path": "/", "root": "/srv/aux.d/x"}]}, "locations[0].root"),
+        ({"locations": [{"path": "/", "root": "/srv/x. /y"}]}, "locations[0].root"),
         ({"redirect": {"acme_root": "/srv/what?"}}, "redirect.acme_root"),
-        ({"locations": [{"path": "/", "upstream": "unix:/run/app.sock"}]}, "locations.upstream"),
+        ({"locations": [{"path": "/", "upstream": "unix:/run/app.sock"}]}, "locations[0].upstream"),
         (
             {"locations": [{"path": "/", "upstream": "https://10.0.0.1", "upstream_name": "app.example.net"}]},
-            "locations.upstream_name",
+            "locations[0].upstream_name",
         ),
         (
             {"locations": [{"path": "/a/", "root": "/srv/a"}, {"path": "/A/", "root": "/srv/b"}]},
-            "locations.path",
+            "locations[1].path",
         ),
-        ({"locations": [{"path": "/a:b/", "root": "/srv/a"}]}, "locations.path"),
-        ({"access": {"deny": ["2001:db8::/32"]}}, "access.deny"),
+        ({"locations": [{"path": "/a:b/", "root": "/srv/a"}]}, "locations[0].path"),
+        ({"access": {"deny": ["2001:db8::/32"]}}, "access.deny[0]"),
         ({"access": {"allow": ["10.0.0.0/8"]}, "trusted_proxies": ["10.0.0.1"]}, "access"),
     ],
 )

@@ -298,12 +298,12 @@ def test_a_long_domain_asks_for_a_larger_hash_bucket() -> None:
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        ({"locations": [{"path": "/", "root": "/srv/$host"}]}, r"locations / root"),
+        ({"locations": [{"path": "/", "root": "/srv/$host"}]}, r"locations\[0\].root"),
         ({"certificates": [{**PAIR, "key": "/etc/$key"}]}, r"certificates\[0\]\.key"),
         ({"headers": {"X-Price": "5 $"}}, r"headers\.X-Price"),
         ({"redirect": {"acme_root": "/var/${x}"}}, r"redirect\.acme_root"),
         ({"log": {"access": "/var/log/$host.log"}}, r"log\.access"),
-        ({"locations": [{"path": "/", "upstream": "unix:/run/$x.sock"}]}, r"locations / upstream"),
+        ({"locations": [{"path": "/", "upstream": "unix:/run/$x.sock"}]}, r"locations\[0\].upstream"),
     ],
 )
 def test_a_dollar_sign_is_refused_with_key_value_and_server(change: Raw, key: str) -> None:
@@ -323,7 +323,7 @@ def test_a_socket_path_longer_than_the_system_takes_is_refused() -> None:
 
 def test_an_argument_larger_than_nginx_reads_is_refused() -> None:
     with pytest.raises(UsageError, match="at most 4000 bytes"):
-        quote("é" * 2001, "headers.X")
+        quote("é" * 2001, ("headers", "X"))
 
 
 def test_a_name_for_zones_and_maps_is_short_and_never_shared_by_two_domains() -> None:

@@ -133,8 +133,8 @@ def test_a_flag_with_an_unknown_rule_is_refused_with_what_was_meant(tmp_path: Pa
         read(tmp_path, "", "OTA4O6=x")
 
 
-def test_lines_of_inline_tables_are_found_whatever_stands_in_texts() -> None:
+def test_lines_of_entries_are_found_whatever_stands_in_texts() -> None:
     text = "a = [ { b = \"}]\" }, # {\n { c = [{ d = 1 }] },\n''' {\n{''', { e = \"\\\"{\" } ]\nf = { g = 1 }\nh = [[{ i = 1 }]]\n"
     lines = key_lines(text)
-    assert [lines.get(("a", number)) for number in range(4)] == [1, 2, 4, None]
-    assert (lines[("f",)], lines[("h",)], ("h", 0) in lines) == (5, 6, False)
+    assert [lines.get(("a", number)) for number in range(4)] == [1, 2, 3, 4]
+    assert (lines[("f", "g")], lines[("h",)], lines[("h", 0, 0, "i")]) == (5, 6, 6)

@@ -37,7 +37,7 @@ def _reachable(hosts: tuple[str, ...]) -> str:
     if not found:
         raise NoVerdictError(
             "the docker engine reaches containers over IPv4, and the site listens on IPv6 addresses only",
-            place="listen.addresses",
+            key=("listen", "addresses"),
             hint="add an IPv4 address, or take --engine local",
         )
     return found
