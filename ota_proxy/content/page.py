@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import html
-import re
 from dataclasses import dataclass
-from html.parser import HTMLParser
-from itertools import islice
-from urllib.parse import urljoin, urlsplit
 
+from ota_proxy.content.bounded_parser import feed
+from ota_proxy.content.encoding import page_text
 from ota_proxy.content.ipa import AppInfo
-from ota_proxy.content.link import Context, install_link, is_install_link, read_link
+from ota_proxy.content.link import install_link
+from ota_proxy.content.page_reader import Reader
 from ota_proxy.device.facts import LinkFacts
-from ota_proxy.policy.media_types import extensions
 from ota_proxy.policy.page_words import topics
 
 STYLE = """body{font:17px/1.5 -apple-system,system-ui,sans-serif;max-width:34em;margin:2em auto;padding:0 1em}
 a.install{display:inline-block;padding:.7em 1.4em;border-radius:.7em;background:#0066cc;color:#fff;text-decoration:none}
 img{border-radius:22%}
 """
-_LARGEST = 1024 * 1024
-_MOST_LINKS = 200
-_LOOSE = re.compile(r"itms-services:[^\s\"'`<>\\)]*", re.IGNORECASE)
-_MOST_FRAMES = 10
-_AMP = re.compile("(?:amp|\N{HIGH VOLTAGE SIGN}\N{VARIATION SELECTOR-16}?)(4email|4ads)?")
-_STRINGS = re.compile(
-    r"""\"((?:[^"\\\n]|\\.){0,2000}+)\"?|'((?:[^'\\\n]|\\.){0,2000}+)'?|`((?:[^`\\]|\\.){0,2000}+)`?""", re.DOTALL
-)
-"""A string of a script. Its end may be missing: a pattern that takes what it has read never reads anything twice."""
-_MOST_ENDLESS = 5
-"""Tags, comments and declarations without an end that are borne with; real pages have none or one."""
-_SHORTEST_STRING = 4
-"""Characters of a string in a script from which on it may be something that people read."""
-_MOST_STRINGS = 2000
 _APART = "." * 300
 """Keeps the strings of a script so far from each other that no topic reaches from one into the next."""
-_CODE_POINT = re.compile(r"\\u([0-9a-fA-F]{4})")
-_OUT_OF_THE_APP = "x-safari-http"
-"""The scheme that opens a page in Safari from inside another app, since iOS 17 (reported by users)."""
-_ESCAPES = {r"\/": "/", r"\u0026": "&", r"\x26": "&", r"\u003d": "=", r"\u003D": "="}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +40,15 @@ class PageContent:
     """Absolute http(s) URLs of its frames."""
     inner: tuple[tuple[LinkFacts, ...], ...] = ()
     """The install links of each frame whose content stands in the page itself (srcdoc)."""
+    made: str = ""
+    """A piece of an install link that a script would have to complete."""
+    unseen: str = ""
+    """Why an install link that stands in the page is none: it is commented out, text, or in an element that is not shown."""
+    styles: tuple[str, ...] = ()
+    """Absolute http(s) URLs of its stylesheets."""
+    images: tuple[str, ...] = ()
+    password: bool = False
+    """It has a field for a password."""
 
 
 def landing_page(app: AppInfo, manifest_url: str, *, icon: str = "", stylesheet: str = "") -> bytes:
@@ -99,176 +87,34 @@ def _attr(text: str) -> str:
     return html.escape(text, quote=True)
 
 
-def read_page(text: str | bytes, url: str) -> PageContent:
-    """Say what is in an HTML page fetched from `url`; reads 1 MiB, keeps 200 links and packages and 10 frames, never raises."""
-    source = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    reader = _Reader(url)
-    _feed(reader, source)
-    return reader.content()
+def read_page(text: str | bytes, url: str, content_type: str = "") -> PageContent:
+    """Say what is in an HTML page fetched from `url`; reads 1 MiB, keeps 200 links and packages and 10 frames, never raises.
+
+    `content_type` is the header's value: it can name the character set, and XHTML.
+    """
+    source = page_text(text, content_type) if isinstance(text, bytes) else text
+    return _content(feed(Reader(url, xml="xhtml+xml" in content_type.lower()), source))
 
 
-def _feed(reader: _Reader, source: str) -> None:
-    """Let a reader see 1 MiB; html.parser's answer to a broken declaration is an exception, and what was found stays."""
-    with contextlib.suppress(AssertionError, ValueError):
-        reader.feed(source[:_LARGEST])
-        reader.close()
-
-
-class _Reader(HTMLParser):
-    def __init__(self, url: str, *, inner: bool = False) -> None:
-        super().__init__(convert_charrefs=True)
-        self.base, self.base_target = url, ""
-        self.links: dict[tuple[str, str, str], LinkFacts] = {}
-        self.packages: dict[str, None] = {}
-        self.frames: dict[str, None] = {}
-        self.documents: list[str] = []
-        self.scripts = self.outside = self.noindex = self.breaks_out = False
-        self.inside = self.amp = ""
-        self.texts: list[str] = []
-        self.strings: list[str] = []
-        self.is_inner = inner
-        self.endless = 0
-
-    def content(self) -> PageContent:
-        """Return what was found."""
-        spoken = topics(" ".join(self.texts)) | topics(_APART.join(self.strings))
-        return PageContent(
-            tuple(self.links.values()),
-            tuple(self.packages),
-            scripts=self.scripts,
-            outside_scripts=self.outside,
-            amp=self.amp,
-            topics=spoken | {"open-in-safari"} if self.breaks_out else spoken,
-            noindex=self.noindex,
-            frames=tuple(self.frames),
-            inner=tuple(_links_of(document, self.base) for document in self.documents),
-        )
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in reversed(attrs)}  # the first of two attributes counts
-        if tag == "html":
-            self.amp = next((f"amp{match[1] or ''}" for name in values if (match := _AMP.fullmatch(name))), "")
-        elif tag == "base":
-            self.base, self.base_target = self._absolute(values.get("href", "")), values.get("target", "")
-        elif tag == "script":
-            self._script(values)
-        elif tag == "meta" and values.get("name", "").strip().lower() in {"robots", "googlebot"}:
-            self.noindex |= bool({"noindex", "none"} & set(re.split(r"[\s,]+", values.get("content", "").lower())))
-        elif tag in {"iframe", "frame"}:
-            self._frame(values)
-        self.inside = tag if tag in ("script", "style") else self.inside
-        self._attributes(tag, values)
-
-    def _script(self, values: dict[str, str]) -> None:
-        runs = "json" not in values.get("type", "").lower()
-        self.scripts |= runs
-        self.outside |= runs and "src" in values
-
-    def _frame(self, values: dict[str, str]) -> None:
-        document = values.pop("srcdoc", None)
-        address = values.get("src", "").strip()
-        if len(self.frames) + len(self.documents) >= _MOST_FRAMES or self.is_inner:
-            return
-        if document is not None:
-            self.documents.append(document)
-        elif address and (url := self._absolute(address)).startswith(("https:", "http:")):
-            self.frames[url.partition("#")[0]] = None
-
-    def parse_starttag(self, i: int) -> int:
-        """Read a tag, but give up a page with many that never end: html.parser then reads the rest of it once for each."""
-        return self._whole(super().parse_starttag(i))
-
-    def parse_endtag(self, i: int) -> int:
-        """Likewise."""
-        return self._whole(super().parse_endtag(i))
-
-    def parse_comment(self, i: int, report: bool = True) -> int:
-        """Likewise."""
-        return self._whole(super().parse_comment(i, report))
-
-    def parse_html_declaration(self, i: int) -> int:
-        """Likewise."""
-        return self._whole(super().parse_html_declaration(i))
-
-    def parse_pi(self, i: int) -> int:
-        """Likewise."""
-        return self._whole(super().parse_pi(i))
-
-    def _whole(self, end: int) -> int:
-        self.endless += end < 0
-        if self.endless > _MOST_ENDLESS:
-            raise ValueError("too many tags without an end")
-        return end
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == self.inside:
-            self.inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self.inside == "style":
-            return
-        if self.inside == "script":
-            code = _unescaped(data)
-            self._keep_strings(code)
-            self.breaks_out |= _OUT_OF_THE_APP in code
-            self._loose(code, "script", "")
-        else:
-            self.texts.append(data)
-            self._loose(data, "text", "")
-
-    def _keep_strings(self, code: str) -> None:
-        found = ("".join(groups) for groups in _STRINGS.findall(code))
-        sentences = (text for text in found if len(text) >= _SHORTEST_STRING)
-        left = _MOST_STRINGS - len(self.strings)
-        self.strings += [_CODE_POINT.sub(_character, text) for text in islice(sentences, left)]
-
-    def _attributes(self, tag: str, values: dict[str, str]) -> None:
-        target = values.get("target", self.base_target)
-        for name, value in values.items():
-            self.breaks_out |= value.strip().lower().startswith(_OUT_OF_THE_APP)
-            if name in ("href", "xlink:href", "src", "action") and value.strip().lower().startswith("itms-services:"):
-                self._keep(value, "html-attribute", target)
-            elif name == "href" and tag in ("a", "area"):
-                self._package(value)
-            else:
-                self._loose(value, "html-attribute", target)
-
-    def _package(self, href: str) -> None:
-        url = self._absolute(href)
-        path = urlsplit(url).path.lower() if url else ""
-        if path.endswith(extensions("package")) and not path.endswith(".apk") and len(self.packages) < _MOST_LINKS:
-            self.packages[url] = None
-
-    def _loose(self, text: str, context: Context, target: str) -> None:
-        for match in _LOOSE.finditer(text):
-            if "?" in match[0]:  # prose and code that name the scheme alone are no links
-                self._keep(match[0], context, target)
-
-    def _keep(self, text: str, context: Context, target: str) -> None:
-        if is_install_link(text) and len(self.links) < _MOST_LINKS:
-            link = read_link(text, context, target)
-            self.links.setdefault((link.text, context, target), link)
-
-    def _absolute(self, href: str) -> str:
-        try:
-            url = urljoin(self.base, href.strip())
-            urlsplit(url)
-        except ValueError:
-            return ""
-        return url
+def _content(reader: Reader) -> PageContent:
+    spoken = topics(" ".join(reader.texts)) | topics(_APART.join(reader.strings))
+    return PageContent(
+        tuple(reader.links.values()),
+        tuple(reader.packages),
+        scripts=reader.scripts,
+        outside_scripts=reader.outside,
+        amp=reader.amp,
+        topics=spoken | {"open-in-safari"} if reader.breaks_out else spoken,
+        noindex=reader.noindex,
+        frames=tuple(reader.frames),
+        inner=tuple(_links_of(document, reader.base) for document in reader.documents),
+        made=reader.made,
+        unseen=reader.unseen,
+        styles=tuple(reader.styles),
+        images=tuple(reader.images),
+        password=reader.password,
+    )
 
 
 def _links_of(document: str, url: str) -> tuple[LinkFacts, ...]:
-    reader = _Reader(url, inner=True)
-    _feed(reader, document)
-    return tuple(reader.links.values())
-
-
-def _character(match: re.Match[str]) -> str:
-    return chr(int(match[1], 16))
-
-
-def _unescaped(script: str) -> str:
-    for escape, char in _ESCAPES.items():
-        script = script.replace(escape, char)
-    return script
+    return tuple(feed(Reader(url, depth=1), document).links.values())

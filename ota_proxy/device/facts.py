@@ -62,6 +62,8 @@ class LinkFacts:
     manifest_url: str = ""
     target: str = ""
     """The anchor's target attribute."""
+    cause: str = ""
+    """What made it so, where that is known and has a remedy of its own (`rules/remedy_causes.toml`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,16 @@ class PageFacts:
     """A robots meta element keeps search engines out."""
     frames: tuple[FrameFacts, ...] = ()
     in_app: tuple[InAppFacts, ...] = ()
+    made: str = ""
+    """A piece of an install link that a script of the page would have to complete."""
+    unseen: str = ""
+    """Why an install link that stands in the page is none: commented out, text, in an element that phones do not show."""
+    unread: str = ""
+    """Why the page's body was not read: an encoding that we do not undo, or more than we unpack."""
+    undecodable: str = ""
+    """Why nobody can read the body: it is not what its Content-Encoding says."""
+    password: bool = False
+    """It has a field for a password."""
 
 
 @dataclass(frozen=True, slots=True)

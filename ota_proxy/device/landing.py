@@ -18,11 +18,17 @@ FRAMES = 5
 
 async def page_facts(session: Session, visit: Visit) -> PageFacts:
     """Read the page that a visit brought, and look at its frames; as other apps' browsers where it has an install link."""
+    body = plain_body(visit)
     found = _shown(visit)
     page = PageFacts(
         visit,
         (*_redirected(visit), *found.links),
         found.package_links,
+        unread=body.error if body.bomb or body.unknown else "",
+        undecodable="" if body.bomb or body.unknown else body.error,
+        made=found.made,
+        unseen=found.unseen,
+        password=found.password,
         scripts=found.scripts,
         outside_scripts=found.outside_scripts,
         amp=found.amp,
@@ -38,7 +44,14 @@ async def page_facts(session: Session, visit: Visit) -> PageFacts:
 
 def _shown(visit: Visit) -> PageContent:
     """Read what a browser shows: not the body of an answer that leads it to another app (Apache puts the link in it, too)."""
-    return PageContent() if visit.stopped == "other-scheme" else read_page(plain_body(visit).data, visit.last.url)
+    return PageContent() if visit.stopped == "other-scheme" else content_of(visit)
+
+
+def content_of(visit: Visit) -> PageContent:
+    """Read the page that a visit brought, in the character set that it comes in."""
+    body = plain_body(visit)
+    kind = (visit.response.header("content-type") if visit.response else None) or ""
+    return PageContent() if body.bomb else read_page(body.data, visit.last.url, kind)
 
 
 def all_links(page: PageFacts) -> tuple[LinkFacts, ...]:
@@ -63,12 +76,12 @@ async def _frames(session: Session, url: str, found: PageContent) -> tuple[Frame
 
 async def _frame(session: Session, url: str) -> FrameFacts:
     visit = await _ask(session, "frame", url)
-    return FrameFacts(url, read_page(plain_body(visit).data, visit.last.url).links if visit.ok else (), visit)
+    return FrameFacts(url, content_of(visit).links if visit.ok else (), visit)
 
 
 async def _in_app(session: Session, url: str, name: str, user_agent: str) -> InAppFacts:
     visit = await _ask(session, f"page in {name}", url, user_agent)
-    found = read_page(plain_body(visit).data, visit.last.url)
+    found = content_of(visit)
     return InAppFacts(name, visit, "open-in-safari" in found.topics, outside_scripts=found.outside_scripts)
 
 

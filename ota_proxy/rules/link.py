@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ota_proxy.device.facts import InstallFacts, LinkFacts, PageFacts, Visit
-from ota_proxy.rules.evidence import answer, proof, request_line
+from ota_proxy.rules.evidence import answer, bytes_shown, proof, request_line
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
-from ota_proxy.rules.predicates import page_of, unconnected, walk
+from ota_proxy.rules.predicates import is_login, is_rate_limit, leaves_https, location_of, page_of, unconnected, walk
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.remedies import remedy_for
 
 _PAGE_TYPES = ("text/html", "application/xhtml+xml")
 _MORE_SPECIFIC = frozenset({"not-encoded", "amp-outside-html", "double-escaped", "slashes-lost"})
@@ -28,12 +29,15 @@ def _framed(page: PageFacts) -> tuple[LinkFacts, ...]:
     return tuple(link for frame in page.frames for link in frame.links)
 
 
-def _with(facts: Facts, problem: str, message: str, explained_by: frozenset[str] = frozenset()) -> Iterator[Finding]:
+def _with(
+    facts: Facts, rule_id: str, problem: str, message: str, explained_by: frozenset[str] = frozenset()
+) -> Iterator[Finding]:
     """Yield a finding for every link with the problem, unless one of `explained_by` says it better."""
     for link in _links(facts):
         if problem in link.problems and not explained_by & set(link.problems):
             detail = f": {link.detail}" if link.detail else ""
-            yield Finding(link.text, message + detail, f"found in {_PLACES[link.context]}: {link.text}")
+            evidence = f"found in {_PLACES[link.context]}: {link.text}"
+            yield Finding(link.text, message + detail, evidence, remedy=remedy_for(rule_id, link.cause))
 
 
 _PLACES = {
@@ -49,31 +53,31 @@ _PLACES = {
 @checks("OTA101")
 def link_not_encoded(facts: Facts) -> Iterator[Finding]:
     """Exactly one percent-decoding of `url` must give a valid URL (observed behaviour)."""
-    yield from _with(facts, "not-encoded", "The link's url is no valid URL after one percent-decoding")
+    yield from _with(facts, "OTA101", "not-encoded", "The link's url is no valid URL after one percent-decoding")
 
 
 @checks("OTA102")
 def link_amp_outside_html(facts: Facts) -> Iterator[Finding]:
     """Outside HTML and XML nobody decodes `&amp;`: the parameter is then called `amp;url`."""
-    yield from _with(facts, "amp-outside-html", "The link has &amp; where nothing decodes it")
+    yield from _with(facts, "OTA102", "amp-outside-html", "The link has &amp; where nothing decodes it")
 
 
 @checks("OTA103")
 def link_double_escaped(facts: Facts) -> Iterator[Finding]:
     """One entity decoding must leave a plain `&`."""
-    yield from _with(facts, "double-escaped", "The link is escaped twice: after decoding it still has &amp;")
+    yield from _with(facts, "OTA103", "double-escaped", "The link is escaped twice: after decoding it still has &amp;")
 
 
 @checks("OTA104")
 def link_slashes_lost(facts: Facts) -> Iterator[Finding]:
     """`itms-services:?…` is not understood; two or three slashes are (reported by users)."""
-    yield from _with(facts, "slashes-lost", "The link has lost the slashes after itms-services:")
+    yield from _with(facts, "OTA104", "slashes-lost", "The link has lost the slashes after itms-services:")
 
 
 @checks("OTA105")
 def link_malformed(facts: Facts) -> Iterator[Finding]:
     """`action` must be download-manifest and `url` present; not said again of a link whose encoding explains it."""
-    yield from _with(facts, "malformed", "The link is malformed", _MORE_SPECIFIC)
+    yield from _with(facts, "OTA105", "malformed", "The link is malformed", _MORE_SPECIFIC)
 
 
 @checks("OTA106")
@@ -143,6 +147,11 @@ def page_wrong_type(facts: Facts) -> Iterator[Finding]:
     response = page.visit.response
     if not page.visit.ok or response is None:
         raise NoVerdict(f"the landing page was not delivered ({answer(page.visit.last)})")
+    if page.undecodable:
+        message = f"Safari cannot show the landing page: {page.undecodable}"
+        evidence = f"{proof(page.visit.last, 'content-encoding')}\nfirst bytes: {bytes_shown(response.body)}"
+        yield Finding(page.visit.last.url, message, evidence, remedy=remedy_for("OTA110", "undecodable"))
+        return
     if response.media_type not in _PAGE_TYPES and len(response.headers_all("content-type")) < 2:
         shown = response.media_type or "no Content-Type"
         message = f"The landing page comes as {shown}: Safari does not show it as a page"
@@ -151,26 +160,60 @@ def page_wrong_type(facts: Facts) -> Iterator[Finding]:
 
 @checks("OTA114")
 def page_no_install_link(facts: Facts) -> Iterator[Finding]:
-    """A landing page needs an itms-services link; one that a script would have to make is not seen here."""
+    """A landing page needs an itms-services link that can be tapped; only a page that was read can be said to have none."""
     silent = _silent(walk(facts))
     if silent is not None:
         message = (
             "The server takes the connection and gives no answer for the landing page, so there is no install link"
         )
-        yield Finding(silent.last.url, message, proof(silent.last))
+        yield _without(silent, message, "silent")
         return
     page = page_of(facts)
     if page.links or _framed(page) or (page.visit.ok and page.package_links):
         return
-    if page.visit.stopped in {"loop", "too-many"}:
-        raise NoVerdict("the landing page was not delivered: its redirects never end")
-    if not page.visit.ok:
+    _read(page)
+    if page.visit.stopped == "other-scheme":
+        where = location_of(page.visit.last)
+        yield _without(page.visit, f"The landing page's address leads out of the browser, to {where}", "elsewhere")
+    elif not page.visit.ok:
         message = f"The landing page is not there ({answer(page.visit.last)}), so there is no install link"
-    elif page.scripts:
-        message = "The page has no install link as delivered; its scripts may make one, which was not run"
+        yield _without(page.visit, message, "absent")
     else:
-        message = "The page has no install link"
-    yield Finding(page.visit.last.url, message, proof(page.visit.last, "content-type"))
+        yield _no_link(page)
+
+
+def _read(page: PageFacts) -> None:
+    """Raise NoVerdict where the page itself was not seen."""
+    visit = page.visit
+    if visit.stopped in {"loop", "too-many"}:
+        raise NoVerdict("the landing page was not delivered: its redirects never end")
+    if leaves_https(visit):
+        raise NoVerdict("the landing page was not delivered: a redirect leaves https")
+    if is_rate_limit(visit):
+        raise NoVerdict(
+            f"the landing page was not delivered: the server limits how often it may be asked ({visit.status})"
+        )
+    if is_login(visit) or page.password:
+        raise NoVerdict(f"the landing page asks for a login ({answer(visit.last)}); what is behind it was not read")
+    if page.unread or page.undecodable:
+        raise NoVerdict(f"the landing page could not be read: {page.unread or page.undecodable}")
+
+
+def _no_link(page: PageFacts) -> Finding:
+    if page.made:
+        message = "The page has no install link as delivered: it is made by a script, and scripts were not run"
+        return _without(page.visit, message, "script", f"in a script: {page.made[:200]}")
+    if page.unseen:
+        return _without(page.visit, f"The page's install link {page.unseen}: nobody can tap it", "unseen")
+    if page.scripts:
+        message = "The page has no install link as delivered; its scripts may make one, which was not run"
+        return _without(page.visit, message, "script")
+    return _without(page.visit, "The page has no install link")
+
+
+def _without(visit: Visit, message: str, cause: str = "", more: str = "") -> Finding:
+    evidence = "\n".join(part for part in (proof(visit.last, "content-type"), more) if part)
+    return Finding(visit.last.url, message, evidence, remedy=remedy_for("OTA114", cause))
 
 
 def _silent(install: InstallFacts) -> Visit | None:

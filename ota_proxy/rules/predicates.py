@@ -8,6 +8,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from ota_proxy.addresses import is_address, is_public
+from ota_proxy.content.encoding import page_text
+from ota_proxy.content.markup import HTML_TYPES, is_markup
 from ota_proxy.device.facts import (
     Exchange,
     InstallFacts,
@@ -18,6 +20,7 @@ from ota_proxy.device.facts import (
     Visit,
     origin,
 )
+from ota_proxy.policy.logins import is_login_page, names_login
 from ota_proxy.rules.model import Facts, NotApplicable, NoVerdict
 from ota_proxy.rules.refusals import looks_like_plist, refused_agents
 
@@ -29,11 +32,8 @@ END_RECORD = b"PK\x05\x06"
 CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 """First byte, last byte and size (RFC 9110 §14.4)."""
 
-_PASSWORD = re.compile(rb"""<input\b[^>]*\btype\s*=\s*["']?password""", re.IGNORECASE)
-_LOGIN_WORD = re.compile(
-    r"(?i)(?:^|[/._?&=-])(?:log-?in|log-?on|sign-?in|sso|saml2?|oauth2?|authorize|cas|adfs)(?:$|[/._?&=-])"
-)
-_HTML = re.compile(rb"^\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_LOGIN_READ = 1 << 18
+"""Characters of a page that are looked through for a login."""
 
 CONNECTION = ("dns", "refused", "unreachable", "tls")
 """Errors before any request was sent: the transport rules report them."""
@@ -135,33 +135,26 @@ def is_html(response: Response | None) -> bool:
     if response is None:
         return False
     if response.body:
-        return bool(_HTML.match(response.body.removeprefix(b"\xef\xbb\xbf")[:4096]))
-    return response.media_type in {"text/html", "application/xhtml+xml"}
+        return is_markup(response.body, response.header("content-type") or "")
+    return response.media_type in HTML_TYPES
 
 
 def is_login(visit: Visit) -> bool:
-    """Say whether the answer asks who is there: 401, a password field, or a redirect to an address named like a login."""
+    """Say whether the answer asks who is there: 401, a login's page, or a redirect to an address named like a login."""
     if visit.status in {401, 407}:
         return True
     response = visit.response
-    if response is not None and response.status < 400 and is_html(response) and _PASSWORD.search(response.body):
-        return True
-    return visit.redirected and _names_login(visit) and not (response is not None and _is_content(response))
+    if response is not None and response.status < 400 and is_html(response):
+        text = page_text(response.body, response.header("content-type") or "")
+        if is_login_page(text[:_LOGIN_READ]):
+            return True
+    return visit.redirected and _leads_to_login(visit) and not (response is not None and _is_content(response))
 
 
-def _names_login(visit: Visit) -> bool:
+def _leads_to_login(visit: Visit) -> bool:
     targets = [*(hop.url for hop in visit.hops[1:]), location_of(visit.last)]
-    asked = _place(visit.first.url)
-    return any(_LOGIN_WORD.search(place) for place in map(_place, targets) if place != asked)
-
-
-def _place(url: str) -> str:
-    """The host's first label and the path: where logins carry their name."""
-    try:
-        parts = urlsplit(url)
-        return f"/{(parts.hostname or '').partition('.')[0]}/{parts.path}"
-    except ValueError:
-        return ""
+    asked = visit.first.url.partition("?")[0]
+    return any(names_login(target) for target in targets if target and target.partition("?")[0] != asked)
 
 
 def _is_content(response: Response) -> bool:

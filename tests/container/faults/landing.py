@@ -25,7 +25,19 @@ TOPICS = {
     "Developer Mode": PAGE[PAGE.index("<p>&#8220;Developer Mode") : PAGE.index("</body>")],
 }
 """The paragraphs of our own page by what they help with."""
+START = "itms-services://?action=download-manifest&amp;url="
+PIECES = f"<script>const go = (url) => {{ location.href = '{START.replace('amp;', '')}' + encodeURIComponent(url); }};</script>"
 ROBOTS = '<meta name="robots" content="noindex">'
+ENCODED_MAP = 'map $uri $page_encoding { default ""; /index.html gzip; }\n'
+
+
+def encoded_nginx(text: str) -> str:
+    """Say gzip of the page alone: headers are not inherited, so it goes to where the others are."""
+    return ENCODED_MAP + replaced(r"^( *add_header X-Robots-Tag )", r"add_header Content-Encoding $page_encoding;\n\1")(
+        text
+    )
+
+
 FRAMES_NGINX = replaced(r"^ *add_header (?:X-Frame-Options|Content-Security-Policy) .*$", "")
 FRAMES_APACHE = replaced(r"^ *Header always set (?:X-Frame-Options|Content-Security-Policy) .*$", "")
 
@@ -136,4 +148,23 @@ FAULTS = (
         notes="OTA113",
     ),
     page("the page has no link", "OTA114", ANCHOR, ""),
+    page("a script makes the link from pieces", "OTA114", ANCHOR, f"<button onclick=go()>Install</button>{PIECES}"),
+    page("a framework makes the link", "OTA114", ANCHOR, f'<a :href="`{START}${{build}}`">Install</a>{PIECES}'),
+    page("the link stands on the page as text", "OTA114", ANCHOR, f"<p>Open <code>{LINK}</code></p>"),
+    page("the link is commented out", "OTA114", ANCHOR, f"<!-- {ANCHOR} -->"),
+    linked("Angular does not trust the link", "OTA105", f"unsafe:{LINK}"),
+    linked("a content filter took the link's scheme away", "OTA105", LINK.removeprefix("itms-services:")),
+    linked("an editor put http before the link", "OTA105", f"http://{LINK}"),
+    linked("the link is broken over indented lines", "OTA101", LINK.replace("app.plist", "\n    app.plist")),
+    fault(
+        "the page is not what its Content-Encoding says",
+        "OTA110",
+        encoded_nginx,
+        replaced(
+            r'^( *)(<FilesMatch "\(\?i\)\[\.\]\(\?:apk\)\$">)',
+            r'\1<FilesMatch "html$">\n\1    Header set Content-Encoding gzip\n\1</FilesMatch>\n\1\2',
+            count=1,
+        ),
+        door="check",
+    ),
 )
