@@ -57,11 +57,13 @@ EVERYTHING: Raw = {
 VARIANTS: dict[str, tuple[Raw, str, Scope]] = {
     "static-debian11": (STATIC, "debian11", "site"),
     "static-debian12": (STATIC, "debian12", "site"),
-    "static-latest": (STATIC, "latest", "site"),
+    "static-portable": (STATIC, "portable", "site"),
+    "static-latest": (STATIC, "official", "site"),
     "proxied-debian13": (PROXIED, "debian13", "site"),
-    "modern-latest": ({**STATIC, "tls": {"profile": "modern"}}, "latest", "site"),
+    "modern-latest": ({**STATIC, "tls": {"profile": "modern"}}, "official", "site"),
     "everything-debian12": (EVERYTHING, "debian12", "site"),
-    "everything-latest": (EVERYTHING, "latest", "site"),
+    "everything-portable": (EVERYTHING, "portable", "site"),
+    "everything-latest": (EVERYTHING, "official", "site"),
     "offloaded-debian12": (OFFLOADED, "debian12", "site"),
     "ignore-ubuntu24.04": ({**STATIC, "unknown_hosts": "ignore", "http2": False}, "ubuntu24.04", "site"),
     "no-http-no-hsts-rhel9": (
@@ -70,7 +72,8 @@ VARIANTS: dict[str, tuple[Raw, str, Scope]] = {
         "site",
     ),
     "snippet-debian12": (STATIC, "debian12", "snippet"),
-    "snippet-everything-latest": (EVERYTHING, "latest", "snippet"),
+    "snippet-everything-latest": (EVERYTHING, "official", "snippet"),
+    "full-portable": (STATIC, "portable", "full"),
     "full-debian12": (STATIC, "debian12", "full"),
     "full-everything-rhel10": (EVERYTHING, "rhel10", "full"),
 }

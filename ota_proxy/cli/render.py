@@ -14,15 +14,19 @@ from ota_proxy.cli.streams import emit
 from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ota_proxy.files.output import Change
     from ota_proxy.policy.capabilities import Capabilities
     from ota_proxy.render.result import Rendered
     from ota_proxy.settings import Loaded
+    from ota_proxy.settings.sources import Key
 
 _DESCRIPTION = """\
 Print the configuration of a site for one server. Nothing is started and no certificate file is needed.
 
-  ota-proxy render nginx                            the example site
+  ota-proxy render nginx                        the example site, any version
+  ota-proxy render nginx --server-version auto  for the nginx of this machine
   ota-proxy render nginx --server-version debian12 -o /etc/nginx/conf.d/ota.conf
   ota-proxy render nginx --check -o /etc/nginx/conf.d/ota.conf    exit 0 or 1
   ota-proxy render apache --domain ota.example.com --root /srv/ota \\
@@ -30,6 +34,11 @@ Print the configuration of a site for one server. Nothing is started and no cert
   ota-proxy render iis -o out/           web.config, setup.ps1, undo.ps1
   ota-proxy render iis --without-module rewrite -o out/    no URL Rewrite there
 """
+VERSION_KEYS: Mapping[str, Key] = {
+    "--server-version": ("options", "server_version"),
+    "--tls-library": ("options", "tls_library"),
+}
+"""What the capability table calls its arguments, and the keys of the site file."""
 _ANOTHER = {"nginx": "debian12", "apache": "debian12", "iis": "2019"}
 
 
@@ -97,13 +106,23 @@ def run(args: argparse.Namespace) -> int:
 
 
 def capabilities(server: str, loaded: Loaded) -> Capabilities:
-    """Look up the version that the options name; UsageError where it was written."""
-    from ota_proxy.policy.capabilities import resolve  # noqa: PLC0415 - `--help` needs none of it
+    """Look up the version that the options name, or the server of this machine; UsageError where it was written, NoVerdictError for none."""
+    from ota_proxy.policy.capabilities import AUTO, resolve  # noqa: PLC0415 - `--help` needs none of it
 
-    with at_its_place(
-        loaded, {"--server-version": ("options", "server_version"), "--tls-library": ("options", "tls_library")}
-    ):
-        return resolve(server, loaded.options.server_version, loaded.options.tls_library)
+    options = loaded.options
+    with at_its_place(loaded, VERSION_KEYS):
+        if options.server_version == AUTO:
+            return found_here(server, options.tls_library)
+        return resolve(server, options.server_version, options.tls_library)
+
+
+def found_here(server: str, tls_library: str = "") -> Capabilities:
+    """Return what the server of this machine can do, and say on stderr which it is; NoVerdictError (exit 3) where there is none."""
+    from ota_proxy.harness.here import find_here  # noqa: PLC0415 - starts the server's binary
+
+    here = find_here(server)
+    say(f"note: --server-version auto: {here.described()}")
+    return here.capabilities(tls_library)
 
 
 def render(caps: Capabilities, loaded: Loaded, command: str, *, rewrite: bool = True) -> Rendered:
@@ -118,12 +137,19 @@ def render(caps: Capabilities, loaded: Loaded, command: str, *, rewrite: bool = 
 
 
 def _assumed_version(caps: Capabilities, loaded: Loaded) -> list[str]:
+    """Say what was rendered for where nobody named a version, and which server is here: the bytes do not depend on it."""
     if loaded.source(("options", "server_version")).kind != "default":
         return []
-    name = "IIS of Windows" if caps.server == "iis" else caps.server
-    which = "" if caps.server == "iis" else ", the latest that ota-proxy knows"
+    if not caps.portable:
+        return [
+            f"note: rendered for IIS of Windows {caps.version}; --server-version {_ANOTHER[caps.server]} (say) for another"
+        ]
+    from ota_proxy.harness.here import installed_here  # noqa: PLC0415 - only looks at the PATH
+
+    path = installed_here(caps.server)
     return [
-        f"note: rendered for {name} {caps.version}{which}; --server-version {_ANOTHER[caps.server]} (say) for another"
+        f"note: rendered for every {caps.described}; --server-version {_ANOTHER[caps.server]} (say) for one",
+        *([f"note: {path} is here; --server-version auto renders for it"] if path else []),
     ]
 
 

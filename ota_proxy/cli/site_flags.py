@@ -81,10 +81,13 @@ def add_server_flags(command: argparse.ArgumentParser) -> None:
         "--server-version",
         "--windows",
         metavar="V",
-        help="such as 1.26.3, 2.4.62, 2019 (IIS), latest (default), or debian12, ubuntu24.04, rhel9 …",
+        help="portable (default: starts on every supported version), auto (the server of this machine), latest, or such as 1.26.3, 2.4.62, "
+        "2019 (IIS; default 2022), debian12, ubuntu24.04, rhel9 …",
     )
     group.add_argument(
-        "--tls-library", metavar="LIB", help="such as openssl-3.0.19; default: what the version comes with"
+        "--tls-library",
+        metavar="LIB",
+        help="such as openssl-3.0.19; default: the preset's, else the oldest supported, so that no reload fails",
     )
 
 

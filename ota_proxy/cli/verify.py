@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ota_proxy.cli.modules import add_module_flag, uses_rewrite
-from ota_proxy.cli.render import capabilities
+from ota_proxy.cli.render import VERSION_KEYS
 from ota_proxy.cli.report_flags import add_report_flags, check_output, deliver
 from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site
 from ota_proxy.cli.streams import emit, tell
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ota_proxy.harness.engine import Engine
     from ota_proxy.harness.served import Content
     from ota_proxy.harness.verify import Trial
+    from ota_proxy.policy.capabilities import Capabilities
     from ota_proxy.report.model import TargetReport
     from ota_proxy.settings import Loaded
 
@@ -91,9 +92,10 @@ def run(args: argparse.Namespace) -> int:
     trials = [trial(server, loaded, args) for server in servers]
     if args.dry_run:
         from ota_proxy.harness.dry_run import describe  # noqa: PLC0415
+        from ota_proxy.policy.capabilities import resolve  # noqa: PLC0415
 
         with at_its_place(loaded):
-            plans = [describe(one, capabilities(one.server, loaded), loaded.options) for one in trials]
+            plans = [describe(one, one.asked or resolve(one.server), loaded.options) for one in trials]
         emit("\n\n".join(plans) + "\n")
         return EXIT_CLEAN
     check_output(args.output)
@@ -116,7 +118,15 @@ def trial(server: str, loaded: Loaded, args: argparse.Namespace) -> Trial:
         config=own_config(args.config, server) if args.config else None,
         keep=getattr(args, "keep", False),
         rewrite=_rewrite(server, loaded, args),
+        asked=_asked(server, loaded),
     )
+
+
+def _asked(server: str, loaded: Loaded) -> Capabilities | None:
+    from ota_proxy.harness import versions  # noqa: PLC0415 - heavy, as all of the harness
+
+    with at_its_place(loaded, VERSION_KEYS):
+        return versions.asked(server, loaded)
 
 
 def _rewrite(server: str, loaded: Loaded, args: argparse.Namespace) -> bool:
@@ -151,11 +161,13 @@ def _possible(loaded: Loaded, args: argparse.Namespace) -> None:
 def engine_of(one: Trial, loaded: Loaded) -> Engine:
     """Choose the engine; its server must be of the version that was asked for."""
     from ota_proxy.harness.choose import choose  # noqa: PLC0415
+    from ota_proxy.policy.capabilities import PORTABLE  # noqa: PLC0415
 
-    engine, version = loaded.options.engine, loaded.options.server_version
+    engine = loaded.options.engine
     wanted = "docker" if one.config and engine == "auto" else engine
     if one.server == "iis":
-        return choose(wanted, one.server, loaded.options.image, version, rewrite=one.rewrite)
+        played = one.asked.version if one.asked else PORTABLE
+        return choose(wanted, one.server, loaded.options.image, played, rewrite=one.rewrite)
     return choose(wanted, one.server, loaded.options.image)
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.engine import Engine, EngineName
+from ota_proxy.policy.capabilities import PORTABLE
 
 ENGINES: Mapping[EngineName, tuple[str, str]] = {
     "docker": ("docker.engine", "DockerEngine"),
@@ -24,7 +25,7 @@ def candidates(server: str) -> tuple[EngineName, ...]:
 
 
 def choose(
-    name: EngineName | Literal["auto"], server: str, image: str = "", version: str = "latest", *, rewrite: bool = True
+    name: EngineName | Literal["auto"], server: str, image: str = "", version: str = PORTABLE, *, rewrite: bool = True
 ) -> Engine:
     """Return an engine that can run `server`; `image` is a container image and asks for docker.
 

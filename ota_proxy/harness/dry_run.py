@@ -11,7 +11,7 @@ from ota_proxy.harness.engine import Scenario, TestFile
 from ota_proxy.harness.scenario import build_scenario
 from ota_proxy.harness.side.config import group_by_target
 from ota_proxy.harness.verify import Trial, config_texts
-from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.policy.capabilities import AUTO, PORTABLE, Capabilities
 from ota_proxy.settings import Options
 
 _NAMES = {"nginx": "nginx", "apache": "Apache", "iis": "IIS"}
@@ -73,7 +73,7 @@ def _engine(trial: Trial, candidates: list[str], options: Options) -> Iterator[s
     yield "engine: " + "; else ".join(f"{name} ({words[name]})" for name in candidates)
     if options.image:
         yield f"image: {options.image}"
-    if options.server_version != "latest":
+    if options.server_version not in (PORTABLE, AUTO):
         yield f"refused unless the engine has {server} {options.server_version}"
 
 
@@ -84,7 +84,7 @@ def _configuration(trial: Trial, caps: Capabilities, options: Options) -> Iterat
             yield f"beside it: {more} more files of the tree"
         return
     place = next(iter(config_texts(trial, trial.site, caps)))
-    version = f"{caps.server} {caps.version}" if options.server_version != "latest" else "the version the engine has"
+    version = "the version the engine has" if options.server_version == AUTO else caps.described
     yield f"configuration: rendered in scope {trial.scope} for {version}, at {place}"
 
 

@@ -47,6 +47,8 @@ class Trial:
     keep: bool = False
     rewrite: bool = True
     """Whether URL Rewrite is installed on IIS."""
+    asked: Capabilities | None = None
+    """What to render for, where a version was named or the file is to be portable; default: what the engine's server can do."""
     edit: Callable[[str], str] | None = None
     """What a fault test breaks in the rendered text."""
 
@@ -128,7 +130,8 @@ def config_texts(trial: Trial, site: Site, caps: Capabilities) -> Mapping[str, s
     """Return path on the server → text under test: the person's own, or the site rendered for the version."""
     if trial.config:
         return trial.config.texts(caps)
-    rendered = renderer(trial.server, rewrite=trial.rewrite)(site, caps, trial.scope, trial.command)
+    asked = replace(trial.asked, layout=caps.layout) if trial.asked else caps
+    rendered = renderer(trial.server, rewrite=trial.rewrite)(site, asked, trial.scope, trial.command)
     text = rendered.files[0].text
     return {config_path(caps, trial.scope): trial.edit(text) if trial.edit else text}
 

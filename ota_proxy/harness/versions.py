@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.engine import Engine
-from ota_proxy.policy.capabilities import resolve
+from ota_proxy.policy.capabilities import AUTO, PORTABLE, Capabilities, resolve
 from ota_proxy.settings import Loaded
+
+
+def asked(server: str, loaded: Loaded) -> Capabilities | None:
+    """Return what `render` would write for, so that a trial is of the same lines; None for `auto`, which is what the engine has."""
+    options = loaded.options
+    return None if options.server_version == AUTO else resolve(server, options.server_version, options.tls_library)
 
 
 def check_version(engine: Engine, server: str, loaded: Loaded) -> None:
     """Raise UsageError, with its place, when `server_version` names another version than the engine has."""
     wanted = loaded.options.server_version
-    if wanted == "latest":
+    if wanted in (PORTABLE, AUTO):
         return
     there, asked = engine.capabilities(server).version, resolve(server, wanted).version
     if there.split(".")[:2] != asked.split(".")[:2] or (wanted[0].isdigit() and there != asked):

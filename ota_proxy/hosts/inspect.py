@@ -67,6 +67,12 @@ def inspect(  # noqa: PLR0913 - each optional argument narrows what is looked at
     return read(connect(spec, deadline=deadline), spec, server, config, keys.Named(tuple(key_paths), tuple(roots)))
 
 
+def identity(spec: str, server: str, *, deadline: float = 15.0) -> HostFacts:
+    """Read only which version runs there and with which TLS library; errors as of `inspect`."""
+    reader = _Reader(connect(spec, deadline=deadline), server, "", keys.Named((), ()))
+    return reader.identity(spec)
+
+
 def read(runner: Runner, spec: str, server: str, config: str = "", given: keys.Named | None = None) -> HostFacts:
     """Read the facts through any runner; see `inspect`."""
     return _Reader(runner, server, config, given or keys.Named((), ())).facts(spec)
@@ -82,6 +88,14 @@ class _Reader:
         self.master: Process | None = None
         self.idle = ""
         """Why no running server can be looked at."""
+
+    def identity(self, spec: str) -> HostFacts:
+        self._find_master()
+        library = self._try(
+            "tls_library", self._tls_library
+        )  # None where no server runs, and then it says no version either
+        version = self._try("version", self._version) if library else None
+        return HostFacts(spec=spec, server=self.server, version=version, tls_library=library, unread=self.unread)
 
     def facts(self, spec: str) -> HostFacts:
         self._find_master()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from ota_proxy.errors import UsageError, did_you_mean
 from ota_proxy.policy.tables import table
 
 SERVERS = ("nginx", "apache", "iis")
+PORTABLE, AUTO = "portable", "auto"
+"""What stands for no version: what every supported one has, and the one of this machine (found by `harness.here`, never by this table)."""
 _VERSION = re.compile(r"\d+(?:\.\d+){0,3}", re.ASCII)
 _TLS_LIBRARY = re.compile(r"openssl-(\d+(?:\.\d+){1,2})[a-z]*", re.ASCII)
 
@@ -20,12 +22,19 @@ class Capabilities:
 
     server: str
     version: str
+    """The number; of a portable one the oldest that is rendered for."""
     tls_library: str
     preset: str
     layout: Mapping[str, str]
     features: frozenset[str]
     missing: Mapping[str, str]
     """Feature → what cannot be enforced without it (empty where something else serves as well)."""
+    unnamed: Mapping[str, str] = field(default_factory=dict)
+    """The missing features that the server may have after all → what naming its version or library would add."""
+    portable: bool = False
+    """Stands for every version from this one on, and has what all of them have."""
+    library_assumed: bool = False
+    """Nobody named the TLS library, so it is taken for the oldest: a group it does not know ends Apache at its next reload."""
 
     def has(self, feature: str) -> bool:
         """Say whether the version has the feature; KeyError for a name that the table does not know."""
@@ -37,24 +46,61 @@ class Capabilities:
         """Return what cannot be enforced without the feature, or an empty string where it is there."""
         return "" if self.has(feature) else self.missing[feature]
 
+    @property
+    def described(self) -> str:
+        """The server and its TLS library in words, for people."""
+        number = f"{self.version} or later" if self.portable else self.version
+        library = f"{self.tls_library} or later" if self.library_assumed else self.tls_library
+        return f"{self.server} {number} with {library}"
+
 
 def presets() -> tuple[str, ...]:
     """Return the names that stand for a distribution's versions."""
     return tuple(table("capabilities")["presets"])
 
 
-def resolve(server: str, version: str = "latest", tls_library: str = "", layout: str = "") -> Capabilities:
-    """Look up a version (`1.26.3`, `2.4.62`, `2019`), `latest` or a preset (`debian12`).
+def layout(name: str) -> Mapping[str, str]:
+    """Return where a family of distributions keeps things: `debian`, `rhel`, `official`; KeyError for another."""
+    paths: Mapping[str, str] = table("capabilities")["layouts"][name]
+    return paths
 
-    `tls_library` is written `openssl-3.0.19` and overrides the preset's; `layout` overrides where files are expected.
+
+def resolve(server: str, version: str = PORTABLE, tls_library: str = "", layout: str = "") -> Capabilities:
+    """Look up a version (`1.26.3`, `2.4.62`, `2019`), a preset (`debian12`), `latest`, or what every one of them has: `portable`.
+
+    `tls_library` is written `openssl-3.0.19` and overrides the preset's; where neither names one, the oldest is assumed.
+    `layout` overrides where files are expected. IIS is never portable: there it is the version of its latest table.
     Raises UsageError for a version or library that cannot be read, or one older than the table covers.
     """
     data = table("capabilities")
     own = data[server]
-    preset = _preset(server, version)
-    number = preset.get(server, own["latest"] if version == "latest" else version)
+    preset, portable = _preset(server, version), version == PORTABLE and server != "iis"
+    number = preset.get(server) or _number(server, version, own)
+    library = tls_library or preset.get("tls", own["oldest_tls"])
+    assumed = not tls_library and "tls" not in preset and server != "iis"
+    pairs = [(number, library)] + (_every(server, library if tls_library else "") if portable else [])
+    there = _common(own["features"], pairs)
+    absent = {name: row for name, row in own["features"].items() if name not in there}
+    return Capabilities(
+        server=server,
+        version=number,
+        tls_library=library,
+        preset=version if preset else "",
+        layout=data["layouts"][layout or preset.get("layout", own["latest_layout"])],
+        features=there,
+        missing={name: row.get("without", "") for name, row in absent.items()},
+        unnamed={name: _adds(row) for name, row in absent.items() if portable or (assumed and "tls" in row)},
+        portable=portable,
+        library_assumed=assumed,
+    )
+
+
+def _number(server: str, version: str, own: Mapping[str, str]) -> str:
+    """Return the number that a version stands for, which the table covers."""
+    words = {PORTABLE: own["latest" if server == "iis" else "oldest"], "latest": own["latest"]}
+    number = words.get(version, version)
     if not _VERSION.fullmatch(number) or (server == "iis" and number not in _iis_versions()):
-        known = (*presets(), "latest", *(_iis_versions() if server == "iis" else ()))
+        known = (PORTABLE, "latest", AUTO, *(_iis_versions() if server == "iis" else presets()))
         raise UsageError(
             f"the {server} version '{version}' is not known",
             place="--server-version",
@@ -67,17 +113,13 @@ def resolve(server: str, version: str = "latest", tls_library: str = "", layout:
             place="--server-version",
             hint="update the server: its security fixes have ended",
         )
-    library = tls_library or preset.get("tls", own["latest_tls"])
-    features, missing = _split(own["features"], number, library)
-    return Capabilities(
-        server=server,
-        version=number,
-        tls_library=library,
-        preset=version if preset else "",
-        layout=data["layouts"][layout or preset.get("layout", own["latest_layout"])],
-        features=features,
-        missing=missing,
-    )
+    return number
+
+
+def _every(server: str, library: str) -> list[tuple[str, str]]:
+    """Return version and TLS library of every preset that has the server; `library` where one was named."""
+    rows = table("capabilities")["presets"].values()
+    return [(row[server], library or row["tls"]) for row in rows if server in row]
 
 
 def _preset(server: str, version: str) -> dict[str, str]:
@@ -93,9 +135,19 @@ def _iis_versions() -> tuple[str, ...]:
     return ("2016", "2019", "2022", "2025")
 
 
-def _split(rows: Mapping[str, Mapping[str, str]], version: str, library: str) -> tuple[frozenset[str], dict[str, str]]:
-    there = {name for name, row in rows.items() if _fits(row, version, library)}
-    return frozenset(there), {name: row.get("without", "") for name, row in rows.items() if name not in there}
+def _common(rows: Mapping[str, Mapping[str, str]], pairs: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Return the features that every pair of version and library has."""
+    every = list(pairs)
+    return frozenset(name for name, row in rows.items() if all(_fits(row, *pair) for pair in every))
+
+
+def _adds(row: Mapping[str, str]) -> str:
+    """Return what a feature would add and from when it is there, or an empty string where it makes no difference."""
+    if "adds" not in row:
+        return ""
+    gates = [f"from {row['since']}"] if "since" in row else []
+    gates += [f"with {row['tls']} or later"] if "tls" in row else []
+    return f"{' and '.join(gates)}: {row['adds']}"
 
 
 def _fits(row: Mapping[str, str], version: str, library: str) -> bool:

@@ -11,14 +11,16 @@ from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
 from ota_proxy.render.log_notes import log_folders
 from ota_proxy.render.result import Note, NoteKind, Scope
+from ota_proxy.render.version_notes import version_notes
 
-_ORDER: tuple[NoteKind, ...] = ("cannot-enforce", "needs-parent", "warning", "info")
+_ORDER: tuple[NoteKind, ...] = ("would-add", "cannot-enforce", "needs-parent", "warning", "info")
 
 
 def notes(site: Site, caps: Capabilities, scope: Scope) -> tuple[Note, ...]:
     """Return the notes in the order of the header."""
     found = [
-        *(Note("cannot-enforce", text) for text in _cannot(site, caps, scope)),
+        *version_notes(caps, _features(site, scope)),
+        *(Note("cannot-enforce", text) for text in _cannot(site, scope)),
         *(Note("needs-parent", text) for text in _parent(site, caps, scope)),
         *(Note("warning", text) for text in _warnings(site)),
         *(Note("info", text) for text in _info(site, scope)),
@@ -50,15 +52,21 @@ def listens(site: Site) -> tuple[tuple[str, bool], ...]:
     return tuple((f"{place}{port}", tls) for port, tls in ports for place in places)
 
 
-def _cannot(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
-    own_tls = not site.tls.offloaded and scope != "snippet"
-    features = ["read_buffer", *(("sni_policy", "mlkem", "tls13") if own_tls else ())]
-    yield from (text for text in map(caps.cannot, features) if text)
+def _own_tls(site: Site, scope: Scope) -> bool:
+    return not site.tls.offloaded and scope != "snippet"
+
+
+def _features(site: Site, scope: Scope) -> tuple[str, ...]:
+    """Return the features that make a difference to this rendering."""
+    return ("read_buffer", *(("sni_policy", "mlkem", "tls13") if _own_tls(site, scope) else ()))
+
+
+def _cannot(site: Site, scope: Scope) -> Iterator[str]:
     if site.proxied:
         yield "slashes that repeat in or right after the prefix of an application reach it as one slash; the rest of the path is handed on byte for byte"
     if scope == "snippet":
         yield from _snippet(site)
-    if own_tls and site.unknown_hosts == "refuse":
+    if _own_tls(site, scope) and site.unknown_hosts == "refuse":
         yield "Apache cannot refuse an unknown name in the TLS handshake: the handshake is finished with this site's certificate, then 421"
 
 

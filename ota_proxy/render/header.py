@@ -31,6 +31,7 @@ def with_mark(text: str) -> str:
 
 
 _TITLES = {
+    "would-add": "What naming the server would add (--server-version 1.26.3, debian12 or auto, --tls-library):",
     "cannot-enforce": "What this version cannot enforce:",
     "needs-parent": "What this file needs from the configuration around it:",
     "warning": "Warnings:",
@@ -42,7 +43,7 @@ def header_lines(caps: Capabilities, profile: Profile, scope: Scope, command: st
     """Return the header without comment signs. Every line is plain ASCII or has passed `comment_text`."""
     lines = [
         f"{MARK} {__version__}; edit the site and render again instead of editing this file.",
-        f"For {caps.server} {caps.version} with {caps.tls_library}, scope {scope},",
+        f"For {caps.described}, scope {scope},",
         f"TLS guideline {profile.version} {profile.name}.",
         "Command: " + comment_text(command),
     ]

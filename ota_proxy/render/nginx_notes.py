@@ -11,6 +11,7 @@ from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE, Profile
 from ota_proxy.render.log_notes import log_folders
 from ota_proxy.render.result import Note, Scope
+from ota_proxy.render.version_notes import version_notes
 
 _LEAST_CONNECTIONS = 8192  # serves 1,000 slow downloads with room for the manifests of the next phones
 _LEAST_FILES = 65535
@@ -43,7 +44,9 @@ def name_bucket(site: Site) -> int:
 
 def notes(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> tuple[Note, ...]:
     """Return every note, in the order of the header."""
+    lacking = version_notes(caps, _features(site, scope))
     return (
+        *sorted(lacking, key=lambda note: note.kind, reverse=True),
         *(Note("cannot-enforce", text) for text in _cannot(site, caps, scope)),
         *(Note("needs-parent", text) for text in _needs(site, scope)),
         *(Note("warning", text) for text in _warnings(site, scope)),
@@ -51,20 +54,22 @@ def notes(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> tup
     )
 
 
+def _features(site: Site, scope: Scope) -> tuple[str, ...]:
+    """Return the features that make a difference to this rendering."""
+    if scope == "snippet" or site.tls.offloaded:
+        return ()
+    names = ("reject_handshake", "site_protocols") if site.unknown_hosts == "refuse" else ()
+    return (*names, "ticket_rotation", "mlkem", "tls13", *(("http2_directive",) if site.http2 else ()))
+
+
 def _cannot(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
     if scope == "snippet":
         yield from _snippet_cannot(site)
-    elif not site.tls.offloaded:
-        refuse = site.unknown_hosts == "refuse"
-        features = ("reject_handshake", "site_protocols") if refuse else ()
-        for feature in (*features, "ticket_rotation", "mlkem", "tls13"):
-            if reason := caps.cannot(feature):
-                yield reason
-        if not refuse and not caps.has("site_protocols"):
-            yield (
-                f"the protocols of port {site.https_port} are those of its default server, which unknown_hosts = ignore "
-                "leaves to another file: give that server the same ssl_protocols"
-            )
+    elif not site.tls.offloaded and site.unknown_hosts != "refuse" and not caps.has("site_protocols"):
+        yield (
+            f"the protocols of port {site.https_port} are those of its default server, which unknown_hosts = ignore "
+            "leaves to another file: give that server the same ssl_protocols"
+        )
 
 
 def _snippet_cannot(site: Site) -> Iterator[str]:
@@ -148,6 +153,6 @@ def _infos(site: Site, caps: Capabilities, profile: Profile, scope: Scope) -> It
     if names := sorted({t.host for x in site.proxied if (t := x.target) and t.host and not is_address(t.host)}):
         yield f"{' and '.join(names)} must resolve when nginx loads this file: one dead name stops every reload"
     if site.http2 and not caps.has("http2_directive") and scope == "site" and not site.tls.offloaded:
-        yield f"http2 on a listen line holds for every server of port {site.https_port} in this version"
+        yield f"http2 on a listen line holds for every server of port {site.https_port}"
     if site.proxied:
         yield "an upload to a proxied application may have client_max_body_size of the configuration around it, 1 MB by default"

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 Scope = Literal["snippet", "site", "full"]
-NoteKind = Literal["cannot-enforce", "needs-parent", "warning", "info"]
+NoteKind = Literal["would-add", "cannot-enforce", "needs-parent", "warning", "info"]
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence that goes into the header and to stderr: what the version cannot enforce, what the parent must have, a warning."""
+    """A sentence for the header and stderr: what naming a version would add, what it cannot enforce, what the parent must have, a warning."""
 
     kind: NoteKind
     text: str

@@ -14,10 +14,13 @@ class Options(Part):
     """Defaults of flags that several commands share."""
 
     server_version: str = Field(
-        "latest", description="Version to render for: 1.26.3, 2.4.62, 2022, latest, or a preset such as debian12."
+        "portable",
+        description="Version to render for: portable (what every supported one accepts), auto (the server of this machine), 1.26.3, 2.4.62, "
+        "2022, latest, or a preset such as debian12.",
     )
     tls_library: str = Field(
-        "", description="TLS library to render for, such as openssl-3.0.19; default: the version's own."
+        "",
+        description="TLS library to render for, such as openssl-3.0.19; default: the preset's, else the oldest that is supported.",
     )
     scope: Literal["snippet", "site", "full"] = Field(
         "site", description="How much of the server's configuration to write."

@@ -8,13 +8,14 @@ from typing import Literal, get_args
 from ota_proxy.errors import NoVerdictError, UsageError, did_you_mean
 from ota_proxy.harness.choose import candidates, choose
 from ota_proxy.harness.engine import Engine, EngineName
+from ota_proxy.policy.capabilities import PORTABLE
 from ota_proxy.testing.options import IMAGED, DockerChoice
 
 _Name = EngineName | Literal["auto"]
 
 
 def choose_engine(  # noqa: PLR0913 - what the site, the session and the test say
-    wanted: str, server: str, image: str, docker: DockerChoice, *, own: bool, version: str = "latest"
+    wanted: str, server: str, image: str, docker: DockerChoice, *, own: bool, version: str = PORTABLE
 ) -> Engine:
     """Return an engine that can run `server`; `own` says that the configuration is the user's and runs as it is.
 

@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 import pytest
 
 from ota_proxy.errors import NoVerdictError, OtaError, UsageError
+from ota_proxy.harness import versions
 from ota_proxy.harness.docker.engine import require
 from ota_proxy.harness.verify import Trial
-from ota_proxy.harness.versions import check_version
 from ota_proxy.settings import Loaded
 from ota_proxy.testing import markers
 from ota_proxy.testing.described import configuration, content, described
@@ -80,7 +80,7 @@ def _serve(item: pytest.Item, wanted: Wanted, servers: Servers, asked: Settings)
         chosen = choose_engine(engine, trial.server, image, asked.docker, own=own, version=version)
     except NoVerdictError as error:
         _without(_in_one_line(error), asked, given)
-    check_version(chosen, trial.server, loaded)
+    versions.check_version(chosen, trial.server, loaded)
     try:
         return servers.serve(trial, chosen, image)
     except RefusedError as error:
@@ -106,6 +106,7 @@ def _trial(item: pytest.Item, wanted: Wanted, asked: Settings) -> tuple[Trial, L
         content=content(wanted.content, folder, markers.flaw(item)),
         config=configuration(wanted.config, folder, wanted.server),
         keep=asked.keep and wanted.server in IMAGED,  # the emulator of IIS is a part of this process
+        asked=versions.asked(wanted.server, loaded),
     )
     return trial, loaded
 

@@ -124,7 +124,8 @@ def _parts(trial: Trial) -> _Key:
     config = trial.config
     files = [config.main, *(sorted(config.tree.rglob("*")) if config.tree else ())] if config else []
     digest = [(str(file), hashlib.sha256(file.read_bytes()).digest()) for file in files if file.is_file()]
-    return (trial.server, trial.site, trial.scope, trial.content, tuple(digest), trial.keep)
+    asked = trial.asked.described if trial.asked else ""
+    return (trial.server, trial.site, trial.scope, trial.content, tuple(digest), trial.keep, asked)
 
 
 def _notes(engine: Engine) -> tuple[str, ...]:

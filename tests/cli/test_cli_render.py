@@ -34,10 +34,11 @@ def test_which_version_it_is_for_is_said_once_unless_it_was_asked_for(server: st
     version = {"nginx": "1.26.3", "apache": "2.4.62", "iis": "2019"}[server]
     said = run("render", server).err
     assert said.count("note: rendered for ") == 1
-    assert ("the latest that ota-proxy knows" in said) == (server != "iis")
+    assert ("note: rendered for every " in said) == (server != "iis")
     asked = run("render", server, "--server-version", version)
     assert "note: rendered for" not in asked.err
     assert f"For {server} {version} with" in asked.out
+    assert "or later" not in asked.out.split("scope site")[0].replace("openssl-1.1.1 or later", "")
 
 
 @pytest.mark.parametrize("scope", ["snippet", "site", "full"])

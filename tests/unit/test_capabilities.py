@@ -97,14 +97,15 @@ def test_a_preset_of_a_distribution_has_no_iis(preset: str) -> None:
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_latest_is_the_table_s_and_has_every_feature_that_has_not_ended(server: str) -> None:
-    seen = resolve(server)
+    seen = resolve(server, "latest", "" if server == "iis" else NEWEST_TLS)
     assert (seen.version, seen.preset) == (TABLE[server]["latest"], "")
     assert [name for name in seen.missing if "until" not in TABLE[server]["features"][name]] == []
 
 
 @pytest.mark.parametrize("server", ["nginx", "apache"])
 def test_the_images_preset_is_the_latest_version_in_their_layout(server: str) -> None:
-    image, latest = resolve(server, "official"), resolve(server)
+    image = resolve(server, "official")
+    latest = resolve(server, "latest", image.tls_library)
     assert (image.version, image.tls_library, image.features) == (latest.version, latest.tls_library, latest.features)
     assert image.layout == TABLE["layouts"]["official"]
 
@@ -119,7 +120,7 @@ def test_every_unix_layout_names_the_same_places_and_only_absolute_ones() -> Non
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_feature_is_there_or_missing_and_never_both(server: str) -> None:
-    versions = IIS_VERSIONS if server == "iis" else (TABLE[server]["oldest"], "latest", *presets())
+    versions = IIS_VERSIONS if server == "iis" else (TABLE[server]["oldest"], "latest", "portable", *presets())
     for version in versions:
         seen = resolve(server, version)
         assert set(seen.features) | set(seen.missing) == set(TABLE[server]["features"])
@@ -140,7 +141,7 @@ def test_the_tls_library_and_the_layout_can_be_given() -> None:
 
 
 def test_a_version_later_than_the_table_is_taken_for_a_later_one() -> None:
-    assert resolve("nginx", "1.99.0").features == resolve("nginx").features
+    assert resolve("nginx", "1.99.0").features == resolve("nginx", "latest").features
 
 
 @pytest.mark.parametrize("server", SERVERS)
@@ -180,3 +181,50 @@ def test_a_tls_library_is_written_with_name_and_number(library: str) -> None:
         resolve("nginx", "latest", library)
     assert caught.value.place == "--tls-library"
     assert "openssl-3.0.19" in caught.value.hint
+
+
+@pytest.mark.parametrize("server", ["nginx", "apache"])
+def test_the_default_is_portable_and_has_exactly_what_every_supported_version_has(server: str) -> None:
+    seen = resolve(server)
+    oldest = resolve(server, TABLE[server]["oldest"], TABLE[server]["oldest_tls"])
+    every = [oldest, *(resolve(server, preset) for preset in presets())]
+    assert seen.portable
+    assert seen.features == frozenset.intersection(*(one.features for one in every))
+    assert set(seen.unnamed) == set(seen.missing)
+    assert seen.described == f"{server} {oldest.version} or later with {oldest.tls_library} or later"
+
+
+def test_iis_is_never_portable() -> None:
+    seen = resolve("iis")
+    assert (seen.version, seen.portable, seen.library_assumed, dict(seen.unnamed)) == ("2022", False, False, {})
+
+
+@pytest.mark.parametrize("server", ["nginx", "apache"])
+@pytest.mark.parametrize("version", ["latest", "portable", "newest"])
+def test_what_a_tls_library_decides_is_never_guessed(server: str, version: str) -> None:
+    """A group that the library does not know passes Apache's configuration test and ends the server at its reload."""
+    gated = {name for name, row in TABLE[server]["features"].items() if "tls" in row}
+    oldest = resolve(server, TABLE[server]["oldest"], TABLE[server]["oldest_tls"])
+    number = TABLE[server]["latest"] if version == "newest" else version
+    seen = resolve(server, number)
+    assert seen.library_assumed
+    assert seen.features & gated == oldest.features & gated
+    assert set(seen.missing) & gated <= set(seen.unnamed)
+    assert resolve(server, number, "openssl-3.5.0").has("mlkem")
+    assert not resolve(server, number, "openssl-3.5.0").library_assumed
+
+
+@pytest.mark.parametrize("preset", presets())
+def test_a_preset_has_no_feature_that_the_first_library_of_its_release_had_not(preset: str) -> None:
+    first = {"debian12": "3.0.9", "debian13": "3.5.1", "rhel9": "3.0.7", "rhel10": "3.2.2", "ubuntu22.04": "3.0.2"}
+    seen = resolve("apache", preset)
+    assert seen.tls_library.removeprefix("openssl-") == first.get(preset, seen.tls_library.removeprefix("openssl-"))
+    assert seen.has("mlkem") == (preset in ("debian13", "official"))
+
+
+def test_what_naming_would_add_says_from_when() -> None:
+    added = resolve("nginx").unnamed
+    assert added["http2_directive"].startswith("from 1.25.1: http2 on")
+    assert added["mlkem"].startswith("with openssl-3.5.0 or later: ")
+    assert added["header_inherit"] == "", "makes no difference to what is served"
+    assert resolve("nginx", "1.26.3").unnamed.keys() == {"mlkem"}

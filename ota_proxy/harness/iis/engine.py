@@ -49,7 +49,7 @@ class EmulatorEngine(ProcessEngine):
     )
 
     def __init__(
-        self, version: str = "latest", *, rewrite: bool = True, edit: Callable[[str], str] | None = None
+        self, version: str = capabilities.PORTABLE, *, rewrite: bool = True, edit: Callable[[str], str] | None = None
     ) -> None:
         super().__init__("emulator", _no_binary, nginx_anywhere)
         self._version, self._rewrite, self._edit = version, rewrite, edit

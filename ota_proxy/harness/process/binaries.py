@@ -43,13 +43,19 @@ Find = Callable[[], Binary]
 
 def find(server: str) -> Binary:
     """Return the server on the PATH (or in the usual folders beyond it); NoVerdictError when it is not installed or unreadable."""
+    path = where(server)
+    if path is None:
+        names = " or ".join(local.binaries(server).names)
+        raise NoVerdictError(f"no {names} is on the PATH", hint=f"install {server} or take another --engine")
+    return nginx(path) if server == "nginx" else apache(path.resolve())
+
+
+def where(server: str) -> Path | None:
+    """Return the binary on the PATH (or in the usual folders beyond it) without running it."""
     places = local.binaries(server)
     search = os.pathsep.join((os.environ.get("PATH", os.defpath), *places.folders))
-    path = next((found for name in places.names if (found := shutil.which(name, path=search))), None)
-    if path is None:
-        names = " or ".join(places.names)
-        raise NoVerdictError(f"no {names} is on the PATH", hint=f"install {server} or take another --engine")
-    return nginx(Path(path)) if server == "nginx" else apache(Path(path).resolve())
+    found = (shutil.which(name, path=search) for name in places.names)
+    return next((Path(path) for path in found if path), None)
 
 
 def wheel() -> Binary:
