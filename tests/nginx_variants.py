@@ -26,6 +26,16 @@ OFFLOADED: Raw = {
     "tls": {"offloaded": True},
     "trusted_proxies": ["127.0.0.1", "2001:db8::/32"],
 }
+NAMES: Raw = {
+    **STATIC,
+    "domains": ["ota.example.com", "*.example.com", "builds.example.org"],
+    "certificates": [
+        {"cert": "/etc/ssl/rsa.pem", "key": "/etc/ssl/rsa.key", "domains": ["ota.example.com"]},
+        {"cert": "/etc/ssl/ecdsa.pem", "key": "/etc/ssl/ecdsa.key", "domains": ["ota.example.com"]},
+        {"cert": "/etc/ssl/wild.pem", "key": "/etc/ssl/wild.key", "domains": ["*.example.com"]},
+        {"cert": "/etc/ssl/org.pem", "key": "/etc/ssl/org.key", "domains": ["builds.example.org"]},
+    ],
+}
 EVERYTHING: Raw = {
     "domains": ["ota.example.com", "builds.example.org", "*.team.example.com"],
     "public_url": "https://ota.example.com:8443",
@@ -59,6 +69,8 @@ VARIANTS: dict[str, tuple[Raw, str, Scope]] = {
     "static-debian12": (STATIC, "debian12", "site"),
     "static-portable": (STATIC, "portable", "site"),
     "static-latest": (STATIC, "official", "site"),
+    "names-debian11": (NAMES, "debian11", "site"),
+    "names-debian12": (NAMES, "debian12", "site"),
     "proxied-debian13": (PROXIED, "debian13", "site"),
     "modern-latest": ({**STATIC, "tls": {"profile": "modern"}}, "official", "site"),
     "everything-debian12": (EVERYTHING, "debian12", "site"),

@@ -70,7 +70,9 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
     )
     group.add_argument("--force", action="store_true", help="overwrite a file that ota-proxy did not make")
     group.add_argument(
-        "--check-files", action="store_true", help="look at the certificate files too: present, readable, key matching"
+        "--check-files",
+        action="store_true",
+        help="look at the certificate files too: present, readable, key matching, names, dates, chain",
     )
     command.set_defaults(run=run)
 
@@ -92,13 +94,14 @@ def run(args: argparse.Namespace) -> int:
     if args.check_files:
         from ota_proxy.harness.certificate_files import check_files  # noqa: PLC0415 - needs cryptography
 
-        check_files(loaded)
+        for sentence in check_files(loaded):
+            say(f"warning: {sentence}")
     caps = capabilities(args.server, loaded)
     with at_its_place(loaded):
         rewrite = uses_rewrite(args, args.server, loaded.site)
     rendered = render(caps, loaded, canonical_command(args, loaded), rewrite=rewrite)
     code, told = (EXIT_CLEAN, _others(rendered)) if args.output is None else _write(rendered, args)
-    for sentence in (*_assumed_version(caps, loaded), *(f"{note.kind}: {note.text}" for note in rendered.notes), *told):
+    for sentence in (*_assumed_version(caps, loaded), *_notes(rendered, loaded), *told):
         say(sentence)
     if args.output is None:
         emit(rendered.files[0].text)
@@ -130,10 +133,17 @@ def render(caps: Capabilities, loaded: Loaded, command: str, *, rewrite: bool = 
 
     Without `rewrite` for an IIS without URL Rewrite.
     """
+    from ota_proxy.render.result import Note  # noqa: PLC0415 - `--help` needs none of it
     from ota_proxy.render.servers import renderer  # noqa: PLC0415 - jinja2 costs 60 ms
 
+    further = tuple(Note("info", text) for text in loaded.read)
     with at_its_place(loaded):
-        return renderer(caps.server, rewrite=rewrite)(loaded.site, caps, loaded.options.scope, command)
+        return renderer(caps.server, rewrite=rewrite)(loaded.site, caps, loaded.options.scope, command, further)
+
+
+def _notes(rendered: Rendered, loaded: Loaded) -> list[str]:
+    """Return what is said of a rendering; what the certificate files decided was said when the site was read."""
+    return [f"{note.kind}: {note.text}" for note in rendered.notes if note.text not in loaded.read]
 
 
 def _assumed_version(caps: Capabilities, loaded: Loaded) -> list[str]:

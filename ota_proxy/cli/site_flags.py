@@ -110,7 +110,7 @@ def load_site(args: argparse.Namespace) -> Loaded:
         ignores=getattr(args, "ignores", ()),
     )
     loaded = load(args.site, flags)
-    for sentence in loaded.assumed:
+    for sentence in (*loaded.assumed, *loaded.read):
         say(f"note: {sentence}")
     return loaded
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ota_proxy.cli.modules import add_module_flag, uses_rewrite
 from ota_proxy.cli.render import VERSION_KEYS
 from ota_proxy.cli.report_flags import add_report_flags, check_output, deliver
-from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site
+from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site, say
 from ota_proxy.cli.streams import emit, tell
 from ota_proxy.errors import EXIT_CLEAN, NoVerdictError, UsageError
 
@@ -155,7 +155,8 @@ def _possible(loaded: Loaded, args: argparse.Namespace) -> None:
     if args.check_files and loaded.certificates_given:
         from ota_proxy.harness.certificate_files import check_files  # noqa: PLC0415 - needs cryptography
 
-        check_files(loaded)
+        for sentence in check_files(loaded):
+            say(f"warning: {sentence}")
 
 
 def engine_of(one: Trial, loaded: Loaded) -> Engine:

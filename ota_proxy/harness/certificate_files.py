@@ -1,27 +1,58 @@
-"""Looks at the certificate files a site names: present, readable, a certificate, a key, and the two belonging together."""
+"""Looks at the certificate files a site names: present, readable, key and certificate belonging together, and fit for the names."""
 
 from __future__ import annotations
 
+import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.utils import CryptographyDeprecationWarning
 
 from ota_proxy.errors import UsageError
+from ota_proxy.harness.certificate_chain import check_chain, kind
+from ota_proxy.model.names import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PrivateKeyTypes
 
     from ota_proxy.model import Certificate
+    from ota_proxy.model.names import VirtualHost
     from ota_proxy.settings import Loaded
 
 
-def check_files(loaded: Loaded) -> None:
-    """Raise UsageError for the first certificate or key that is missing, unreadable, or does not match its partner."""
-    for index, pair in enumerate(loaded.site.certificates):
-        check_pair(pair, _place(loaded, index, "cert"), _place(loaded, index, "key"))
+def check_files(loaded: Loaded) -> tuple[str, ...]:
+    """Look at every certificate and key of a site; return what deserves a warning.
+
+    UsageError for the first file that is missing or unreadable, the first key that does not belong to its certificate, and
+    the first certificate that a device would refuse: for its names, its dates, its chain.
+    """
+    site, said, kinds = loaded.site, [], {}
+    for index, pair in enumerate(site.certificates):
+        place = _place(loaded, index, "cert")
+        chain = check_pair(pair, place, _place(loaded, index, "key"))
+        names = shown(site.virtual_hosts, index)
+        said += [f"{place}: {text}" for text in check_chain(chain, names, pair.cert, place, datetime.now(UTC))]
+        kinds[index] = kind(chain[0])
+    for host in site.virtual_hosts:
+        _one_of_a_kind(host, kinds, loaded)
+    return tuple(said)
+
+
+def _one_of_a_kind(host: VirtualHost, kinds: Mapping[int, str], loaded: Loaded) -> None:
+    if len({kinds[index] for index in host.certificates}) == len(host.certificates):
+        return
+    last = host.certificates[-1]
+    raise UsageError(
+        f"{host.domains[0]} has two {kinds[last]} certificates, and a server shows one of a kind: the last",
+        place=_place(loaded, last, "cert"),
+        hint="leave one of them out, or say with domains which names each is for",
+    )
 
 
 def _place(loaded: Loaded, index: int, part: str) -> str:
@@ -32,9 +63,10 @@ def _place(loaded: Loaded, index: int, part: str) -> str:
     return f"{source}: {key}"
 
 
-def check_pair(pair: Certificate, cert_place: str, key_place: str) -> None:
-    """Raise UsageError unless `pair.cert` holds a leaf whose public key is that of `pair.key`; the places are for its message."""
-    leaf = _public(_certificate(_read(pair.cert, cert_place), pair.cert, cert_place), pair.cert, cert_place)
+def check_pair(pair: Certificate, cert_place: str, key_place: str) -> list[x509.Certificate]:
+    """Return the certificates of `pair.cert`; UsageError unless the first has the public key of `pair.key`. The places are for its message."""
+    chain = _certificates(_read(pair.cert, cert_place), pair.cert, cert_place)
+    leaf = _public(chain[0], pair.cert, cert_place)
     key = _key(_read(pair.key, key_place), pair.key, key_place)
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if leaf.public_bytes(*form) != key.public_key().public_bytes(*form):
@@ -43,6 +75,7 @@ def check_pair(pair: Certificate, cert_place: str, key_place: str) -> None:
             place=key_place,
             hint="the leaf must stand first in the certificate file; compare the public keys with openssl x509 -pubkey and openssl pkey -pubout",
         )
+    return chain
 
 
 def _read(path: str, place: str) -> bytes:
@@ -59,10 +92,12 @@ def _read(path: str, place: str) -> bytes:
         raise UsageError(f"the file {path} cannot be read: {error.strerror}", place=place, hint=hint) from None
 
 
-def _certificate(data: bytes, path: str, place: str) -> x509.Certificate:
+def _certificates(data: bytes, path: str, place: str) -> list[x509.Certificate]:
     try:
-        return x509.load_pem_x509_certificates(data)[0]
-    except ValueError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)  # odd serials are the authority's
+            return x509.load_pem_x509_certificates(data)
+    except (ValueError, x509.InvalidVersion):
         hint = "this is a key: are the two swapped?" if b"PRIVATE KEY-----" in data else _convert(data, "x509")
         raise UsageError(f"the file {path} holds no PEM certificate", place=place, hint=hint) from None
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.certificates import Authority, Flaw, Issued, Kind
 from ota_proxy.harness.engine import Scenario, TestFile
+from ota_proxy.harness.listening import alias_bases
 from ota_proxy.harness.places import config_path
 from ota_proxy.harness.served import MANIFEST, ODD, Content, Served
 from ota_proxy.harness.side.parts import SideParts
 from ota_proxy.model import Site
+from ota_proxy.model.names import PER_NAME, shown
 from ota_proxy.policy.capabilities import Capabilities
 
 CHALLENGE = "/.well-known/acme-challenge/ota-proxy-test"
@@ -30,6 +32,8 @@ class Prepared:
     manifest_urls: tuple[str, ...]
     """One for every location, in the site's order."""
     odd_manifest_urls: tuple[str, ...]
+    alias_urls: tuple[str, ...]
+    """A manifest of each virtual host that has other certificates than the public name."""
     expected: Mapping[str, bytes] = field(repr=False)
     """The bytes of every manifest by its URL, as they are when the server does its part."""
     package: bytes = field(repr=False)
@@ -71,6 +75,7 @@ def build_scenario(
         page_url=site.base_url + site.locations[0].path,
         manifest_urls=tuple(files.url(location, MANIFEST) for location in site.locations),
         odd_manifest_urls=tuple(files.url(location, name) for location in site.locations for name in ODD),
+        alias_urls=tuple(files.url(site.locations[0], MANIFEST, base) for base in alias_bases(site)),
         expected=files.expected(),
         package=files.package,
         issued=issued,
@@ -86,15 +91,18 @@ def _posix(path: str) -> str:
 def leaf_kinds(site: Site) -> tuple[Kind, ...]:
     """Say which kind of leaf goes to which certificate of a site: by the word rsa or ecdsa in its file name, else RSA first of two."""
     words = [set(re.split(r"[^a-z]+", f"{pair.cert} {pair.key}".lower())) for pair in site.certificates]
-    if len(words) == 1:
-        return ("rsa",) if "rsa" in words[0] else ("ecdsa",)
-    if words and ("ecdsa" in words[0] or "rsa" in words[1]):
-        return ("ecdsa", "rsa")
-    return ("rsa", "ecdsa") if words else ()
+    kinds: dict[int, Kind] = {}
+    for host in site.virtual_hosts:
+        if len(host.certificates) == PER_NAME:
+            first, second = host.certificates
+            turned = "ecdsa" in words[first] or "rsa" in words[second] or kinds.get(first) == "ecdsa"
+            kinds[first], kinds[second] = ("ecdsa", "rsa") if turned else ("rsa", "ecdsa")
+    return tuple(kinds.get(index, "rsa" if "rsa" in said else "ecdsa") for index, said in enumerate(words))
 
 
 def _certificates(site: Site, authority: Authority, flaw: Flaw | None) -> tuple[list[TestFile], tuple[Issued, ...]]:
-    issued = tuple(authority.issue(site.domains, kind, flaw) for kind in leaf_kinds(site))
+    names = [shown(site.virtual_hosts, index) for index in range(len(site.certificates))]
+    issued = tuple(authority.issue(names[index], kind, flaw) for index, kind in enumerate(leaf_kinds(site)))
     files = []
     for pair, leaf in zip(site.certificates, issued, strict=True):
         files += [TestFile(pair.cert, leaf.cert_chain_pem, 0o644), TestFile(pair.key, leaf.key_pem, 0o600)]

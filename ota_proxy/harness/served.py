@@ -47,9 +47,9 @@ class Served:
         self.package = build_package(content.app) if content.package is None else content.package
         self.icons = {"icon57.png": png(DISPLAY_SIZE), "icon512.png": png(FULL_SIZE)}
 
-    def url(self, location: Location, name: str) -> str:
-        """Return the public URL of a file."""
-        return self.site.base_url + location.path + quote(name, safe="+")
+    def url(self, location: Location, name: str, base: str = "") -> str:
+        """Return the public URL of a file, or the one below another scheme, host and port."""
+        return (base or self.site.base_url) + location.path + quote(name, safe="+")
 
     def manifest(self, location: Location, name: str, base: str) -> bytes:
         """Return the manifest `name` with all URLs below `base` (scheme, host and port)."""

@@ -143,8 +143,8 @@ def _texts(trial: Trial, engine: Engine, caps: Capabilities) -> Mapping[str, str
 def _judge(trial: Trial, started: Started, progress: Progress) -> tuple[Facts, tuple[Outcome, ...]]:
     host = _host(trial, started, progress)
     page = _walk(started.prepared.page_url, started, progress, first=True)
-    others = _further(started.prepared, page)
-    walks = (page, *(_walk(url, started, progress, first=False) for url in others))
+    others, named = _further(started.prepared, page), started.prepared.alias_urls
+    walks = (page, *(_walk(url, started, progress, first=False, tls=url in named) for url in others))
     whole = Facts(install=page, host=host, named=walks, site=started.prepared.scenario.site, server=trial.server)
     facts = [whole, *(replace(whole, install=walk, host=None) for walk in walks[1:])]
     return whole, without_consequences(merge([_evaluate(one, trial.site.base_url) for one in facts]))
@@ -159,18 +159,19 @@ def _evaluate(facts: Facts, target: str) -> tuple[Outcome, ...]:
 
 
 def _further(prepared: Prepared, page: InstallFacts) -> tuple[str, ...]:
-    """Return every manifest that the landing page does not lead to."""
+    """Return every manifest that the landing page does not lead to, and one for each name with another certificate."""
     found = page.manifest.url if page.manifest else ""
-    return tuple(url for url in (*prepared.manifest_urls, *prepared.odd_manifest_urls) if url != found)
+    known = (*prepared.manifest_urls, *prepared.odd_manifest_urls, *prepared.alias_urls)
+    return tuple(url for url in known if url != found)
 
 
-def _walk(url: str, started: Started, progress: Progress, *, first: bool) -> InstallFacts:
+def _walk(url: str, started: Started, progress: Progress, *, first: bool, tls: bool = False) -> InstallFacts:
     options = WalkOptions(
         ca_pem=started.prepared.ca_pem.decode("ascii"),
         resolve=started.running.endpoint.resolve,
         closed=True,
         in_app=False,  # what chat apps show is judged by `check` only
-        probe_tls=first,
+        probe_tls=first or tls,  # a name with certificates of its own shows others
     )
     if not first:
         progress(f"another install, the same requests: {url}")

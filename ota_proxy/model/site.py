@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from ota_proxy.errors import Key, dotted
+from ota_proxy.errors import Key
+from ota_proxy.model.checks import CHECKS
+from ota_proxy.model.names import VirtualHost, virtual_hosts
 from ota_proxy.model.values import (
     Domain,
     Extension,
@@ -89,6 +91,10 @@ class Certificate(Part):
 
     cert: FilePath = Field(description="PEM file: the leaf first, then every intermediate.")
     key: FilePath = Field(description="PEM file of the private key, readable by root only.")
+    domains: tuple[Domain, ...] = Field(
+        (),
+        description="Names that are shown this certificate; default: of several certificates, what their files say where they can be read, else all names that no other one claims.",
+    )
 
 
 class Tls(Part):
@@ -211,7 +217,9 @@ class Site(Part):
     )
     listen: Listen = Field(Listen(), description="Ports and addresses of this server.")
     locations: tuple[Location, ...] = Field(min_length=1, description="What is served under which prefix.")
-    certificates: tuple[Certificate, ...] = Field((), max_length=2, description="RSA, ECDSA or both.")
+    certificates: tuple[Certificate, ...] = Field(
+        (), description="One for all names, or several: for one name at most an RSA and an ECDSA one."
+    )
     tls: Tls = Field(Tls(), description="TLS policy.")
     redirect: Redirect = Field(Redirect(), description="From http to https.")
     hsts: Hsts = Field(Hsts(), description="Strict-Transport-Security.")
@@ -241,7 +249,7 @@ class Site(Part):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        for check in (_canonical, _distinct, _terminates, _ports):
+        for check in CHECKS:
             check(self)
         return self
 
@@ -275,6 +283,11 @@ class Site(Part):
         return ("locations", self.locations.index(location), *part)
 
     @property
+    def virtual_hosts(self) -> tuple[VirtualHost, ...]:
+        """The names by what they are shown: one virtual host for every set of certificates, the canonical name in the first."""
+        return virtual_hosts(self.domains, [certificate.domains for certificate in self.certificates])
+
+    @property
     def static(self) -> tuple[Location, ...]:
         """The locations that are folders."""
         return tuple(location for location in self.locations if location.root is not None)
@@ -283,69 +296,3 @@ class Site(Part):
     def proxied(self) -> tuple[Location, ...]:
         """The locations that are applications."""
         return tuple(location for location in self.locations if location.upstream is not None)
-
-
-def covers(pattern: str, host: str) -> bool:
-    """Say whether the domain `pattern` (`a.example.com` or `*.example.com`, one label deep) names `host`."""
-    return pattern == host or (pattern.startswith("*.") and host.partition(".")[2] == pattern[2:])
-
-
-def _canonical(site: Site) -> None:
-    if site.domain.startswith("*."):
-        raise PartError(
-            f"the first domain '{site.domain}' is canonical and cannot be a wildcard; put a plain name before it",
-            *("domains", 0),
-        )
-    if not any(covers(domain, site.public_host) for domain in site.domains):
-        raise PartError(f"public_url has the host {site.public_host}, which is not among domains", "public_url")
-
-
-def _distinct(site: Site) -> None:
-    for key, values in (
-        (("domains", 0), site.domains),
-        (("locations", 0, "path"), tuple(location.path for location in site.locations)),
-        (("certificates", 0, "cert"), tuple(certificate.cert for certificate in site.certificates)),
-        (("certificates", 0, "key"), tuple(certificate.key for certificate in site.certificates)),
-        (("listen", "addresses", 0), site.listen.addresses),
-        (("trusted_proxies", 0), site.trusted_proxies),
-        (("access", "allow", 0), site.access.allow),
-        (("access", "deny", 0), site.access.deny),
-    ):
-        twice = next((index for index, value in enumerate(values) if value in values[:index]), None)
-        if twice is not None:
-            what = dotted(key[: key.index(0)])
-            raise PartError(f"{what} has {values[twice]} twice", *(step if step != 0 else twice for step in key))
-    names = list(site.headers)
-    for index, name in enumerate(names):
-        if name.lower() in (other.lower() for other in names[:index]):
-            raise PartError(f"headers has {name} twice", "headers", name)
-
-
-def _terminates(site: Site) -> None:
-    if site.tls.offloaded:
-        if not site.trusted_proxies:
-            raise PartError(
-                "tls.offloaded needs trusted_proxies: the addresses of the proxy that speaks TLS", "tls", "offloaded"
-            )
-        if site.certificates:
-            raise PartError(
-                "tls.offloaded and certificates exclude each other: the proxy in front has the certificate",
-                "certificates",
-            )
-        if site.listen.http is False or site.listen.https is not None:
-            raise PartError(
-                "tls.offloaded has one plain listener: set listen.http to its port, and no listen.https",
-                *("listen", "http" if site.listen.http is False else "https"),
-            )
-    elif not site.certificates:
-        raise PartError(
-            "certificates is empty: give cert and key, or set tls.offloaded = true with a proxy in front",
-            "certificates",
-        )
-
-
-def _ports(site: Site) -> None:
-    if not site.tls.offloaded and site.listen.http == site.https_port:
-        moved = ("listen", "http") if site.listen.http != Listen().http else ("public_url",)
-        key = ("listen", "https") if site.listen.https else moved
-        raise PartError(f"port {site.https_port} cannot be both listen.http and the TLS port", *key)

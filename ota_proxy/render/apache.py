@@ -15,14 +15,14 @@ from ota_proxy.render.result import Note, Rendered, RenderedFile, Scope
 _NAMES: dict[Scope, str] = {"snippet": "ota-proxy.conf", "site": "ota-proxy.conf", "full": "httpd.conf"}
 
 
-def render(site: Site, caps: Capabilities, scope: Scope, command: str) -> Rendered:
-    """Return one file; the same input gives the same bytes. `command` is repeated in the header.
+def render(site: Site, caps: Capabilities, scope: Scope, command: str, further: tuple[Note, ...] = ()) -> Rendered:
+    """Return one file; the same input gives the same bytes. `command` is repeated in the header, and so are `further` notes.
 
     Raises UsageError for a value Apache cannot quote in its place, for the modern profile without TLS 1.3, and for an
     https upstream whose certificate Apache could not check by name.
     """
     _possible(site, caps, scope)
-    said = notes(site, caps, scope)
+    said = (*notes(site, caps, scope), *further)
     body = render_template(f"apache/{scope}.conf.j2", view(site, caps, scope))
     text = "\n".join((*_header(site, caps, scope, command, said), "", _indented(body)))
     return Rendered("apache", scope, (RenderedFile(_NAMES[scope], text),), said)

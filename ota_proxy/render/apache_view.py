@@ -10,6 +10,7 @@ from ota_proxy.policy.apache import capacity, section
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.forwarding import claims
 from ota_proxy.policy.media_types import extensions, ota_types
+from ota_proxy.render import apache_hosts as hosts
 from ota_proxy.render import apache_quote as quote
 from ota_proxy.render.apache_notes import listens, needed_modules
 from ota_proxy.render.quoting import Quoted
@@ -193,11 +194,9 @@ def _hosts_view(site: Site, caps: Capabilities) -> View:
     return {
         "http": _http(site),
         "https": _https(site),
-        "aliases": Quoted(
-            " ".join(quote.word(name, ("domains", index)) for index, name in enumerate(site.domains) if index)
-        ),
+        "aliases": hosts.aliases(site, site.domains[1:]),
         "refuse": site.unknown_hosts == "refuse",
-        **_patterns(site),
+        "host_foreign": hosts.patterns(dict.fromkeys((*site.domains, site.public_host)))["host_foreign"],
         "redirect": {"status": site.redirect.status, "target": quote.argument(f"{site.base_url}%1", ("public_url",))},
         "acme": _acme(site),
         "trusted": _networks(site.trusted_proxies, "trusted_proxies"),
@@ -221,22 +220,16 @@ def _http(site: Site) -> View | None:
 def _https(site: Site) -> View | None:
     if site.tls.offloaded:
         return None
-    return _virtual_host(site, site.https_port, f"{site.domain}:{site.public_port}")
+    return _virtual_host(site, site.https_port, f"{site.domain}:{site.public_port}") | {
+        "hosts": [hosts.tls_host(site, host) for host in hosts.in_order(site.virtual_hosts)]
+    }
 
 
 def _virtual_host(site: Site, port: int, name: str) -> View:
-    hosts = [bracketed(host) for host in site.listen.hosts] or ["*"]
-    return {"addresses": Quoted(" ".join(f"{host}:{port}" for host in hosts)), "name": quote.word(name, ("domains",))}
-
-
-def _patterns(site: Site) -> View:
-    ours = quote.hosts(dict.fromkeys((*site.domains, site.public_host)))
-    host, name = f"^(?:{ours})[.]?(?::[0-9]+)?$", f"^(?:{ours})$"
+    addresses = [bracketed(host) for host in site.listen.hosts] or ["*"]
     return {
-        "host_ours": quote.argument(host, ("domains",)),
-        "host_foreign": quote.argument("!" + host, ("domains",)),
-        "name_ours": quote.argument(name, ("domains",)),
-        "name_foreign": quote.argument(f"!^(?:{ours})?$", ("domains",)),
+        "addresses": Quoted(" ".join(f"{host}:{port}" for host in addresses)),
+        "name": quote.word(name, ("domains",)),
     }
 
 
@@ -270,13 +263,6 @@ def _tls(site: Site, caps: Capabilities) -> View:
     groups = [name for name in profile.groups if name != "X25519MLKEM768" or caps.has("mlkem")]
     new_suites = caps.has("tls13") and caps.has("cipher_suite_tls13")
     return {
-        "pairs": [
-            {
-                "cert": quote.path(pair.cert, ("certificates", index, "cert")),
-                "key": quote.path(pair.key, ("certificates", index, "key")),
-            }
-            for index, pair in enumerate(site.certificates)
-        ],
         "profile": Quoted(f"{profile.version} {profile.name}"),
         "protocols": Quoted(" ".join(f"+{name}" for name in protocols)),
         "ciphers": Quoted(":".join(profile.ciphers)),

@@ -19,17 +19,25 @@ from ota_proxy.render.iis_notes import notes
 from ota_proxy.render.iis_plan import Plan
 from ota_proxy.render.iis_quote import ps_string, xml_attribute, xml_comment
 from ota_proxy.render.quoting import Quoted, render_template
-from ota_proxy.render.result import Rendered, RenderedFile, Scope
+from ota_proxy.render.result import Note, Rendered, RenderedFile, Scope
 
 
-def render(site: Site, caps: Capabilities, scope: Scope, command: str, *, rewrite_module: bool = True) -> Rendered:
+def render(  # noqa: PLR0913 - what every renderer takes, and one thing more
+    site: Site,
+    caps: Capabilities,
+    scope: Scope,
+    command: str,
+    further: tuple[Note, ...] = (),
+    *,
+    rewrite_module: bool = True,
+) -> Rendered:
     """Return web.config, and for the scopes site and full setup.ps1 and undo.ps1.
 
     Without `rewrite_module` nothing needs URL Rewrite: http is a second site with an httpRedirect, all answers are no-store.
     UsageError for what IIS cannot do at all or a value it cannot hold, naming the key.
     """
     plan = plan_of(site, caps, scope, rewrite_module=rewrite_module)
-    said = tuple(note for note in notes(plan, scope) if note.text)
+    said = (*(note for note in notes(plan, scope) if note.text), *further)
     header = header_lines(caps, profile(site.tls.profile), scope, command, said)
     files = [RenderedFile("web.config", render_template("iis/web.config.j2", _web_config(plan, scope, header)))]
     checked = _setup(plan, header)  # in every scope: a value that IIS cannot hold is refused in a snippet too
@@ -120,6 +128,7 @@ def _setup(plan: Plan, header: Sequence[str]) -> dict[str, object]:
         "name": ps_string(plan.name),
         "root": ps_string(plan.root),
         "tls": bool(plan.site.certificates),
+        "shown": [Quoted(", ".join(host.domains)) for host in plan.shown],
         "native_hsts": plan.native_hsts,
         "rewrite": plan.rewrite,
         "checks": list(iis_setup.checks(plan)),

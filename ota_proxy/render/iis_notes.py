@@ -55,7 +55,7 @@ def _cannot_tls(plan: Plan, scope: Scope) -> Iterator[str]:
     yield plan.caps.cannot("binding_tls_flags")
     if site.tls.profile == "modern":
         yield f"TLS 1.2 can be refused for the whole machine only: {way} does it, for every service on it"
-    if len(site.certificates) > 1:
+    if any(len(host.certificates) > 1 for host in site.virtual_hosts):
         yield "a binding has one certificate: give setup.ps1 the one you want, the other cannot be used beside it"
     if not site.http2 and not plan.caps.has("binding_tls_flags"):
         yield "HTTP/2 cannot be switched off for one site on this Windows (registry, HTTP\\Parameters, EnableHttp2Tls)"
@@ -100,7 +100,13 @@ def _needs(plan: Plan, scope: Scope) -> Iterator[str]:
             yield "access by network in ipSecurity of applicationHost.config; scope site writes it"
         return
     yield "setup.ps1, run as administrator beside web.config; IISAdministration 1.1 (Windows 2016: Install-Module IISAdministration)"
-    if site.certificates:
+    if len(plan.shown) > 1:
+        names = "; ".join(", ".join(host.domains) for host in plan.shown)
+        yield (
+            "certificates in LocalMachine\\My (-CertificateThumbprint), or PFX files (-PfxPath, -PfxPassword), "
+            f"{len(plan.shown)} of them in this order: {names}"
+        )
+    elif site.certificates:
         yield "a certificate in LocalMachine\\My (-CertificateThumbprint), or a PFX file (-PfxPath, -PfxPassword)"
 
 
@@ -128,10 +134,12 @@ def _info(plan: Plan, scope: Scope) -> Iterator[str]:
     for text, location in roots.items():
         yield f"{text} is {windows_path(text, site.key_of(location, 'root'))} on Windows"
     if scope != "snippet":
-        for certificate in site.certificates[:1]:
+        for number, host in enumerate(plan.shown, 1):
+            certificate = site.certificates[host.certificates[0]]
+            name = "site.pfx" if len(plan.shown) == 1 else f"site{number}.pfx"
             yield (
                 "a PFX from the PEM files: openssl pkcs12 -export "
-                f"-in {shlex.quote(certificate.cert)} -inkey {shlex.quote(certificate.key)} -out site.pfx"
+                f"-in {shlex.quote(certificate.cert)} -inkey {shlex.quote(certificate.key)} -out {name}"
             )
         yield "folders with content need read permission for IIS AppPool\\" + plan.name
     if scope == "snippet" and (limits := capacity(plan)):

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from ota_proxy.model import Site
+from ota_proxy.model.names import VirtualHost
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.render.iis_quote import PsValue, ps_call, windows_path
 from ota_proxy.render.quoting import Quoted
@@ -46,6 +47,15 @@ class Plan:
         """Name of the site for http, or nothing where one site does both."""
         redirects = not self.rewrite and not self.site.tls.offloaded and self.site.listen.http
         return f"{self.name} http" if redirects else ""
+
+    @property
+    def shown(self) -> tuple[VirtualHost, ...]:
+        """The names by the one certificate that a binding can have: the first of each virtual host's, each certificate once."""
+        names: dict[int, tuple[str, ...]] = {}
+        for host in self.site.virtual_hosts:
+            for first in host.certificates[:1]:
+                names[first] = (*names.get(first, ()), *host.domains)
+        return tuple(VirtualHost(domains, (index,)) for index, domains in names.items())
 
     @property
     def root(self) -> str:

@@ -101,8 +101,15 @@ def _bound(plan: Plan, host: str, domain: str) -> list[Quoted]:
         calls.append(add_element(f"binding {information}", SITES, key, Steps=place, In="bindings"))
     if not site.tls.offloaded:
         information = f"{host}:{site.https_port}:{domain}"
-        calls.append(ps_call("Add-OtaTlsBinding", Site=plan.name, Information=information, SslFlags=_ssl_flags(plan)))
+        which: dict[str, PsValue] = {"Certificate": _certificate(plan, domain)} if len(plan.shown) > 1 else {}
+        flags = _ssl_flags(plan)
+        calls.append(ps_call("Add-OtaTlsBinding", Site=plan.name, Information=information, SslFlags=flags, **which))
     return calls
+
+
+def _certificate(plan: Plan, domain: str) -> int:
+    """Return which of the certificates that setup.ps1 is given a name has, from 1."""
+    return next(number for number, host in enumerate(plan.shown, 1) if domain in host.domains)
 
 
 def _ssl_flags(plan: Plan) -> int:

@@ -10,16 +10,16 @@ from ota_proxy.render.nginx_notes import notes
 from ota_proxy.render.nginx_quote import comment
 from ota_proxy.render.nginx_view import view
 from ota_proxy.render.quoting import render_template
-from ota_proxy.render.result import Rendered, RenderedFile, Scope
+from ota_proxy.render.result import Note, Rendered, RenderedFile, Scope
 
 
-def render(site: Site, caps: Capabilities, scope: Scope, command: str) -> Rendered:
-    """Return the configuration as one file and what has to be said about it.
+def render(site: Site, caps: Capabilities, scope: Scope, command: str, further: tuple[Note, ...] = ()) -> Rendered:
+    """Return the configuration as one file and what has to be said about it, `further` notes after its own.
 
     UsageError names the key and value that nginx cannot quote, or the policy that this version cannot speak.
     """
     profile = guideline_profile(site.tls.profile)
-    said = notes(site, caps, scope, profile)
+    said = (*notes(site, caps, scope, profile), *further)
     header = [comment(line) for line in header_lines(caps, profile, scope, command, said)]
     text = render_template(f"nginx/{scope}.conf.j2", {"header": header, **view(site, caps, scope, profile)})
     name = "nginx.conf" if scope == "full" else "ota-proxy.conf"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ota_proxy.addresses import bracketed, is_address
 from ota_proxy.errors import Key, UsageError
 from ota_proxy.model import Location, Site
+from ota_proxy.model.names import VirtualHost, taken
 from ota_proxy.policy import media_types
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.forwarding import claims
@@ -38,6 +39,19 @@ class Names:
 
     sni: Quoted
     host: Quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One TLS server: its names, its pairs of certificate and key, and conditions on the names of a request.
+
+    `taken` are names that its wildcards cover and that are another server's.
+    """
+
+    domains: Quoted
+    certificates: list[tuple[Quoted, Quoted]]
+    ours: list[Names]
+    taken: list[Names]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +91,7 @@ def view(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> dict
         "offloaded": site.tls.offloaded,
         "refuse": site.unknown_hosts == "refuse",
         "domains": Quoted(" ".join(_each(site.domains, "domains"))),
-        "ours": _names(site),
+        "hosts": _hosts(site),
         "static": [_static(site, location) for location in site.static],
         "proxied": [_proxied(site, location, name, number, caps) for number, location in enumerate(site.proxied, 1)],
         "bare_static": any(location.path != "/" for location in site.static),
@@ -93,7 +107,7 @@ def view(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> dict
         "trusted": _each(site.trusted_proxies, "trusted_proxies"),
         **_public(site),
         **_listening(site, caps),
-        **_tls(site, caps, profile),
+        **_tls(caps, profile),
         **_logs(site),
         **_main(site, caps),
     }
@@ -103,9 +117,31 @@ def _each(values: tuple[str, ...], *key: str) -> list[Quoted]:
     return [quote(value, (*key, index)) for index, value in enumerate(values)]
 
 
-def _names(site: Site) -> list[Names]:
+def _hosts(site: Site) -> list[Host]:
+    return [
+        Host(
+            domains=Quoted(" ".join(quote(name, ("domains", site.domains.index(name))) for name in host.domains)),
+            certificates=_pairs(site, host),
+            ours=_names(host.domains),
+            taken=_names(taken(site.virtual_hosts, host)),
+        )
+        for host in site.virtual_hosts
+    ]
+
+
+def _pairs(site: Site, host: VirtualHost) -> list[tuple[Quoted, Quoted]]:
+    return [
+        (
+            quote_path(site.certificates[index].cert, ("certificates", index, "cert")),
+            quote_path(site.certificates[index].key, ("certificates", index, "key")),
+        )
+        for index in host.certificates
+    ]
+
+
+def _names(domains: Sequence[str]) -> list[Names]:
     """Return conditions on the names of a request; a wildcard stands for one label (RFC 6125 section 6.4.3)."""
-    each = ["[^.]+" + re.escape(name[1:]) if name.startswith("*.") else re.escape(name) for name in site.domains]
+    each = ["[^.]+" + re.escape(name[1:]) if name.startswith("*.") else re.escape(name) for name in domains]
     groups = ["|".join(each[start : start + _TOGETHER]) for start in range(0, len(each), _TOGETHER)]
     return [Names(sni=_regex(f"^(?:{group})?$"), host=_regex(f"^(?:{group})$")) for group in groups]
 
@@ -144,7 +180,7 @@ def _addresses(site: Site, port: int) -> list[Quoted]:
     return [quote(text, ("listen",)) for text in ([f"{host}:{port}" for host in hosts] or every)]
 
 
-def _tls(site: Site, caps: Capabilities, profile: Profile) -> dict[str, object]:
+def _tls(caps: Capabilities, profile: Profile) -> dict[str, object]:
     protocols = [name for name in profile.protocols if name != "TLSv1.3" or caps.has("tls13")]
     if not protocols:
         raise UsageError(
@@ -158,13 +194,6 @@ def _tls(site: Site, caps: Capabilities, profile: Profile) -> dict[str, object]:
         "ciphers": Quoted(":".join(profile.ciphers)) if profile.ciphers else None,
         "groups": Quoted(":".join(groups)),
         "tickets": caps.has("ticket_rotation"),
-        "certificates": [
-            (
-                quote_path(pair.cert, ("certificates", index, "cert")),
-                quote_path(pair.key, ("certificates", index, "key")),
-            )
-            for index, pair in enumerate(site.certificates)
-        ],
     }
 
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from typing import Protocol, cast
 
 from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.render.result import Rendered, Scope
+from ota_proxy.render.result import Note, Rendered, Scope
 
-Renderer = Callable[[Site, Capabilities, Scope, str], Rendered]
+
+class Renderer(Protocol):
+    """A server's `render`."""
+
+    def __call__(
+        self, site: Site, caps: Capabilities, scope: Scope, command: str, further: tuple[Note, ...] = ()
+    ) -> Rendered:
+        """Return the files of a site."""
 
 
 def renderer(server: str, *, rewrite: bool = True) -> Renderer:
@@ -19,4 +27,4 @@ def renderer(server: str, *, rewrite: bool = True) -> Renderer:
     Without `rewrite` the one for an IIS without URL Rewrite.
     """
     chosen: Callable[..., Rendered] = import_module(f"ota_proxy.render.{server}").render
-    return partial(chosen, rewrite_module=False) if server == "iis" and not rewrite else chosen
+    return cast("Renderer", partial(chosen, rewrite_module=False) if server == "iis" and not rewrite else chosen)

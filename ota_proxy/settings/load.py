@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from ota_proxy.errors import UsageError
 from ota_proxy.model import Site
+from ota_proxy.settings.certificate_names import FromFiles, from_files
 from ota_proxy.settings.flags import Layer, SiteFlags, environment_layer, flag_layer, leaf_keys
 from ota_proxy.settings.ignored import FLAG, ignore_flags
 from ota_proxy.settings.mistakes import mistakes_of
@@ -36,6 +37,8 @@ class Loaded:
     file: Path | None
     example: bool
     assumed: tuple[str, ...]
+    read: tuple[str, ...] = ()
+    """Sentences for stderr and for the header of a rendered file: what certificate files of this machine decided."""
 
     def source(self, key: Key) -> Source:
         """Return where the value of a key came from: its own source, else the nearest table's, else that of a part of it, else `default`."""
@@ -67,6 +70,7 @@ def load(
         _put(raw, sources, key, value, source)
     _ignore_more(raw, sources, flags.ignores)
     example, assumed = _assume(raw, sources, given=bool(file) or any(key[0] != "options" for key in sources))
+    named = _name_certificates(raw, sources)
     model = _validate(raw, sources, file)
     fields = {name: getattr(model, name) for name in Site.model_fields}
     return Loaded(
@@ -75,7 +79,8 @@ def load(
         sources,
         file,
         example,
-        tuple(assumed),
+        (*assumed, *named.assumed),
+        named.read,
     )
 
 
@@ -223,6 +228,21 @@ def _assume(raw: dict[str, Any], sources: dict[Key, Source], *, given: bool) -> 
             f"no certificate given: {live}/fullchain.pem and privkey.pem are assumed; --cert and --key say otherwise"
         )
     return not given, said
+
+
+def _name_certificates(raw: dict[str, Any], sources: Mapping[Key, Source]) -> FromFiles:
+    """Write the names into `raw` that the certificate files of this machine have, where the site names none."""
+    try:
+        found = from_files(raw)
+    except UsageError as error:
+        error.place = f"{nearest(sources, error.key) or DEFAULT}: {dotted(error.key)}"
+        raise
+    if found.names:
+        rows = enumerate(raw["certificates"])
+        raw["certificates"] = [
+            {**row, "domains": list(found.names[index])} if index in found.names else row for index, row in rows
+        ]
+    return found
 
 
 def _validate(raw: dict[str, Any], sources: Mapping[Key, Source], file: Path | None) -> SiteFile:

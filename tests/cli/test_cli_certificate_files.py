@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.certificates import Authority, Flaw
 from tests.command_line import Run
 
 COMMANDS = (("render", "nginx", "--check-files"), ("verify", "nginx", "--dry-run"), ("verify", "nginx"))
@@ -27,6 +27,19 @@ def pair(authority: Authority, tmp_path: Path) -> tuple[Path, Path]:
     cert.write_bytes(issued.cert_chain_pem)
     key.write_bytes(issued.key_pem)
     return cert, key
+
+
+@pytest.fixture
+def issue(authority: Authority, tmp_path: Path) -> Callable[[list[str]], list[str]]:
+    """Return the flags of a certificate for these names."""
+
+    def written(names: list[str]) -> list[str]:
+        issued = authority.issue(names)
+        (tmp_path / "own.pem").write_bytes(issued.cert_chain_pem)
+        (tmp_path / "own.key").write_bytes(issued.key_pem)
+        return ["--cert", str(tmp_path / "own.pem"), "--key", str(tmp_path / "own.key")]
+
+    return written
 
 
 def words(cert: Path, key: Path) -> tuple[str, ...]:
@@ -136,3 +149,100 @@ def test_verify_does_not_look_at_assumed_files_nor_where_it_is_told_not_to(run: 
     named = words(Path("/none.pem"), Path("/none.key"))
     assert run("verify", "nginx", "--dry-run", *named).code == 2
     assert run("verify", "nginx", "--dry-run", "--no-check-files", *named).code == 0
+
+
+UNFIT: dict[Flaw, str] = {
+    "expired": "expired on ",
+    "not-yet-valid": "is not valid before ",
+    "wrong-host": "is for other.invalid; ota.example.com is not among its names",
+    "no-san": "has no DNS name in its subject alternative name, and its common name does not count",
+    "wrong-order": "certificate 2 of ",
+}
+DOUBTFUL: dict[Flaw, str] = {
+    "missing-intermediate": "the issuer CN=ota-proxy test intermediate of the certificate ",
+    "self-signed": "signed itself: every device must be told to trust it",
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS[:2], ids=" ".join)
+@pytest.mark.parametrize("flaw", UNFIT)
+def test_a_certificate_that_devices_refuse_is_refused(
+    flaw: Flaw, command: tuple[str, ...], authority: Authority, tmp_path: Path, run: Run
+) -> None:
+    cert, key = _written(tmp_path, authority, flaw)
+    said = run(*command, *words(cert, key))
+    assert said.code == 2
+    assert said.complaint.startswith("ota-proxy: error: --cert: certificates[0].cert: ")
+    assert UNFIT[flaw] in said.complaint
+
+
+@pytest.mark.parametrize("flaw", DOUBTFUL)
+def test_what_may_be_meant_so_is_a_warning(flaw: Flaw, authority: Authority, tmp_path: Path, run: Run) -> None:
+    said = run("render", "nginx", "--check-files", *words(*_written(tmp_path, authority, flaw)))
+    assert said.code == 0
+    assert "warning: --cert: certificates[0].cert: " in said.err
+    assert DOUBTFUL[flaw] in said.err
+
+
+def test_a_root_in_the_file_is_a_warning(pair: tuple[Path, Path], authority: Authority, run: Run) -> None:
+    pair[0].write_bytes(pair[0].read_bytes() + authority.ca_pem)
+    said = run("render", "nginx", "--check-files", *words(*pair))
+    assert said.code == 0
+    assert "has the root OU=Testing CA" in said.err
+
+
+def test_an_intermediate_of_somebody_else_is_no_chain(pair: tuple[Path, Path], authority: Authority, run: Run) -> None:
+    leaf = authority.issue((DOMAIN,), "ecdsa", "missing-intermediate")
+    strange = Authority().issue((DOMAIN,)).cert_chain_pem.split(b"-----END CERTIFICATE-----\n")[1]
+    pair[0].write_bytes(leaf.cert_chain_pem + strange + b"-----END CERTIFICATE-----\n")
+    pair[1].write_bytes(leaf.key_pem)
+    said = run("render", "nginx", "--check-files", *words(*pair))
+    assert said.code == 2
+    assert "certificate 2 of" in said.complaint
+    assert "did not sign the one before it" in said.complaint
+
+
+@pytest.mark.parametrize(
+    ("names", "domains", "fits"),
+    [
+        (["*.example.com"], ["ota.example.com"], 1),
+        (["*.example.com"], ["a.ota.example.com"], 0),
+        (["*.example.com"], ["example.com"], 0),
+        (["ota.example.com"], ["ota.example.com", "*.example.com"], 0),
+        (["*.example.com"], ["ota.example.com", "*.example.com"], 1),
+        (["OTA.Example.com"], ["ota.example.com"], 1),
+        (["xn--bcher-kva.example.com"], ["bücher.example.com"], 1),
+        (["203.0.113.7", "ota.example.com"], ["ota.example.com"], 1),
+        (["203.0.113.7"], ["ota.example.com"], 0),
+    ],
+)
+def test_names_are_held_against_the_domains(
+    names: list[str], domains: list[str], fits: int, issue: Callable[[list[str]], list[str]], run: Run
+) -> None:
+    flags = [word for name in domains for word in ("--domain", name)]
+    said = run("render", "nginx", "--check-files", *flags, *issue(names))
+    assert said.code == (0 if fits else 2), said.err
+
+
+def test_two_of_a_kind_for_one_name_are_found_in_the_files(authority: Authority, tmp_path: Path, run: Run) -> None:
+    tables = ""
+    for name in ("one", "two"):
+        issued = authority.issue((DOMAIN,))
+        (tmp_path / f"{name}.pem").write_bytes(issued.cert_chain_pem)
+        (tmp_path / f"{name}.key").write_bytes(issued.key_pem)
+        tables += (
+            f'[[certificates]]\ncert = "{tmp_path}/{name}.pem"\nkey = "{tmp_path}/{name}.key"\ndomains = ["{DOMAIN}"]\n'
+        )
+    Path("ota-proxy.toml").write_text(f'domains = ["{DOMAIN}"]\n{tables}', encoding="utf-8")
+    assert run("render", "nginx").code == 0
+    said = run("render", "nginx", "--check-files")
+    assert said.code == 2
+    assert f"ota-proxy.toml:7: certificates[1].cert: {DOMAIN} has two ECDSA certificates" in said.complaint
+
+
+def _written(place: Path, authority: Authority, flaw: Flaw) -> tuple[Path, Path]:
+    issued = authority.issue((DOMAIN,), "ecdsa", flaw)
+    cert, key = place / "unfit.pem", place / "unfit.key"
+    cert.write_bytes(issued.cert_chain_pem)
+    key.write_bytes(issued.key_pem)
+    return cert, key

@@ -18,7 +18,7 @@ from ota_proxy.render.iis import plan_of
 from tests import iis_sites as iis
 from tests.golden import assert_golden
 from tests.iis_setup import NAMES, server, setup, undo
-from tests.powershell_model import PsError, run_script
+from tests.powershell_model import Machine, PsError, run_script
 from tests.powershell_model.iis_config import LOCKED
 from tests.powershell_model.servers import OTHER_THUMBPRINT, PFX, THUMBPRINT, unordered, used
 
@@ -278,3 +278,55 @@ def flattened(root: ET.Element, above: tuple[str, ...] = ()) -> dict[tuple[str, 
         found |= {(*here, ""): "here"} if any(one.get(key) is not None for key in _KEYS) else {}
         found |= flattened(one, here)
     return found
+
+
+NAMED = iis.STATIC | {
+    "domains": ["ota.example.com", "*.builds.example.com", "b.example.org"],
+    "certificates": [
+        {"cert": "/etc/ssl/a.pem", "key": "/etc/ssl/a.key", "domains": ["ota.example.com", "b.example.org"]},
+        {"cert": "/etc/ssl/b.pem", "key": "/etc/ssl/b.key", "domains": ["*.builds.example.com"]},
+    ],
+}
+
+
+def named(on: Machine, file: str = "setup.ps1", **given: Any) -> None:  # noqa: ANN401 - parameters of the script
+    run_script(on, iis.script(iis.made(NAMED), file), **given)
+
+
+def test_each_name_is_bound_with_the_certificate_that_is_for_it() -> None:
+    on = server("static-2022")
+    on.certificates.add(THUMBPRINT)
+    before = on.state()
+    named(on, CertificateThumbprint=[THUMBPRINT, OTHER_THUMBPRINT])
+    bound = {place: thumbprint for place, (thumbprint, _) in on.server.bound.items()}
+    assert bound == {
+        "ota.example.com:443": THUMBPRINT,
+        "*.builds.example.com:443": OTHER_THUMBPRINT,
+        "b.example.org:443": THUMBPRINT,
+    }
+    named(on, CertificateThumbprint=[THUMBPRINT, OTHER_THUMBPRINT])
+    assert on.writes == []
+    named(on)
+    assert on.writes == []
+    named(on, "undo.ps1")
+    assert on.state() == before
+
+
+def test_certificates_are_imported_one_for_each_set_of_names() -> None:
+    on = server("static-2022")
+    on.pfx["C:\\certs\\second.pfx"] = "C3" * 20
+    named(on, PfxPath=[PFX, "C:\\certs\\second.pfx"])
+    assert sorted(thumbprint for thumbprint, _ in on.server.bound.values()) == [THUMBPRINT, THUMBPRINT, "C3" * 20]
+
+
+@pytest.mark.parametrize("given", [{"PfxPath": [PFX]}, {"CertificateThumbprint": [THUMBPRINT] * 3}])
+def test_fewer_or_more_certificates_than_names_are_refused_before_anything_is_written(given: dict[str, Any]) -> None:
+    on = server("static-2022")
+    with pytest.raises(PsError, match="This site has 2 certificates: give all of them"):
+        named(on, **given)
+    assert on.writes == []
+
+
+def test_without_any_certificate_the_binding_says_what_it_needs() -> None:
+    with pytest.raises(PsError, match="needs a certificate: give -CertificateThumbprint or -PfxPath"):
+        named(server("static-2022"))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ota_proxy.model import Upstream
-from ota_proxy.model.site import covers
+from ota_proxy.model.names import covers
 from ota_proxy.model.values import parse_upstream
 from tests.sites import proxied, refusal, site
 

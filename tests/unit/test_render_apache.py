@@ -14,6 +14,7 @@ from ota_proxy.policy.apache import capacity
 from ota_proxy.policy.capabilities import presets, resolve
 from ota_proxy.render.apache import render
 from ota_proxy.render.result import Rendered, Scope
+from tests import nginx_variants
 from tests.golden import assert_golden
 from tests.property.apache_reader import Directive, read
 
@@ -53,9 +54,11 @@ MUCH: Raw = {
     "log": {"access": "/var/log/ota/access.log", "error": "/var/log/ota/error.log", "level": "info"},
     "expected_devices": 30_000,
 }
+NAMES: Raw = {key: nginx_variants.NAMES[key] for key in ("domains", "certificates")}
 VARIANTS: dict[str, tuple[Scope, str, Raw]] = {
     "site": ("site", "portable", {}),
     "site-official": ("site", "official", {}),
+    "site-names": ("site", "debian12", NAMES),
     "site-debian11": ("site", "debian11", {}),
     "site-modern": ("site", "debian13", {"tls": {"profile": "modern"}}),
     "site-proxied": ("site", "debian12", PROXIED),

@@ -25,6 +25,7 @@ from ota_proxy.iis.emulator.access_log import AccessLog
 from ota_proxy.iis.emulator.build import build
 from ota_proxy.iis.emulator.pipeline import Pipeline
 from ota_proxy.iis.emulator.proxy import Upstreams
+from ota_proxy.iis.emulator.settings import Binding
 from ota_proxy.iis.emulator.tls import Certificate, context
 from ota_proxy.model import Site
 from ota_proxy.policy import capabilities
@@ -128,11 +129,10 @@ class EmulatorEngine(ProcessEngine):
         secure = [binding for one in pipelines for binding in one.site.bindings if binding.secure]
         if not secure:
             return Port(site.listen.http or 0, None)
-        pair, rules = site.certificates[0], profile(site.tls.profile)
+        rules = profile(site.tls.profile)
         files: Mapping[str, bytes] = {file.path: file.data for file in scenario.files}
-        certificate = Certificate(files[pair.cert], files[pair.key])
         tls = context(
-            [(binding, [certificate]) for binding in secure],
+            [(binding, _certificates(plan, binding, files)) for binding in secure],
             minimum=ssl.TLSVersion.TLSv1_3 if plan.site.tls.profile == "modern" else ssl.TLSVersion.TLSv1_2,
             ciphers=":".join(rules.ciphers),
             tls13=scenario.caps.has("tls13"),
@@ -165,6 +165,14 @@ class _Running(ServerProcess):
     def alive(self) -> bool:
         """Say whether everything still runs."""
         return self._emulation.alive() and super().alive()
+
+
+def _certificates(plan: Plan, binding: Binding, files: Mapping[str, bytes]) -> list[Certificate]:
+    """Return the certificate that setup.ps1 gives a binding."""
+    pair = next(
+        plan.site.certificates[host.certificates[0]] for host in plan.shown if binding.host in ("", *host.domains)
+    )
+    return [Certificate(files[pair.cert], files[pair.key])]
 
 
 def _trust(scenario: Scenario) -> ssl.SSLContext:

@@ -51,7 +51,9 @@ class Relocation:
         moved = self.moved
         targets: dict[str, str] = {}
         data["locations"] = [self._location(location, targets, server) for location in site.locations]
-        data["certificates"] = [{"cert": moved(pair.cert), "key": moved(pair.key)} for pair in site.certificates]
+        data["certificates"] = [
+            pair.model_dump() | {"cert": moved(pair.cert), "key": moved(pair.key)} for pair in site.certificates
+        ]
         data["redirect"]["acme_root"] = moved(site.redirect.acme_root)
         for key in ("access", "error"):
             path = data["log"][key]

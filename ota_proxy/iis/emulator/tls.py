@@ -34,7 +34,10 @@ def context(
 
     A handshake whose name fits no binding, and for which there is none without a name, ends with unrecognized_name.
     """
-    made = [(binding, _one(binding, certificates, client_ca)) for binding, certificates in bindings]
+    ordered = sorted(
+        bindings, key=lambda pair: pair[0].host.startswith("*")
+    )  # a name before a wildcard, as in HTTP.sys
+    made = [(binding, _one(binding, certificates, client_ca)) for binding, certificates in ordered]
     for binding, one in made:
         _versions(one, minimum, ciphers, tls13=tls13 and not binding.flags & _NO_TLS13)
     catch_all = next((one for binding, one in made if not binding.by_name), None)
