@@ -181,6 +181,7 @@ def tls(**changes: Any) -> TlsFacts:
         extended_master_secret=True,
         alpn=("h2", "http/1.1"),
         chain=(certificate(), INTERMEDIATE),
+        path=changes.get("chain", (certificate(), INTERMEDIATE)),
         trust="trusted",
         name_matches=True,
         private_root=True,

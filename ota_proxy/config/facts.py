@@ -142,6 +142,8 @@ class PathFacts:
     double_escaping: bool = False
     listing: Line | None = None
     needs_tls: bool = False
+    client_certificate: Line | None = None
+    """Where a certificate is demanded of clients; None where it is not."""
     redirect: Redirect | None = None
     errors: tuple[ErrorPage, ...] = ()
     server_header_removed: bool = False

@@ -91,7 +91,9 @@ class PathReader:
         }
 
     def _access(self, node: Node) -> Part:
-        return {"needs_tls": "Ssl" in node.text("sslFlags").split(",")}
+        flags = {flag.strip() for flag in node.text("sslFlags").split(",")}
+        wanted = _where(node, "sslFlags", self._lines) if "SslRequireCert" in flags else None
+        return {"needs_tls": "Ssl" in flags, "client_certificate": wanted}
 
     def _listing(self, node: Node) -> Part:
         return {"listing": _where(node, "enabled", self._lines) if node.flag("enabled") else None}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from ota_proxy.device import certificates
+from ota_proxy.device import certificates, paths
 from ota_proxy.errors import UsageError
 from ota_proxy.policy import ats
 
@@ -21,9 +21,10 @@ _LEGACY_SERVER_CONNECT = 0x4
 
 
 @lru_cache(maxsize=64)
-def device_context(ca_pem: str | None, *, h2: bool) -> ssl.SSLContext:
+def device_context(ca_pem: str | None, *, h2: bool, helpers: str = "") -> ssl.SSLContext:
     """Return the context of the device's own requests: TLS 1.2 or newer, ATS suites, chain and name verified, SAN only.
 
+    `helpers` (PEM) are intermediates to try before those that the server sends; they make nothing trusted that is not below a root.
     Raises UsageError when `ca_pem` holds no certificate.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -34,6 +35,8 @@ def device_context(ca_pem: str | None, *, h2: bool) -> ssl.SSLContext:
     context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     if ca_pem:
         _add(context, ca_pem)
+    if helpers:
+        _add(context, helpers)
     context.set_alpn_protocols(["h2", "http/1.1"] if h2 else ["http/1.1"])
     return context
 
@@ -44,6 +47,18 @@ def _add(context: ssl.SSLContext, ca_pem: str) -> None:
     except (ssl.SSLError, ValueError) as error:
         why = f": {error}" if _BEGIN in ca_pem else ""  # of a file without one OpenSSL says only that
         raise UsageError(f"the CA file holds no PEM certificate{why}", hint=f"it starts with {_BEGIN}") from None
+
+
+@lru_cache(maxsize=4)
+def unverified_context(*, h2: bool) -> ssl.SSLContext:
+    """Return the context of the device's requests without any verification: to ask as somebody whom the certificate does not name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(ats.openssl_ciphers())
+    context.set_alpn_protocols(["h2", "http/1.1"] if h2 else ["http/1.1"])
+    return context
 
 
 @lru_cache(maxsize=4)
@@ -66,7 +81,7 @@ def roots(ca_pem: str | None) -> dict[bytes, tuple[x509.Certificate, ...]]:
     for der in {*_system(), *(_pem(ca_pem.encode()) if ca_pem else ())}:
         certificate = certificates.load(der)
         if certificate is not None:
-            subject = certificates.subject(certificate)
+            subject = paths.subject(certificate)
             found[subject] = (*found.get(subject, ()), certificate)
     return found
 

@@ -162,6 +162,8 @@ class ManifestFacts:
     """The same over HTTP/1.1 only."""
     stranger: Visit | None = None
     """The same address and SNI under a stranger's Host."""
+    stranger_sni: Visit | None = None
+    """The same address under a stranger's SNI and Host."""
     compressed: Visit | None = None
     """The same with Accept-Encoding: gzip, deflate, br."""
     data: Mapping[str, Any] | None = None
@@ -201,7 +203,9 @@ class PackageFacts:
     tail: Visit
     """GET with Range: the last bytes."""
     resumed: Visit | None
-    """GET with Range and If-Range: the server's own ETag, or its Last-Modified where that is strong; None without a validator."""
+    """GET with Range and If-Range: the server's own ETag, or its Last-Modified where that is strong; None without a validator.
+
+    It goes on within the last 64 KiB, where the size is known."""
     conditional: Visit | None
     """GET with If-None-Match or If-Modified-Since; None without a validator."""
     second: Visit
@@ -211,11 +215,15 @@ class PackageFacts:
     compressed_head: Visit | None = None
     h1: Visit | None = None
     """GET over HTTP/1.1 only."""
+    end: Visit | None = None
+    """GET with Range: the very last byte, the latest place where a download can go on; None where the size is not known."""
     range_asked: tuple[int, int] = (0, 0)
     size: int | None = None
     """As declared by HEAD or GET, or counted."""
     reference: bytes = b""
     """Bytes of `range_asked` from the plain GET, to compare with; empty where it did not read that far."""
+    tail_reference: bytes = b""
+    """The last bytes of the plain GET, at most 64 KiB, to compare with; empty where it was not read to its end."""
     unpacked: Unpacked | None = None
     """What a front-to-back reading of the plain GET's body met; None where it brought none."""
     app: AppFacts | None = None
@@ -224,6 +232,9 @@ class PackageFacts:
     """Why `app` is None."""
     app_visits: tuple[Visit, ...] = ()
     """The requests for parts of the archive; none where all of it was read anyway."""
+    stranger: Visit | None = None
+    """The package under a stranger's Host, as with the manifest; None where it was not asked."""
+    stranger_sni: Visit | None = None
     hashed: HashFacts | None = None
     """The manifest's hashes, recomputed; None where it has none that count, or the package was not read in full."""
 
@@ -258,7 +269,11 @@ class InstallFacts:
     folder: Visit | None = None
     """The folder of the manifest: shows listings."""
     others: tuple[TlsFacts, ...] = ()
-    """TLS of further hosts that assets live on."""
+    """TLS of further hosts that the walk met: the page's, those of assets, and of every redirect on the way."""
+    plains: tuple[PlainHttpFacts, ...] = ()
+    """The plain ports of those hosts."""
+    unwalked: int = 0
+    """Installs of the same page that no walk was made for: there are more than are walked."""
     private_allowed: bool = False
     """Private networks were asked for: a private address is not a finding."""
     resolved_hosts: frozenset[str] = frozenset()

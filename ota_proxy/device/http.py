@@ -6,6 +6,7 @@ Headers go out exactly as given, after Host; no cookies, no Referer, no redirect
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 from ota_proxy.addresses import bracketed
 from ota_proxy.device import agents, http1, http2
 from ota_proxy.device.agents import Agent
-from ota_proxy.device.contexts import device_context
+from ota_proxy.device.contexts import device_context, unverified_context
 from ota_proxy.device.facts import Exchange, Header, NetError
 from ota_proxy.device.incoming import Ask, Incoming, Watch
 from ota_proxy.device.network import NetFault, Network, Peer, Stream, ascii_host, dial, explain
@@ -31,8 +32,8 @@ _TARGET_SAFE = "/%:@!$&'()*+,;=~-._?[]"
 class Request:
     """What to ask for. Sizes in bytes, times in seconds before the network's scale.
 
-    `authority` replaces the URL's host in Host (the connection and SNI keep the URL's); `keep` bytes of body are kept and
-    `read` are read before we stop; `watch` sees every piece of body that passes.
+    `authority` replaces the URL's host in Host (the connection and SNI keep the URL's); `server_name` replaces it in SNI too, and then
+    nothing is verified; `keep` bytes of body are kept and `read` are read before we stop; `watch` sees every piece of body that passes.
     """
 
     url: str
@@ -42,6 +43,7 @@ class Request:
     method: str = "GET"
     h2: bool = True
     authority: str = ""
+    server_name: str = ""
     total: float = 120
     connect: float = field(default_factory=lambda: agents.seconds("connect"))
     idle: float = field(default_factory=lambda: agents.seconds("idle"))
@@ -116,9 +118,9 @@ async def _outcome(run: Callable[[], Any], seconds: float, call: _Call) -> NetEr
         if limit.expired():
             what = "the answer was not complete" if call.incoming.head else "there was no answer"
             return NetError("timeout", f"{what} after {seconds:g} s")
-        return NetError(*explain(error, call.name, call.address))
+        return explain(error, call.name, call.address, established=bool(call.address))
     except OSError as error:
-        return NetError(*explain(error, call.name, call.address))
+        return explain(error, call.name, call.address, established=bool(call.address))
     return None
 
 
@@ -149,14 +151,19 @@ class _Call:
             await stream.close(politely=polite)
 
     async def _connect(self, place: _Place) -> Stream:
-        secure = place.scheme == "https"
         return await dial(
-            Peer(place.host, place.port),
+            Peer(place.host, place.port, self.request.server_name),
             self.network,
-            context=device_context(self.network.ca_pem, h2=self.request.h2) if secure else None,
+            context=self._context(place) if place.scheme == "https" else None,
             connect=self.request.connect * self.network.scale,
             idle=self.request.idle * self.network.scale,
         )
+
+    def _context(self, place: _Place) -> ssl.SSLContext:
+        if self.request.server_name:
+            return unverified_context(h2=self.request.h2)
+        helpers = self.network.helpers.get((place.host, place.port), "")
+        return device_context(self.network.ca_pem, h2=self.request.h2, helpers=helpers)
 
     async def _speak(self, stream: Stream, place: _Place) -> None:
         request = self.request

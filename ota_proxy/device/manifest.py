@@ -7,11 +7,12 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from ota_proxy.content.manifest import parse_manifest
-from ota_proxy.device import agents, tls
+from ota_proxy.device import agents
 from ota_proxy.device.decode import plain_body
 from ota_proxy.device.facts import ManifestFacts, Visit
 from ota_proxy.device.families import by_family
 from ota_proxy.device.session import Bounds, Session
+from ota_proxy.device.strangers import strangers
 
 
 async def visit_manifest(session: Session, url: str) -> ManifestFacts:
@@ -28,10 +29,13 @@ async def visit_manifest(session: Session, url: str) -> ManifestFacts:
         browser=await session.visit("manifest in a browser", url, "browser", **size),
         h1=await session.visit("manifest over HTTP/1.1", url, "manifest", h2=False, **size),
         compressed=await session.visit("manifest compressed", url, "manifest", compressed=True, **size),
-        stranger=await session.visit("stranger's name", url, "manifest", authority=tls.STRANGER, **size),
         by_family=await by_family(session, url, size) if visit.last.address else (),
     )
-    return replace(facts, again=await _again(session, facts, size))
+    facts = replace(facts, again=await _again(session, facts, size))
+    if facts.data is None:
+        return facts
+    foreign = await strangers(session, visit, "manifest", "manifest")
+    return replace(facts, stranger=foreign.by_host, stranger_sni=foreign.by_sni)
 
 
 def bounds(session: Session) -> Bounds:

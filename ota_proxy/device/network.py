@@ -28,9 +28,9 @@ CHUNK = 1 << 16
 class NetFault(Exception):  # noqa: N818 - carries a fact, is never shown as it is
     """No (further) answer; `error` says why."""
 
-    def __init__(self, kind: ErrorKind, message: str, address: str = "") -> None:
+    def __init__(self, kind: ErrorKind, message: str, address: str = "", code: str = "") -> None:
         super().__init__(message)
-        self.error = NetError(kind, message, address)
+        self.error = NetError(kind, message, address, code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Network:
     """Only what `resolve` names may be asked: a trial must not reach out of its own servers."""
     reach: Reach = field(default_factory=Reach, compare=False)
     """Which addresses that the system finds may be asked; those in `resolve` may always."""
+    helpers: dict[Place, str] = field(default_factory=dict, compare=False)
+    """Host and port → further certificates (PEM) that lead our TLS library to the good way of several (see `second_look`)."""
     silent: set[Place] = field(default_factory=set, compare=False)
     """Addresses that took too long to connect to: asked last from then on, where a device would race them (RFC 8305)."""
 
@@ -166,7 +168,8 @@ async def dial(
                     ssl_shutdown_timeout=1 if context else None,
                 )
         except (OSError, ValueError) as error:
-            fault = NetFault(*explain(error, host, _place(address, number)))
+            why = explain(error, host, _place(address, number))
+            fault = NetFault(why.kind, why.message, code=why.code)
         except NetFault as error:
             fault = error
             network.silent.add((address, number))
@@ -197,17 +200,44 @@ _FAMILIES: tuple[tuple[type[OSError], ErrorKind, str], ...] = (
 )
 
 
-def explain(error: BaseException, host: str, place: str) -> tuple[ErrorKind, str]:
-    """Return kind and sentence for what the operating system or OpenSSL said about a connection."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return "tls", f"the certificate of {host} is not accepted: {error.verify_message}"
+_ABOUT_OURS = frozenset(
+    {
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        "SSLV3_ALERT_NO_CERTIFICATE",
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "TLSV1_ALERT_UNKNOWN_CA",
+        "TLSV1_ALERT_ACCESS_DENIED",
+    }
+)
+"""Alerts that a server can only send about the certificate of the client (RFC 8446 §6.2); a device has none."""
+_REFUSED = "SSLV3_ALERT_HANDSHAKE_FAILURE"
+NO_CLIENT_CERTIFICATE = "the server asks for a client certificate and refuses without one"
+
+
+def explain(error: BaseException, host: str, place: str, *, established: bool = False) -> NetError:
+    """Return kind and sentence for what the operating system or OpenSSL said about a connection.
+
+    `established`: the handshake was done before. A refusal that comes then answers a renegotiation that asked for a client certificate.
+    """
     if isinstance(error, ssl.SSLError):
-        words = _TLS_WORDS.get(error.reason or "", str(error.reason or error).replace("_", " ").lower())
-        return "tls", f"no TLS with {host} at {place}: {words}"
+        return _explain_tls(error, host, place, established=established)
     for family, kind, words in _FAMILIES:
         if isinstance(error, family):
-            return kind, words.format(host=host, place=place)
+            return NetError(kind, words.format(host=host, place=place))
     if isinstance(error, OSError):
         far: ErrorKind = "unreachable" if error.errno in _UNREACHABLE else "reset"
-        return far, f"{host} at {place} cannot be reached: {error.strerror or error}"
-    return "protocol", f"{host} cannot be asked: {error}"
+        return NetError(far, f"{host} at {place} cannot be reached: {error.strerror or error}")
+    return NetError("protocol", f"{host} cannot be asked: {error}")
+
+
+def _explain_tls(error: ssl.SSLError, host: str, place: str, *, established: bool) -> NetError:
+    code = (error.reason or "").upper().replace(" ", "_")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return NetError("tls", f"the certificate of {host} is not accepted: {error.verify_message}", code=code)
+    if code in _ABOUT_OURS or (established and code == _REFUSED):
+        return NetError("client-certificate", f"no connection to {host} at {place}: {NO_CLIENT_CERTIFICATE}", code=code)
+    words = _TLS_WORDS.get(code, str(error.reason or error).replace("_", " ").lower())
+    return NetError("tls", f"no TLS with {host} at {place}: {words}", code=code)

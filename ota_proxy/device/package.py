@@ -15,6 +15,7 @@ from ota_proxy.device.copy import Copy
 from ota_proxy.device.facts import Asset, Header, ImageFacts, PackageFacts, Response, Visit
 from ota_proxy.device.http import KEEP
 from ota_proxy.device.session import Session, Wanted
+from ota_proxy.device.strangers import strangers
 from ota_proxy.device.unpack import Unpacker
 
 SAMPLE = 4096
@@ -27,13 +28,14 @@ _STRONG_AFTER = timedelta(seconds=60)
 
 @dataclass(slots=True)
 class _Sample:
-    """Chooses a range in the middle of a package and keeps its bytes while the plain GET passes by."""
+    """Chooses a range in the middle of a package and keeps its bytes, and the last ones, while the plain GET passes by."""
 
     size: int | None
     limit: int
     asked: tuple[int, int] = (0, 0)
     chosen: bool = False
     data: bytearray = field(default_factory=bytearray)
+    tail: bytearray = field(default_factory=bytearray)
     unpacker: Unpacker = field(default_factory=Unpacker)
 
     def choose(self) -> None:
@@ -56,6 +58,9 @@ class _Sample:
         if head.status != 200:
             return
         self.unpacker.feed(piece)
+        self.tail += piece
+        if len(self.tail) > 2 * KEEP:
+            del self.tail[:-KEEP]
         if not self.chosen:
             self.size = head.length
             self.choose()
@@ -63,6 +68,11 @@ class _Sample:
         begin, end = max(first, offset), min(last + 1, offset + len(piece))
         if begin < end and len(self.data) == begin - first:
             self.data += piece[begin - offset : end - offset]
+
+    def last(self, head: Response | None, size: int | None) -> bytes:
+        """Return the last bytes of a body that came to the end that was declared; empty for another."""
+        whole = head is not None and head.status == 200 and head.complete and head.received == size
+        return bytes(self.tail[-KEEP:]) if whole else b""
 
     @property
     def need(self) -> int:
@@ -78,7 +88,13 @@ async def visit_package(session: Session, url: str, assets: Iterable[Asset] = ()
     """
     with Copy(hasher_for(assets)) as copy:
         package = await _visit(session, url, copy)
-        package = replace(package, hashed=copy.hashes(package.get.response))
+        foreign = await strangers(session, package.get, "package", "package")
+        package = replace(
+            package,
+            hashed=copy.hashes(package.get.response),
+            stranger=foreign.by_host,
+            stranger_sni=foreign.by_sni,
+        )
         return await with_app(session, package, copy)
 
 
@@ -104,15 +120,17 @@ async def _visit(session: Session, url: str, copy: Copy) -> PackageFacts:
         get=get,
         ranged=await package.ask("package range", extra=(("Range", f"bytes={first}-{last}"),)),
         tail=await package.ask("package tail", extra=(("Range", _tail(size)),)),
-        resumed=await package.resume(first, validator),
+        resumed=await package.resume(_late(size) or first, validator),
         conditional=await package.condition(_conditions(get)),
         second=await package.ask("package again"),
         compressed=await package.ask("package compressed", compressed=True),
         compressed_head=await package.ask("package head compressed", compressed=True, method="HEAD"),
         h1=await package.ask("package over HTTP/1.1", h2=False),
+        end=await package.ask("package end", extra=(("Range", f"bytes={size - 1}-"),)) if size else None,
         range_asked=sample.asked,
         size=size,
         reference=bytes(sample.data),
+        tail_reference=sample.last(get.response, size),
         unpacked=sample.unpacker.seen() if get.ok else None,
     )
 
@@ -155,6 +173,11 @@ def _size(head: Visit, get: Visit, sample: _Sample) -> int | None:
 def _tail(size: int | None) -> str:
     """Ask for the end as a resume does, with an open range; as a suffix where the size is unknown."""
     return f"bytes={max(size - KEEP, min(1, size - 1))}-" if size else f"bytes=-{KEEP}"
+
+
+def _late(size: int | None) -> int:
+    """Return where a download of this size goes on within its last 64 KiB; 0 for one that is too small, or of unknown size."""
+    return max(0, size - KEEP // 2) if size else 0
 
 
 def _validator(visit: Visit) -> str:

@@ -13,9 +13,10 @@ from ota_proxy.device.agents import Agent
 from ota_proxy.device.facts import Exchange, Header, NetError, Visit, origin
 from ota_proxy.device.http import KEEP, Request, fetch
 from ota_proxy.device.incoming import Watch
-from ota_proxy.device.network import Network, Place, Resolve
+from ota_proxy.device.network import NetFault, Network, Place, Resolve, ascii_host
 from ota_proxy.device.reach import Reach
 from ota_proxy.device.redirects import follow
+from ota_proxy.device.second_look import second_look, worth_it
 from ota_proxy.device.tls_memory import TlsMemory
 
 Progress = Callable[[str, str], None]
@@ -78,6 +79,7 @@ class Wanted(Bounds, total=False):
     method: str
     h2: bool
     authority: str
+    server_name: str
     watch: Watch
     extra: tuple[Header, ...]
     compressed: bool
@@ -100,6 +102,9 @@ class Session:
         self._listener = progress if isinstance(progress, Listener) else None
         self._numbers = itertools.count(1)
         self._dead: dict[tuple[str, str, int], NetError] = {}
+        self._looked_at: set[tuple[str, int]] = set()
+        self.strangers: set[tuple[str, tuple[str, str, int]]] = set()
+        """Kinds of files and the places at which they were asked for under a stranger's name."""
 
     def pinned(self, place: Place, address: Place) -> Session:
         """Return the same device with one place's address fixed: its numbers go on, and what is dead there is its own business."""
@@ -125,6 +130,7 @@ class Session:
             method=wanted.get("method", "GET"),
             h2=wanted.get("h2", True),
             authority=wanted.get("authority", ""),
+            server_name=wanted.get("server_name", ""),
             total=wanted.get("total", agents.seconds("page")),
             keep=wanted.get("keep", KEEP),
             read=wanted.get("read", KEEP),
@@ -142,13 +148,26 @@ class Session:
             )
         asked = f"{request.method} {request.url}"
         self.tell(request.step, asked)
-        exchange = await fetch(request, self.network, number)
+        exchange = await self._looked_into(request, await fetch(request, self.network, number))
         if self._listener is not None:
             self._listener.ended(request.step, asked, _outcome(exchange))
         fault = _fatal(exchange)
-        if fault is not None:
+        if fault is not None and not request.server_name:
             self._dead[place] = fault
         return exchange
+
+    async def _looked_into(self, request: Request, exchange: Exchange) -> Exchange:
+        """Look again, once, at an origin whose TLS failed: the error may be another one, or there is another way to its root."""
+        place = _place(request.url)
+        if request.server_name or not worth_it(exchange) or place is None or place in self._looked_at:
+            return exchange
+        self._looked_at.add(place)
+        look = await second_look(exchange, place, self.network, self.options.now)
+        if look.helpers:
+            self.network.helpers[place] = look.helpers
+            again = await fetch(request, self.network, exchange.id)
+            return exchange if again.error else again
+        return replace(exchange, error=look.error, address="") if look.error else exchange
 
     def refuse(self, step: str, url: str, agent: Agent, message: str) -> Visit:
         """Record a request that a device does not make at all."""
@@ -156,6 +175,15 @@ class Session:
         return Visit(
             step, (Exchange(next(self._numbers), step, agent, "GET", url, agents.headers(agent), error=error),)
         )
+
+
+def _place(url: str) -> Place | None:
+    """Return host, as DNS has it, and port of a URL; None where it has none."""
+    _, host, port = origin(url)
+    try:
+        return (ascii_host(host), port) if host else None
+    except NetFault:
+        return None
 
 
 def _outcome(exchange: Exchange) -> str:

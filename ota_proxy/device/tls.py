@@ -16,9 +16,9 @@ from typing import Any
 from cryptography import x509
 
 from ota_proxy.addresses import is_address
-from ota_proxy.device import agents, certificates, contexts
+from ota_proxy.device import agents, certificates, contexts, paths
 from ota_proxy.device.facts import CertificateFacts, NetError, TlsFacts
-from ota_proxy.device.network import NetFault, Network, Peer, Stream, dial, explain
+from ota_proxy.device.network import NetFault, Network, Peer, Place, Stream, dial, explain
 from ota_proxy.device.tls_hello import VERSIONS, Answer, BadFlight, Hello, read_flight
 from ota_proxy.policy import tls_suites
 
@@ -63,6 +63,13 @@ async def probe(host: str, port: int, network: Network, now: datetime) -> TlsFac
     return _facts(run, now)
 
 
+async def first_flight(place: Place, network: Network) -> Answer | None:
+    """Return what a server answers to one hello of TLS 1.2 with every suite; None where it gives no such answer."""
+    run = _Probe(*place, network)
+    answer = await run.ask("TLSv1.2", tls_suites.suites("TLSv1.2"), tls_suites.groups())
+    return answer if answer and answer.version == "TLSv1.2" else None
+
+
 class _Probe:
     """One host's probe: its budget, and what was seen."""
 
@@ -93,13 +100,13 @@ class _Probe:
             except BadFlight as error:
                 self.seen.fault = NetError("tls", f"no TLS with {self.host}: {error}")
             except OSError as error:  # TimeoutError is one
-                self._failed(NetError(*explain(error, self.host, f"port {self.port}")))
+                self._failed(explain(error, self.host, f"port {self.port}"))
         return None
 
     def _failed(self, error: NetError) -> None:
         """Remember a failure; one that is no answer of a TLS server (which may close or reset instead of an alert) leaves a gap."""
         self.seen.fault = error
-        self.lost |= error.kind not in ("tls", "reset")
+        self.lost |= error.kind not in ("tls", "reset", "client-certificate")
 
     async def _exchange(self, hello: Hello) -> Answer:
         stream = await dial(Peer(self.host, self.port), self.network, connect=self.seconds, idle=self.seconds)
@@ -216,8 +223,8 @@ def served_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
 def _facts(run: _Probe, now: datetime) -> TlsFacts:
     seen = run.seen
     certs = [certificate for der in seen.chain[:_CHAIN_LIMIT] if (certificate := certificates.load(der))]
-    chain = tuple(facts for certificate in certs if (facts := certificates.describe(certificate)))
-    verdict = certificates.judge(certs, contexts.roots(run.network.ca_pem), now)
+    verdict = _verdict(seen, certs, contexts.roots(run.network.ca_pem), now)
+    chain = () if verdict.trust == "unreadable" else _described(certs)
     twelve = seen.first.get("TLSv1.2")
     clear = next((seen.first[version] for version in _IN_THE_CLEAR if version in seen.first), None)
     return TlsFacts(
@@ -231,21 +238,35 @@ def _facts(run: _Probe, now: datetime) -> TlsFacts:
         extended_master_secret=twelve.extended_master_secret if twelve else None,
         alpn=seen.alpn,
         chain=chain,
+        path=_described(verdict.path),
         trust=verdict.trust,
         trust_detail=_detail(verdict.detail, certs, seen.chain),
         private_root=_private(verdict.anchor),
         name_matches=certificates.name_matches(chain[0], run.host) if chain else None,
         stapled=clear.stapled if clear else None,
+        asks_certificate=clear.asks_certificate if clear else None,
         stranger=_stranger(seen),
         partial=seen.spoke and (run.left <= 0 or run.lost),
     )
+
+
+def _described(found: Sequence[x509.Certificate]) -> tuple[CertificateFacts, ...]:
+    return tuple(facts for certificate in found if (facts := certificates.describe(certificate)))
+
+
+def _verdict(seen: _Seen, certs: Sequence[x509.Certificate], roots: paths.Roots, now: datetime) -> paths.Verdict:
+    """Judge the chain; where the first certificate sent cannot be read, the others stand for nobody."""
+    first = certificates.load(seen.chain[0]) if seen.chain else None
+    if seen.chain and (first is None or certificates.describe(first) is None):
+        return paths.Verdict("unreadable", "the server's own certificate cannot be read")
+    return paths.judge(certs, roots, now)
 
 
 def _private(anchor: x509.Certificate | None) -> bool | None:
     """Say whether a root is one that only we were given; None without a root."""
     if anchor is None:
         return None
-    return anchor not in contexts.roots(None).get(certificates.subject(anchor), ())
+    return anchor not in contexts.roots(None).get(paths.subject(anchor), ())
 
 
 def _why(seen: _Seen) -> NetError:

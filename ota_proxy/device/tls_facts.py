@@ -9,7 +9,9 @@ from typing import Literal
 
 from ota_proxy.addresses import bracketed
 
-ErrorKind = Literal["dns", "refused", "unreachable", "timeout", "reset", "tls", "protocol", "too-large"]
+ErrorKind = Literal[
+    "dns", "refused", "unreachable", "timeout", "reset", "tls", "client-certificate", "protocol", "too-large"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class NetError:
     message: str
     address: str = ""
     """The private address that was not asked, because only a stranger named it."""
+    code: str = ""
+    """OpenSSL's own word for it, where it has one (`CERTIFICATE_VERIFY_FAILED`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,14 @@ class CertificateFacts:
     self_signed: bool
     ocsp_urls: tuple[str, ...] = ()
     sha256: str = ""
+    curve: str = ""
+    """The name of an `ec` key's curve (`secp256r1`); empty for other kinds."""
 
 
-Trust = Literal["trusted", "unknown-root", "self-signed", "missing-intermediate", "wrong-order", "not-checked"]
+Trust = Literal[
+    "trusted", "unknown-root", "self-signed", "missing-intermediate", "wrong-order", "unreadable", "not-checked"
+]
+"""`unreadable`: certificates were sent, and the first of them cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,8 @@ class TlsFacts:
     alpn: tuple[str, ...] = ()
     chain: tuple[CertificateFacts, ...] = ()
     """As served, leaf first, nothing added or sorted."""
+    path: tuple[CertificateFacts, ...] = ()
+    """What a device would use, from the leaf to the root where there is one; certificates sent beside it are not in it."""
     trust: Trust = "not-checked"
     trust_detail: str = ""
     name_matches: bool | None = None
@@ -77,6 +88,8 @@ class TlsFacts:
     """The chain ends at a CA that was given (`--ca`): True; at one of the system's: False; at neither, or unknown: None."""
     stranger: str = ""
     """What a handshake under a stranger's name got: `refused`, `same-certificate`, `other-certificate`, or empty: not asked."""
+    asks_certificate: bool | None = None
+    """The server asked for a client certificate in a handshake of TLS 1.2; None where it did none, and TLS 1.3 encrypts it."""
     partial: bool = False
     """The probe spent all its connections, or lost some: `versions`, `suites` and `groups` may lack some."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 VERSIONS = {"SSLv3": 0x0300, "TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
 ALERT, HANDSHAKE = 21, 22
-SERVER_HELLO, CERTIFICATE, KEY_EXCHANGE, HELLO_DONE, STATUS = 2, 11, 12, 14, 22
+SERVER_HELLO, CERTIFICATE, KEY_EXCHANGE, CERTIFICATE_REQUEST, HELLO_DONE, STATUS = 2, 11, 12, 13, 14, 22
 _SNI, _STATUS_REQUEST, _GROUPS, _POINTS, _SIGNATURES, _ALPN, _EMS = 0, 5, 10, 11, 13, 16, 23
 _VERSIONS, _PSK_MODES, _KEY_SHARE, _RENEGOTIATION = 43, 45, 51, 0xFF01
 _SIGNATURE_SCHEMES = (
@@ -84,6 +84,8 @@ class Answer:
     certificates: tuple[bytes, ...] = ()
     """DER, as sent; only up to TLS 1.2, where they come in the clear."""
     stapled: bool = False
+    asks_certificate: bool = False
+    """A CertificateRequest is among the messages (RFC 5246 §7.4.4); TLS 1.3 encrypts it."""
     alert: int = -1
 
 
@@ -165,6 +167,7 @@ def _read_messages(known: list[tuple[int, bytes]]) -> Answer:
         alpn=found.alpn,
         certificates=_certificates(rest.get(CERTIFICATE, b"")),
         stapled=STATUS in rest,
+        asks_certificate=CERTIFICATE_REQUEST in rest,
     )
 
 

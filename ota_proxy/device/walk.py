@@ -6,6 +6,7 @@ It starts at a landing page, an itms-services link, a manifest or a package. A s
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
@@ -13,34 +14,28 @@ from urllib.parse import urlsplit
 
 from ota_proxy.addresses import plain_address
 from ota_proxy.content.link import read_link
-from ota_proxy.device import agents, tls
 from ota_proxy.device.decode import plain_body
 from ota_proxy.device.facts import (
     Asset,
     InstallFacts,
     LinkFacts,
     PageFacts,
-    PlainHttpFacts,
-    TlsFacts,
     Visit,
     origin,
 )
-from ota_proxy.device.http import wire_path
 from ota_proxy.device.landing import all_links, page_facts
 from ota_proxy.device.manifest import visit_manifest
-from ota_proxy.device.network import NetFault, ascii_host
 from ota_proxy.device.package import visit_image, visit_package
-from ota_proxy.device.redirects import follow
 from ota_proxy.device.session import Progress, Session, WalkOptions
+from ota_proxy.device.surroundings import Surroundings, place
 from ota_proxy.device.tls_memory import TlsMemory
 from ota_proxy.errors import UsageError
+from ota_proxy.policy.media_types import accepted
 
 __all__ = ["WalkOptions", "walk", "walk_all", "walk_sync"]
 
 SCHEME = "itms-services:"
 MISSING = "ota-proxy-no-such-file.plist"
-PROBE = "ota-proxy=probe%2Fx"
-"""The query of the plain probe: a redirect has to bring it along byte for byte."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -58,7 +53,7 @@ async def walk(url_or_link: str, options: WalkOptions, progress: Progress | None
     `progress` hears of every step before it is made. Raises UsageError for a start that is none, or a CA file without certificate.
     """
     session = Session(options, progress, _named(url_or_link.strip(), options))
-    return await _install(session, url_or_link, await _begin(session, url_or_link.strip()))
+    return await _install(Surroundings(session), url_or_link, await _begin(session, url_or_link.strip()))
 
 
 async def walk_all(
@@ -70,11 +65,14 @@ async def walk_all(
     """
     options = replace(options, tls_memory=options.tls_memory or TlsMemory())
     session = Session(options, progress, _named(url_or_link.strip(), options))
+    around = Surroundings(session)
     begun = await _begin(session, url_or_link.strip())
-    walks = [await _install(session, url_or_link, begun)]
-    for link in _further(begun)[: options.installs - 1]:
+    further = _further(begun)
+    first = await _install(around, url_or_link, begun)
+    walks = [replace(first, unwalked=max(0, len(further) - options.installs + 1))]
+    for link in further[: options.installs - 1]:
         steps = replace(begun, link=link, manifest_url=link.manifest_url, package_url="")
-        walks.append(await _install(session, url_or_link, steps, known=walks[0]))
+        walks.append(await _install(around, url_or_link, steps))
     return tuple(walks)
 
 
@@ -82,14 +80,14 @@ def _further(begun: _Begin) -> list[LinkFacts]:
     """Return the links to other manifests than the first walk's, each manifest once."""
     found: dict[str, LinkFacts] = {}
     for link in all_links(begun.page) if begun.page else ():
-        found.setdefault(link.manifest_url, link)
+        found.setdefault(_manifest_of(link), link)
     return [link for url, link in found.items() if url not in ("", begun.manifest_url)]
 
 
-async def _install(session: Session, target: str, steps: _Begin, known: InstallFacts | None = None) -> InstallFacts:
-    """Walk one install; `known` is an earlier one of the same page, whose look at the plain port counts for its host."""
-    options, url = session.options, steps.manifest_url or steps.package_url or target
-    host, port = _host(url)
+async def _install(around: Surroundings, target: str, steps: _Begin) -> InstallFacts:
+    """Walk one install, then look at the hosts it met."""
+    session, url = around.session, steps.manifest_url or steps.package_url or target
+    options, (host, port) = session.options, place(url)
     facts = InstallFacts(
         target=target,
         start=steps.start,
@@ -100,12 +98,13 @@ async def _install(session: Session, target: str, steps: _Begin, known: InstallF
         link=steps.link,
         private_allowed=options.allow_private,
         resolved_hosts=frozenset(name for name, _ in options.resolve),
-        plain=known.plain if known and known.host == host else await _plain(session, url),
-        tls=await _tls(session, host, port),
+        plain=await around.plain(url),
+        tls=await around.tls(host, port),
     )
     if steps.manifest_url:
         facts = await _manifest_part(session, facts, steps.manifest_url)
-    return await _package_part(session, facts, steps.package_url)
+    facts = await _package_part(session, facts, steps.package_url)
+    return replace(facts, others=await around.others(facts), plains=await around.plains(facts))
 
 
 def _named(target: str, options: WalkOptions) -> frozenset[str]:
@@ -113,7 +112,7 @@ def _named(target: str, options: WalkOptions) -> frozenset[str]:
     if options.link_context == "qr":
         return frozenset()
     link = target.lower().startswith(SCHEME)
-    host, _ = _host(read_link(target, "given").manifest_url if link else target)
+    host, _ = place(read_link(target, "given").manifest_url if link else target)
     return frozenset({plain_address(host)})
 
 
@@ -131,7 +130,7 @@ class _Begin:
 async def _begin(session: Session, target: str) -> _Begin:
     if target.lower().startswith(SCHEME):
         link = read_link(target, session.options.link_context)
-        return _Begin("link", link=link, manifest_url=link.manifest_url)
+        return _Begin("link", link=link, manifest_url=_manifest_of(link))
     path = _checked(target)
     if path.endswith(".plist"):
         return _Begin("manifest", manifest_url=target)
@@ -154,58 +153,35 @@ def _checked(target: str) -> str:
 
 
 async def _by_content(session: Session, visit: Visit, target: str) -> _Begin:
-    """Look at what came: a property list and an archive speak for themselves, everything else is a page."""
+    """Look at what came: a property list, what calls itself one, and an archive speak for themselves; everything else is a page."""
     body = plain_body(visit).data
-    if body.startswith(b"bplist00") or b"<plist" in body[:2048]:
+    if body.startswith(b"bplist00") or b"<plist" in body[:2048] or _meant_as_manifest(visit, body):
         return _Begin("manifest", manifest_url=target)
     if body.startswith(b"PK\x03\x04"):
         return _Begin("package", package_url=target)
     page = await page_facts(session, visit)
     links = all_links(page)
-    link = next((link for link in links if link.manifest_url), links[0] if links else None)
+    link = next((link for link in links if _manifest_of(link)), links[0] if links else None)
     package = page.package_links[0] if page.package_links and link is None else ""
-    return _Begin("page", page, link, link.manifest_url if link else "", package)
+    return _Begin("page", page, link, _manifest_of(link) if link else "", package)
 
 
-def _host(url: str) -> tuple[str, int]:
-    """Return the host as DNS has it and the port of its TLS; empty and 443 where the URL has none.
-
-    A URL over plain http ought to be https, at the usual port; where it names a port of its own nobody knows that of TLS: 0.
-    """
-    scheme, host, port = origin(url)
-    if scheme == "http":
-        port = 443 if port == 80 else 0
-    elif not port:
-        port = 443
-    try:
-        return ascii_host(host), port
-    except NetFault:
-        return host, port
+_XML = frozenset({*accepted("manifest"), "text/xml", "application/xml", "application/x-plist"})
+_MARKUP = re.compile(rb"(?i)<(?:!doctype\s+html|html|head|body|title|div|script|meta)\b")
 
 
-# -- connect ----------------------------------------------------------------------------------------------------------
+def _meant_as_manifest(visit: Visit, body: bytes) -> bool:
+    """Say whether an answer that is no property list was to be one: by its type, or as the same thing in JSON. A web page is a page."""
+    if not visit.ok or visit.response is None or _MARKUP.search(body[:4096]):
+        return False
+    json = body.lstrip()[:1] == b"{" and b'"software-package"' in body
+    return json or visit.response.media_type in _XML
 
 
-async def _plain(session: Session, url: str) -> PlainHttpFacts | None:
-    """Ask the plain port for the same path; not where `resolve` names the host but not its plain port: that would be another server."""
-    host, _ = _host(url)
-    known = session.options.resolve
-    if not host or (any(name == host for name, _ in known) and (host, 80) not in known):
-        return None
-    shown = f"[{host}]" if ":" in host else host
-    plain = f"http://{shown}{wire_path(urlsplit(url).path)}?{PROBE}"
-    request = session.request("plain http", plain, "browser", total=agents.seconds("probe"))
-    visit = await follow(request, session.send, to_https=False)
-    return PlainHttpFacts(visit, open=bool(visit.first.address))
-
-
-async def _tls(session: Session, host: str, port: int) -> TlsFacts | None:
-    if not (host and port and session.options.probe_tls):
-        return None
-    session.tell("tls", f"versions, suites and certificates of {host}:{port}")
-    memory = session.options.tls_memory
-    probe = memory.probe if memory else tls.probe
-    return await probe(host, port, session.network, session.options.now)
+def _manifest_of(link: LinkFacts) -> str:
+    """Return the manifest's URL where it is one that anything could ask for: a relative one is the link's fault and nobody's to answer."""
+    scheme, host, _ = origin(link.manifest_url)
+    return link.manifest_url if scheme in ("http", "https") and host else ""
 
 
 # -- manifest ---------------------------------------------------------------------------------------------------------
@@ -237,7 +213,6 @@ async def _package_part(session: Session, facts: InstallFacts, package_url: str)
             lambda url: visit_package(session, url, [asset for asset in assets if asset.url == url]),
             packages[: session.options.packages],
         ),
-        others=await _others(session, facts, [*packages, *(asset.url for asset in pictures)]),
     )
 
 
@@ -253,11 +228,3 @@ def _askable(url: str) -> bool:
 
 async def _each(make: Callable[[T], Awaitable[R]], items: list[T]) -> tuple[R, ...]:
     return tuple([await make(item) for item in items])
-
-
-async def _others(session: Session, facts: InstallFacts, urls: list[str]) -> tuple[TlsFacts, ...]:
-    """Look at the TLS of further hosts that the page and the assets live on."""
-    page = [facts.page.visit.last.url] if facts.page and origin(facts.page.visit.last.url)[0] == "https" else []
-    places = dict.fromkeys(_host(url) for url in [*page, *urls])
-    found = [await _tls(session, *place) for place in places if place != (facts.host, facts.port)]
-    return tuple(probed for probed in found if probed is not None)

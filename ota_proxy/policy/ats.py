@@ -44,6 +44,12 @@ def minimum_bits(key_kind: str) -> int:
     return int(table("ats")["certificate"].get(f"{key_kind}_bits", 0))
 
 
+def key_accepted(key_kind: str, curve: str) -> bool:
+    """Say whether iOS takes this kind of key for TLS at all; a curve that is not known (empty) is no objection."""
+    rules = table("ats")["certificate"]
+    return key_kind in rules["kinds"] and (not curve or curve in rules["curves"])
+
+
 def accepted_hashes() -> frozenset[str]:
     """Return the names of the signature hashes that are strong enough."""
     return frozenset(table("ats")["certificate"]["hashes"])

@@ -97,10 +97,10 @@ def _target(target: TargetReport, number: int) -> Iterator[str]:
     if view.level(target):
         yield f'<p class="about">{text(view.level(target))}</p>'
     yield from (f'<p class="about">{text(note)}</p>' for note in target.notes)
+    if target.why or not target.outcomes:
+        yield f'<p class="reason">{text(target.why) or "Nothing was looked at."}</p>'
     if target.outcomes:
         yield from _judged(target)
-    else:
-        yield f'<p class="reason">{text(target.reason) or "Nothing was looked at."}</p>'
     yield from render_timeline(target, text)
     yield "</article>"
 

@@ -67,7 +67,7 @@ def outcome_document(outcome: Outcome, fingerprint: str) -> dict[str, Any]:
 
 def _summary(report: Report) -> dict[str, Any]:
     counts = summary(report)
-    reasons = [{"target": safe(one.target), "reason": safe(one.reason)} for one in report.targets if not one.judged]
+    reasons = [{"target": safe(one.target), "reason": safe(one.why)} for one in report.targets if not one.judged]
     return {
         "targets": counts.targets,
         "outcomes": dict(counts.outcomes),

@@ -29,7 +29,7 @@ def line_of(target: TargetReport, fail_on: FailOn, seconds: float) -> Line:
     return {
         **_head(target.target, exit_code(report, fail_on), seconds),
         "server": target.server or None,
-        "reason": safe(target.reason) or None,
+        "reason": safe(target.why) or None,
         "outcomes": [outcome_document(*pair) for pair in zip(told, prints, strict=True)],
         "summary": _counts(report),
     }

@@ -10,6 +10,7 @@ from typing import Literal
 from ota_proxy.device.tls_facts import AtsRow
 from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, EXIT_NO_VERDICT
 from ota_proxy.rules.model import Facts, Outcome, Severity, Status
+from ota_proxy.rules.reached import explained, unread
 
 FailOn = Literal["error", "warning", "note", "never"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -51,8 +52,19 @@ class TargetReport:
 
     @property
     def judged(self) -> bool:
-        """At least one rule passed or failed."""
-        return any(outcome.status in {"passed", "failed"} for outcome in self.outcomes)
+        """At least one rule passed or failed, and an error explains where the device stopped, if it did (see `rules.reached`)."""
+        spoken = any(outcome.status in {"passed", "failed"} for outcome in self.outcomes)
+        return spoken and (explained(self.outcomes) or not self._unread)
+
+    @property
+    def why(self) -> str:
+        """Why there is no verdict; empty where there is one."""
+        return "" if self.judged else self.reason or self._unread
+
+    @property
+    def _unread(self) -> str:
+        """Why an install was not read to its end; empty where all were."""
+        return unread(one for one in (self.facts, *self.further) if one is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ def unjudged(report: Report) -> Iterator[tuple[TargetReport, str]]:
     """Yield every target that has no verdict at all, with the reason."""
     for target in report.targets:
         if not target.judged:
-            yield target, safe(target.reason) or "nothing could be looked at"
+            yield target, safe(target.why) or "nothing could be looked at"
 
 
 def told(one: Result) -> str:

@@ -45,10 +45,12 @@ def _target(target: TargetReport, brush: Paint) -> Iterator[str]:
         yield from brush.wrap("\n".join(map(printable, note.split("\n"))), "    ", "  note: ")
     if not target.outcomes:
         yield from brush.wrap(
-            f"no verdict: {safe(target.reason) or 'nothing was looked at'}", "    ", f"  {brush.mark('unknown')} "
+            f"no verdict: {safe(target.why) or 'nothing was looked at'}", "    ", f"  {brush.mark('unknown')} "
         )
         return
     yield from _stages(target, brush)
+    if target.why:
+        yield from brush.wrap(f"no verdict: {safe(target.why)}", "    ", f"  {brush.mark('unknown')} ")
     yield from _phone(target, brush)
     yield from _connections(target, brush)
     yield from _findings(target, brush)

@@ -11,30 +11,54 @@ from ota_proxy.report.model import SEVERITIES, Report, TargetReport, summary
 from ota_proxy.report.paint import Tone
 from ota_proxy.rules.evidence import printable, safe
 from ota_proxy.rules.model import STAGES, Outcome, Stage
+from ota_proxy.rules.stages import hurts
 
 LOG_LINES = 12
 AROUND = 2
 ALSO = 3
 """How many repetitions of a rule are named before they are only counted."""
 
+_DEMOTED = "demoted"
 _ORDER: tuple[tuple[str, Tone], ...] = (
     ("error", "error"),
     ("warning", "warning"),
+    (_DEMOTED, "note"),
     ("passed", "good"),
     ("note", "note"),
     ("no-verdict", "unknown"),
 )
+_BEHIND: tuple[Stage, ...] = ("package", "install", "open")
+"""Stages that are not reached where one before them fails: nobody opens what was not installed."""
 
 
 def stages(target: TargetReport) -> list[tuple[Stage, Tone]]:
-    """Return how each stage of an install went, in their order."""
-    return [(stage, _tone(outcome for outcome in target.outcomes if outcome.rule.stage == stage)) for stage in STAGES]
+    """Return how each stage of an install went, in their order: marked by every finding that is felt there, whatever stage it is of."""
+    tones = {stage: _tone(_told(target, stage)) for stage in STAGES}
+    failed = next((stage for stage in _BEHIND if tones[stage] == "error"), None)
+    for stage in _BEHIND[_BEHIND.index(failed) + 1 :] if failed else ():
+        tones[stage] = "none" if tones[stage] == "good" else tones[stage]
+    return list(tones.items())
 
 
-def _tone(outcomes: Iterable[Outcome]) -> Tone:
-    """Return the worst that a stage has to say; notes do not spoil it, and what was suppressed says nothing."""
-    counted = (outcome for outcome in outcomes if not outcome.suppressed)
-    found = {outcome.severity if outcome.status == "failed" else outcome.status for outcome in counted}
+def _told(target: TargetReport, stage: Stage) -> Iterator[str]:
+    """Yield a word for each outcome that says something of a stage; what was suppressed says nothing."""
+    for outcome in target.outcomes:
+        if outcome.suppressed or (outcome.status != "failed" and outcome.rule.stage != stage):
+            continue
+        if outcome.status != "failed":
+            yield outcome.status
+        elif stage in hurts(outcome.rule):
+            yield _DEMOTED if _demoted(outcome) else outcome.severity
+
+
+def _demoted(outcome: Outcome) -> bool:
+    """Say whether a door made a note of what a phone would show as an error: `verify` proves the server, whatever the app is."""
+    return outcome.severity == "note" and outcome.rule.severity == "error" and bool(outcome.rule.note_doors)
+
+
+def _tone(words: Iterable[str]) -> Tone:
+    """Return the worst that a stage has to say; notes that are true of healthy installs do not spoil it."""
+    found = set(words)
     return next((tone for word, tone in _ORDER if word in found), "none")
 
 

@@ -1,4 +1,4 @@
-"""OTA201, OTA202, OTA219, OTA220, OTA607 and OTA612 on IIS: http, HSTS, the proxy and what the headers give away."""
+"""OTA201, OTA202, OTA219, OTA220, OTA225, OTA607 and OTA612 on IIS: http, HSTS, the proxy and what the headers give away."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ota_proxy.config.facts import Condition, IisFacts, Line, Outbound, PathFacts, Rewrite
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
-from ota_proxy.rules.iis_reach import absent, point, readable, see_site
+from ota_proxy.rules.iis_reach import MANIFEST, PACKAGE, absent, affected, point, readable, see_site
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.registry import lints
 
@@ -152,6 +152,18 @@ def hsts_preload(facts: Facts) -> Iterator[Finding]:
 
 
 # -- proxy and headers ---------------------------------------------------------------------------------------------------
+
+
+@lints("OTA225")
+def client_certificate_required(facts: Facts) -> Iterator[Finding]:
+    """Manifest and package are given to clients without a certificate, which the installer is."""
+    found = readable(facts)
+
+    def problem(path: PathFacts) -> Finding | None:
+        at = path.client_certificate
+        return point(at, "IIS demands a client certificate here (403.7)", found=found) if at is not None else None
+
+    return affected(found, (*MANIFEST, *PACKAGE), problem)
 
 
 @lints("OTA607")

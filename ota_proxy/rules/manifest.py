@@ -22,7 +22,7 @@ from ota_proxy.rules.predicates import (
 from ota_proxy.rules.refusals import limited, recovered, refused_agents
 from ota_proxy.rules.registry import checks
 
-_NEVER_SEEN = ("http-link", "tls", "loop", "left-https")
+_NEVER_SEEN = ("http-link", "tls", "barred", "loop", "left-https")
 """States in which no answer for the manifest was seen: the rules of links and transport report them."""
 
 

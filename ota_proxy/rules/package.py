@@ -24,7 +24,7 @@ from ota_proxy.rules.predicates import (
 from ota_proxy.rules.registry import checks
 from ota_proxy.rules.validators import VALIDATORS, other_validators
 
-_NEVER_SEEN = ("loop", "left-https")
+_NEVER_SEEN = ("loop", "left-https", "barred")
 """States in which no answer for the package was seen: the transport rules report them."""
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"RIFF")
 
@@ -93,17 +93,13 @@ def _both(package: PackageFacts) -> str:
 
 @checks("OTA404")
 def package_single_use(facts: Facts) -> Iterator[Finding]:
-    """HEAD, GET, ranged GET, second GET: a later one fails where an earlier one succeeded, other than by a rate limit."""
+    """GET, ranged GET, second GET: the last one fails where the first succeeded, other than by a rate limit."""
     for package in _answered(facts):
-        asked = (package.head, package.get, package.second)
-        worked = next((visit for visit in asked if visit.ok), None)
-        later = asked[asked.index(worked) + 1 :] if worked else ()
-        failed = next((visit for visit in later if _refused(visit)), None)
-        if worked and failed:
-            message = f"The package's address stops working: {failed.first.method} is answered {failed.status} after an earlier success"
-            evidence = "\n".join(
-                f"{request_line(visit.last)} → {answer(visit.last)}" for visit in (*asked[:2], package.ranged, asked[2])
-            )
+        failed = package.second
+        if package.get.ok and _refused(failed):
+            message = f"The package's address stops working: GET is answered {failed.status} after an earlier success"
+            asked = (package.head, package.get, package.ranged, failed)
+            evidence = "\n".join(f"{request_line(visit.last)} → {answer(visit.last)}" for visit in asked)
             yield Finding(package.url, message, evidence)
 
 

@@ -21,6 +21,7 @@ from ota_proxy.device.facts import (
     origin,
 )
 from ota_proxy.policy.logins import is_login_page, names_login
+from ota_proxy.rules.barred import wants_certificate
 from ota_proxy.rules.model import Facts, NotApplicable, NoVerdict
 from ota_proxy.rules.refusals import looks_like_plist, refused_agents
 
@@ -35,7 +36,7 @@ CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _LOGIN_READ = 1 << 18
 """Characters of a page that are looked through for a login."""
 
-CONNECTION = ("dns", "refused", "unreachable", "tls")
+CONNECTION = ("dns", "refused", "unreachable", "tls", "client-certificate")
 """Errors before any request was sent: the transport rules report them."""
 
 ManifestState = Literal[
@@ -45,6 +46,7 @@ ManifestState = Literal[
     "left-https",
     "no-answer",
     "tls",
+    "barred",
     "blocked",
     "login",
     "not-found",
@@ -53,7 +55,7 @@ ManifestState = Literal[
     "html",
     "malformed",
 ]
-PackageState = Literal["ok", "loop", "left-https", "no-answer", "refused", "used-up", "not-found", "not-zip"]
+PackageState = Literal["ok", "loop", "left-https", "no-answer", "barred", "refused", "not-found", "not-zip"]
 
 
 def walk(facts: Facts) -> InstallFacts:
@@ -70,6 +72,8 @@ def page_of(facts: Facts) -> PageFacts:
         raise NotApplicable("the walk did not start at a landing page")
     if page.visit.response is None:
         raise NoVerdict("the landing page gave no answer")
+    if wants_certificate(page.visit):
+        raise NoVerdict(f"the landing page was not delivered: {WHY['barred']}")
     return page
 
 
@@ -116,6 +120,7 @@ WHY = {
     "left-https": "a redirect leaves https",
     "no-answer": "the server gave no answer",
     "tls": "there is no trusted TLS connection",
+    "barred": "the server wants a client certificate",
     "blocked": "the installer is answered differently from a browser",
     "login": "it asks for a login",
     "refused": "access to it is refused",
@@ -124,7 +129,6 @@ WHY = {
     "undecoded": "it is compressed in a way that a device undoes and we do not",
     "html": "the answer is a web page",
     "malformed": "it is no property list",
-    "used-up": "the address works only once",
     "not-zip": "the answer is no archive",
 }
 """What keeps manifest or package from the device, by state, as a reason."""
@@ -182,6 +186,7 @@ def manifest_state(manifest: ManifestFacts) -> ManifestState:
         ("unsafe", bool(manifest.unsafe) or (visit.error is not None and visit.error.kind == "too-large")),
         ("ok", manifest.data is not None),
         ("http-link", visit.error is not None and manifest.url.lower().startswith("http:")),
+        ("barred", wants_certificate(visit)),
         ("tls", visit.error is not None and visit.error.kind in CONNECTION),
         ("no-answer", visit.response is None),
         ("blocked", visit in refused_agents(manifest)),
@@ -196,12 +201,11 @@ def manifest_state(manifest: ManifestFacts) -> ManifestState:
 def package_state(package: PackageFacts) -> PackageState:
     """Return the one thing that keeps the device from getting the archive, the most specific first; `ok` where nothing does."""
     get = package.get
-    used_up = package.head.ok and get.status >= 400 and not is_rate_limit(get)
     causes: tuple[tuple[PackageState, bool], ...] = (
         ("loop", get.stopped in {"loop", "too-many"}),
         ("left-https", leaves_https(get)),
+        ("barred", wants_certificate(get)),
         ("no-answer", get.response is None),
-        ("used-up", used_up),
         ("refused", get.status == 403 or is_login(get)),
         ("not-found", get.status >= 300 or bool(get.stopped)),
         ("not-zip", not is_encoded(get.response) and not starts_an_archive(package)),
@@ -288,15 +292,30 @@ def visits(install: InstallFacts) -> Iterator[Visit]:
         yield image.visit
 
 
+def needed(install: InstallFacts) -> Iterator[Visit]:
+    """Yield the visits without which there is no install, in the order of the walk: page, manifest, packages."""
+    if install.page:
+        yield install.page.visit
+    if install.manifest:
+        yield install.manifest.visit
+    for package in install.packages:
+        yield from (package.head, package.get)
+
+
 def _there(*candidates: Visit | None) -> Iterable[Visit]:
     return (visit for visit in candidates if visit is not None)
 
 
 def answers(install: InstallFacts) -> tuple[Exchange, ...]:
     """Return every exchange that has an answer, without those under a stranger's name."""
-    stranger = install.manifest.stranger if install.manifest else None
-    foreign = {hop.id for hop in stranger.hops} if stranger else set()
+    foreign = {hop.id for visit in under_strange_names(install) for hop in visit.hops}
     return tuple(hop for hop in install.exchanges() if hop.response is not None and hop.id not in foreign)
+
+
+def under_strange_names(install: InstallFacts) -> tuple[Visit, ...]:
+    """Return what was asked under a stranger's name: the manifest, then the packages."""
+    files = (install.manifest, *install.packages)
+    return tuple(visit for file in files if file for visit in (file.stranger, file.stranger_sni) if visit)
 
 
 def same_host(url: str, host: str) -> bool:

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urljoin, urlsplit
 
-from ota_proxy.device.facts import Exchange, InstallFacts, PlainHttpFacts, TlsFacts, Visit, origin
+from ota_proxy.addresses import bracketed
+from ota_proxy.device.facts import Exchange, InstallFacts, NetError, PlainHttpFacts, TlsFacts, Visit, origin
 from ota_proxy.policy.ats import accepted_suites
-from ota_proxy.rules.certificate import weaknesses
+from ota_proxy.rules.certificate import UNVERIFIED, certificate_problem
 from ota_proxy.rules.evidence import hops, proof
+from ota_proxy.rules.internal import internal_hosts
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
-from ota_proxy.rules.places import internal_places
-from ota_proxy.rules.predicates import leaves_https, location_of, visits, walk
+from ota_proxy.rules.places import Place, internal_places
+from ota_proxy.rules.predicates import leaves_https, location_of, needed, visits, walk
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.sites import severity_at
 
 _PERMANENT = (301, 308)
 _OURS = ("dns", "unreachable")
 """Errors that may be this machine's own: its resolver, its network."""
 
 
-def _plain(facts: Facts) -> PlainHttpFacts:
-    plain = walk(facts).plain
-    if plain is None:
+def _plain(facts: Facts) -> list[PlainHttpFacts]:
+    """Return the plain ports that answer, the walk's own host first."""
+    install = walk(facts)
+    asked = [plain for plain in (install.plain, *install.plains) if plain is not None]
+    if not asked:
         raise NotApplicable("the plain http port was not asked")
-    if not plain.open:
+    open_ = [plain for plain in asked if plain.open]
+    if not open_:
         raise NotApplicable("nothing listens on the plain http port, which is fine")
-    if plain.probe.first.response is None:
+    found = [plain for plain in open_ if plain.probe.first.response is not None]
+    if not found:
         raise NoVerdict("the plain http port takes connections and gives no answer")
-    return plain
+    return found
+
+
+def _at(facts: Facts, probe: Visit, finding: Finding) -> Finding:
+    """Return the finding as the host has it: the site's own, or somebody else's."""
+    return replace(finding, severity=severity_at(walk(facts), origin(probe.first.url)[1]))
 
 
 def _targets(visit: Visit) -> list[str]:
@@ -51,27 +64,32 @@ def _first_https(visit: Visit) -> str:
 @checks("OTA201")
 def http_no_redirect(facts: Facts) -> Iterator[Finding]:
     """What answers on the plain port must lead to https; a closed port is fine."""
-    probe = _plain(facts).probe
-    if _first_https(probe) or probe.stopped in {"loop", "too-many"}:
-        return
-    if 200 <= probe.status < 300:
-        message = "Plain http serves content instead of redirecting to https"
-    else:
-        message = f"Plain http answers {probe.status} and does not redirect to https"
-    yield Finding(probe.first.url, message, proof(probe.last, "location"))
+    for probe in (plain.probe for plain in _plain(facts)):
+        if _first_https(probe) or probe.stopped in {"loop", "too-many"}:
+            continue
+        if 200 <= probe.status < 300:
+            message = "Plain http serves content instead of redirecting to https"
+        else:
+            message = f"Plain http answers {probe.status} and does not redirect to https"
+        yield _at(facts, probe, Finding(probe.first.url, message, proof(probe.last, "location")))
 
 
 @checks("OTA202")
 def http_redirect_drops_path(facts: Facts) -> Iterator[Finding]:
     """Path and query must arrive byte for byte, `%2F` included."""
-    probe = _plain(facts).probe
-    target = _first_https(probe)
-    if not target:
+    for probe in _redirecting(facts):
+        target = _first_https(probe)
+        asked, got = _path_and_query(probe.first.url), _path_and_query(target)
+        if asked != got:
+            message = f"The redirect to https turns {asked} into {got or '/'}{_glued(probe, target)}"
+            yield _at(facts, probe, Finding(probe.first.url, message, proof(probe.first, "location")))
+
+
+def _redirecting(facts: Facts) -> list[Visit]:
+    found = [plain.probe for plain in _plain(facts) if _first_https(plain.probe)]
+    if not found:
         raise NoVerdict("plain http does not redirect to https")
-    asked, got = _path_and_query(probe.first.url), _path_and_query(target)
-    if asked != got:
-        message = f"The redirect to https turns {asked} into {got or '/'}{_glued(probe, target)}"
-        yield Finding(probe.first.url, message, proof(probe.first, "location"))
+    return found
 
 
 def _path_and_query(url: str) -> str:
@@ -90,16 +108,15 @@ def _glued(probe: Visit, target: str) -> str:
 @checks("OTA203")
 def http_redirect_chain(facts: Facts) -> Iterator[Finding]:
     """One permanent redirect from http to https."""
-    probe = _plain(facts).probe
-    if not _first_https(probe):
-        raise NoVerdict("plain http does not redirect to https")
-    way = [hop for hop in probe.hops if hop.url.lower().startswith("http:") and 300 <= hop.status < 400]
-    before = way[: next((index + 1 for index, hop in enumerate(way) if _reaches_https(hop)), len(way))]
-    if len(before) > 1:
-        yield Finding(probe.first.url, f"It takes {len(before)} redirects to get from http to https", hops(probe))
-    elif before and before[0].status not in _PERMANENT:
-        message = f"The redirect from http to https is temporary ({before[0].status})"
-        yield Finding(probe.first.url, message, proof(before[0], "location"))
+    for probe in _redirecting(facts):
+        way = [hop for hop in probe.hops if hop.url.lower().startswith("http:") and 300 <= hop.status < 400]
+        before = way[: next((index + 1 for index, hop in enumerate(way) if _reaches_https(hop)), len(way))]
+        if len(before) > 1:
+            message = f"It takes {len(before)} redirects to get from http to https"
+            yield _at(facts, probe, Finding(probe.first.url, message, hops(probe)))
+        elif before and before[0].status not in _PERMANENT:
+            message = f"The redirect from http to https is temporary ({before[0].status})"
+            yield _at(facts, probe, Finding(probe.first.url, message, proof(before[0], "location")))
 
 
 def _reaches_https(hop: Exchange) -> bool:
@@ -121,8 +138,7 @@ def redirect_loop(facts: Facts) -> Iterator[Finding]:
 
 def _all_visits(install: InstallFacts) -> Iterator[Visit]:
     yield from visits(install)
-    if install.plain:
-        yield install.plain.probe
+    yield from (plain.probe for plain in (install.plain, *install.plains) if plain)
 
 
 @checks("OTA205")
@@ -137,58 +153,66 @@ def https_downgrade(facts: Facts) -> Iterator[Finding]:
 
 @checks("OTA206")
 def tls_unreachable(facts: Facts) -> Iterator[Finding]:
-    """A TLS server must answer at the URL's host and port, and know the name."""
+    """A TLS server must answer at the host and port of every URL of the walk, redirects included, and know the name."""
     install = walk(facts)
-    hosts = install.hosts
-    for tls in hosts:
-        if not tls.reachable and tls.error is not None and tls.error.kind in _OURS:
-            raise NoVerdict(f"{tls.host} cannot be reached from here: {tls.error.message}")
-    inside = internal_places(facts)  # those are OTA313's
-    known = {(tls.host, tls.port) for tls in hosts}
-    rest = [*_silent(install, known | inside), *_unexplained(install)]
-    if not hosts and not rest:
+    inside = internal_places(facts) | internal_hosts(facts)  # those are OTA313's and OTA226's
+    known = {(tls.host, tls.port): tls for tls in install.hosts}
+    away = next((tls for tls in known.values() if _is_away(tls)), None)
+    rest = list(_failed(install, known, inside))
+    if not known and not rest:
         raise NotApplicable("no https address was part of the walk")
-    yield from (found for tls in hosts if (tls.host, tls.port) not in inside for found in _unspoken(tls))
+    for where, tls in known.items():
+        if where not in inside and not _is_away(tls):
+            yield from _unspoken(tls)
     yield from rest
+    if away is not None:
+        raise NoVerdict(f"{away.host} cannot be reached from here: {away.error.message if away.error else 'no reason'}")
+
+
+def _is_away(tls: TlsFacts) -> bool:
+    return not tls.reachable and tls.error is not None and tls.error.kind in _OURS
 
 
 def _unspoken(tls: TlsFacts) -> Iterator[Finding]:
     where, why = tls.place, tls.error.message if tls.error else "no reason was given"
     if not tls.reachable:
-        yield Finding(where, f"Nothing speaks TLS at {where}", f"TLS handshake with {where}: {why}")
+        if tls.error is None or tls.error.kind != "client-certificate":
+            yield Finding(where, f"Nothing speaks TLS at {where}", f"TLS handshake with {where}: {why}")
     elif not tls.versions and not tls.chain:
         message = f"The server at {where} speaks TLS and finishes no handshake for the name {tls.host}"
         yield Finding(where, message, f"TLS handshake with {where}: {why}")
 
 
-def _silent(install: InstallFacts, known: set[tuple[str, int]]) -> Iterator[Finding]:
-    """Hosts of packages that nobody probed and that refuse the connection."""
-    for package in install.packages:
-        scheme, host, port = origin(package.get.last.url)
-        error = package.get.error
-        if error and error.kind in {"refused", "tls"} and scheme == "https" and host and (host, port) not in known:
-            known = known | {(host, port)}
-            yield Finding(f"{host}:{port}", f"Nothing answers over TLS at {host}:{port}", proof(package.get.last))
+_HANDSHAKE = frozenset({"tls", "refused"})
 
 
-def _unexplained(install: InstallFacts) -> Iterator[Finding]:
-    """A handshake that fails although certificate, versions and suites look right: no other rule would name it."""
-    tls = install.tls
-    asked = [part.visit for part in (install.page, install.manifest) if part]
-    failed = next((visit for visit in asked if tls and _refused_at(visit, (tls.host, tls.port))), None)
-    if tls is None or failed is None:
-        return
-    if _looks_right(tls, install.now):
-        message = f"The device cannot connect to {tls.place}, although its TLS looks right"
-        yield Finding(tls.place, message, proof(failed.last))
+def _failed(install: InstallFacts, known: Mapping[Place, TlsFacts], inside: set[Place]) -> Iterator[Finding]:
+    """Yield the places where a request of the walk never got through and that no other rule explains, each once."""
+    seen: set[Place] = set(inside)
+    for visit in needed(install):
+        error, (scheme, host, port) = visit.error, origin(visit.last.url)
+        where = (host, port)
+        if error is None or error.kind not in _HANDSHAKE or scheme != "https" or where in seen:
+            continue
+        seen.add(where)
+        tls = known.get(where)
+        if tls is None:
+            yield Finding(f"{bracketed(host)}:{port}", f"Nothing answers over TLS at {host}:{port}", proof(visit.last))
+        elif unexplained(tls, error, install.now):
+            yield Finding(tls.place, _unclear(tls, error), proof(visit.last))
 
 
-def _looks_right(tls: TlsFacts, now: datetime) -> bool:
-    if not tls.chain or weaknesses(tls.chain) or not (tls.trust == "trusted" and tls.name_matches):
+def _unclear(tls: TlsFacts, error: NetError) -> str:
+    if not tls.chain:
+        return f"The handshake with {tls.place} fails: {error.message}"
+    return f"The device cannot connect to {tls.place}, although certificate, versions and suites look right: {error.message}"
+
+
+def unexplained(tls: TlsFacts, error: NetError, now: datetime) -> bool:
+    """Say whether a connection failed for a reason that no rule on certificates, versions and suites names."""
+    if not tls.reachable or not (tls.versions or tls.chain) or tls.trust == "unreadable":
         return False
     modern = any(accepted_suites(version) & set(suites) for version, suites in tls.suites.items())
-    return modern and tls.chain[0].not_before <= now <= tls.chain[0].not_after
-
-
-def _refused_at(visit: Visit, place: tuple[str, int]) -> bool:
-    return visit.error is not None and visit.error.kind in {"tls", "refused"} and origin(visit.last.url)[1:] == place
+    if tls.suites and not modern:
+        return False
+    return not tls.chain or (not certificate_problem(tls, now) and error.code != UNVERIFIED)

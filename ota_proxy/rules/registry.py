@@ -23,6 +23,8 @@ _MODULES = (
     "link",
     "landing",
     "redirects",
+    "internal",
+    "client_certificate",
     "transport",
     "certificate",
     "tls",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ota_proxy.device.facts import Exchange, PackageFacts, Response, Visit
 from ota_proxy.rules.evidence import bytes_shown, file_name, proof
@@ -15,8 +16,15 @@ from ota_proxy.rules.validators import other_validators
 
 _ASKED = re.compile(r"bytes=(\d*)-(\d*)")
 _LONG = 86_400  # seconds; a name that is used again within a day is the usual case for builds
-_UNIQUE = re.compile(r"(?i)\d+\.\d+|[0-9a-f]{7,}|\d{4,}|[_-](?:build|b|v|r)?\d+\b")
+_UNIQUE = re.compile(r"(?i)\d+\.\d+|(?=[0-9a-f]*\d)[0-9a-f]{7,}|\d{4,}|[_-](?:build|b|v|r)?\d+\b")
 """What makes a name one build's own: a version, a hash, a date or number."""
+_COUNTED = re.compile(r"(?i)(?:build|rev|b|r)?\d+")
+"""A folder or a value of the query that is a build's number and nothing else; `v1` is an interface's version as often."""
+_RANDOM = re.compile(
+    r"(?=.*[A-Za-z_-]\d+[A-Za-z]|.*\d[A-Za-z_-]+\d)[\w-]{8,}"  # letters and digits take turns
+    r"|(?=.*[a-z][A-Z].*[a-z][A-Z])(?=.*[A-Z]{2})[A-Za-z_-]{16,}"  # or large and small letters, as in no name
+)
+"""A folder or a value that somebody's random numbers made."""
 
 
 @checks("OTA406")
@@ -63,9 +71,9 @@ def package_range_broken(facts: Facts) -> Iterator[Finding]:
 
 def _broken(package: PackageFacts) -> Iterator[tuple[Visit, str]]:
     """Every visit whose range is wrong, and how; a refusal that a later GET shares is OTA404's, a plain 200 is OTA406's."""
-    for visit in (package.ranged, package.tail):
-        why = _refusal(visit, package) or _wrong_range(visit.last, package)
-        if why:
+    for visit in (package.ranged, package.tail, package.end):
+        why = (_refusal(visit, package) or _wrong_range(visit.last, package)) if visit else ""
+        if visit and why:
             yield visit, why
     resumed = package.resumed
     if resumed is None or is_encoded(resumed.response) or package.ranged.status != 206:
@@ -122,12 +130,26 @@ def _wrong_bytes(response: Response, package: PackageFacts, first: int, last: in
         return f"declares {response.length} bytes where its Content-Range has {count}"
     if response.complete and not response.truncated and response.received != count:
         return f"brings {response.received} bytes where its Content-Range has {count}"
-    start = package.range_asked[0]
-    expected = package.reference[first - start : last - start + 1] if first >= start else b""
-    shared = min(len(expected), len(response.body))
-    if shared and expected[:shared] != response.body[:shared]:
-        return f"brings other bytes than the whole file has there: {bytes_shown(response.body, 8)}"
+    at = _first_difference(response.body, first, package)
+    if at is not None:
+        shown = bytes_shown(response.body[at - first :], 8)
+        return f"brings other bytes than the whole file has at {at}: {shown}"
     return ""
+
+
+def _first_difference(body: bytes, first: int, package: PackageFacts) -> int | None:
+    """Return the first place in the file where a part differs from what the plain GET brought there; None where none is known to."""
+    known = [(package.range_asked[0], package.reference)]
+    if package.size is not None:
+        known.append((package.size - len(package.tail_reference), package.tail_reference))
+    for start, data in known:
+        begin, end = max(start, first), min(start + len(data), first + len(body))
+        mine, theirs = body[begin - first : end - first], data[begin - start : end - start]
+        if begin < end and mine != theirs:
+            return begin + next(
+                index for index, pair in enumerate(zip(mine, theirs, strict=True)) if pair[0] != pair[1]
+            )
+    return None
 
 
 @checks("OTA408")
@@ -166,11 +188,24 @@ def package_replaced_in_place(facts: Facts) -> Iterator[Finding]:
         if other is not None:
             message = f"Two requests for {file_name(package.url)} bring different validators ({', '.join(changed)})"
             yield Finding(package.url, message, f"{proof(package.get.last, *changed)}\n{proof(other.last, *changed)}")
-        elif _kept_long(get) and not _UNIQUE.search(file_name(package.url)):
+        elif _kept_long(get) and not _is_unique(package.url):
             message = (
                 f"Caches may keep {file_name(package.url)} for long, and its name does not tell one build from the next"
             )
             yield Finding(package.url, message, proof(package.get.last, "cache-control"))
+
+
+def _is_unique(url: str) -> bool:
+    """Say whether a URL is one build's own: caches know a file by path and query (RFC 9111 §2), so a folder or a value of the query will do."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    folders, _, name = unquote(parts.path).rpartition("/")
+    values = [value for _, value in parse_qsl(parts.query)] or [parts.query]
+    further = [part for part in (*folders.split("/"), *values) if part]
+    told = any(_UNIQUE.search(part) or _COUNTED.fullmatch(part) or _RANDOM.fullmatch(part) for part in further)
+    return bool(_UNIQUE.search(name)) or told
 
 
 def _kept_long(response: Response) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ota_proxy.addresses import bracketed
 from ota_proxy.device.facts import InstallFacts, Visit, origin
-from ota_proxy.rules.model import Finding, Rule
+from ota_proxy.rules.model import STAGES, Finding, Rule, Stage
 
 _EARLY = ("connect", "server")
 """Stages whose findings may concern the package alone."""
@@ -21,7 +21,7 @@ def struck(rule: Rule, finding: Finding, install: InstallFacts | None) -> Rule:
     One of connection or server that concerns the package alone is seen at the package; what keeps a picture away is a note.
     """
     if install is None or rule.stage not in _EARLY:
-        return rule
+        return _of_file(rule, finding)
     early, late, pictures = _places(install)
     if rule.stage == "connect" and (
         finding.subject in pictures.hosts - late.hosts - early
@@ -31,6 +31,41 @@ def struck(rule: Rule, finding: Finding, install: InstallFacts | None) -> Rule:
     if rule.sees and finding.subject in late.urls | (late.hosts - early):
         return replace(rule, stage="package", sees=_UNABLE)
     return rule
+
+
+_BY_FILE = {"C": ".plist", "U": ".ipa"}
+"""What a phone says of a file that does not come: before the prompt of the manifest, behind it of the package."""
+
+
+def _of_file(rule: Rule, finding: Finding) -> Rule:
+    """Return a rule of the server as a finding in a file has it: of the files of a phone it may speak of one kind only."""
+    if rule.stage != "server" or rule.sees != "".join(_BY_FILE):
+        return rule
+    told = f"{finding.subject} {finding.message} {finding.evidence}".lower()
+    letters = "".join(letter for letter, extension in _BY_FILE.items() if extension in told)
+    return replace(rule, sees=letters) if letters else rule
+
+
+_HURTS: dict[str, Stage] = {
+    "N": "tap",
+    "V": "connect",
+    "C": "manifest",
+    "H": "prompt",
+    "U": "package",
+    "W": "install",
+    "I": "install",
+    "X": "open",
+    "T": "open",
+}
+"""Letter of what a phone shows → the stage at which it does."""
+
+
+def hurts(rule: Rule) -> frozenset[Stage]:
+    """Return every stage at which a finding of the rule is felt: its own, and the later ones of what the phone shows."""
+    felt = {_HURTS[letter] for letter in rule.sees}
+    own = STAGES.index(rule.stage)
+    later = {stage for stage in felt if rule.stage == "server" or STAGES.index(stage) > own}
+    return frozenset({rule.stage} | later)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from ota_proxy.device.facts import Exchange, Visit
+from ota_proxy.addresses import is_address
+from ota_proxy.device.facts import Exchange, InstallFacts, Response, Visit, origin
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
 from ota_proxy.rules.evidence import answer, proof, request_line
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
-from ota_proxy.rules.predicates import answers, same_host, walk
+from ota_proxy.rules.predicates import ZIP, answers, under_strange_names, walk
 from ota_proxy.rules.refusals import looks_like_plist
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.sites import is_own, severity_at
 
 _HSTS = "strict-transport-security"
 _HOP_BY_HOP = ("connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade")
@@ -20,14 +23,21 @@ _AGE = re.compile(r"""(?i)(?:^|;)\s*max-age\s*=\s*"?(\d+)"?\s*(?=;|$)""")
 _DAY = 86_400
 
 
-def _secure_answers(facts: Facts) -> list[Exchange]:
-    """Every https answer of the site's own host, redirects and errors too."""
-    install = walk(facts)
-    found = [hop for hop in answers(install) if hop.url.lower().startswith("https:")]
-    own = [hop for hop in found if same_host(hop.url, install.host)] if install.host else found
-    if not own:
+def _secure_answers(install: InstallFacts) -> dict[str, list[Exchange]]:
+    """Return host → every https answer of it, redirects and errors too, the walk's own host first.
+
+    HSTS says nothing for an address: browsers ignore it there (RFC 6797 §8.1.1).
+    """
+    found: dict[str, list[Exchange]] = {install.host: []} if install.host else {}
+    for hop in answers(install):
+        if hop.url.lower().startswith("https:"):
+            found.setdefault(origin(hop.url)[1].lower(), []).append(hop)
+    if not any(found.values()):
         raise NoVerdict("no answer over https was seen")
-    return own
+    named = {host: hops for host, hops in found.items() if hops and not is_address(host)}
+    if not named:
+        raise NotApplicable("the host is an IP address, for which browsers ignore HSTS (RFC 6797 §8.1.1)")
+    return named
 
 
 def _value(hop: Exchange) -> str | None:
@@ -37,38 +47,45 @@ def _value(hop: Exchange) -> str | None:
 @checks("OTA219")
 def hsts_missing(facts: Facts) -> Iterator[Finding]:
     """Strict-Transport-Security on every https answer, never over http (RFC 6797 §7.2), at least the guideline's age."""
-    for hop in answers(walk(facts)):
+    install = walk(facts)
+    for hop in answers(install):
         if hop.url.lower().startswith("http:") and _value(hop) is not None:
-            yield Finding(hop.url, "Strict-Transport-Security is sent over plain http", proof(hop, _HSTS))
+            severity = severity_at(install, origin(hop.url)[1])
+            message = "Strict-Transport-Security is sent over plain http"
+            yield Finding(hop.url, message, proof(hop, _HSTS), severity=severity)
             break
-    secure = _secure_answers(facts)
-    bare = [hop for hop in secure if _value(hop) is None]
-    if bare:
-        message = f"Strict-Transport-Security is missing on {len(bare)} of {len(secure)} answers over https"
-        yield Finding(bare[0].url, message, proof(bare[0], _HSTS))
-    yield from _too_short(secure)
+    for host, secure in _secure_answers(install).items():
+        bare = [hop for hop in secure if _value(hop) is None]
+        of = "" if host == install.host else f" of {host}"
+        found = [_too_short(secure, of)]
+        if bare:
+            message = f"Strict-Transport-Security is missing on {len(bare)} of {len(secure)} answers{of} over https"
+            found.insert(0, Finding(bare[0].url, message, proof(bare[0], _HSTS)))
+        yield from (replace(one, severity=severity_at(install, host)) for one in found if one is not None)
 
 
-def _too_short(secure: list[Exchange]) -> Iterator[Finding]:
+def _too_short(secure: list[Exchange], of: str) -> Finding | None:
     for hop in secure:
         value = _value(hop)
         if value is None:
             continue
         age = _AGE.search(value)
         if age is None:
-            yield Finding(hop.url, "Strict-Transport-Security has no max-age that can be read", proof(hop, _HSTS))
-            return
+            message = f"Strict-Transport-Security{of} has no max-age that can be read"
+            return Finding(hop.url, message, proof(hop, _HSTS))
         if int(age[1]) < HSTS_MINIMUM_AGE:
             days, wanted = int(age[1]) // _DAY, HSTS_MINIMUM_AGE // _DAY
-            message = f"Strict-Transport-Security lasts {days} days; the guideline asks for {wanted}"
-            yield Finding(hop.url, message, proof(hop, _HSTS))
-            return
+            message = f"Strict-Transport-Security{of} lasts {days} days; the guideline asks for {wanted}"
+            return Finding(hop.url, message, proof(hop, _HSTS))
+    return None
 
 
 @checks("OTA220")
 def hsts_preload(facts: Facts) -> Iterator[Finding]:
-    """What includeSubDomains and preload bind (RFC 6797 §6.1.2, hstspreload.org)."""
-    for hop in _secure_answers(facts):
+    """What includeSubDomains and preload bind (RFC 6797 §6.1.2, hstspreload.org), on hosts of the site."""
+    install = walk(facts)
+    own = [hop for host, hops in _secure_answers(install).items() if is_own(install, host) for hop in hops]
+    for hop in own:
         words = {part.strip().lower() for part in (_value(hop) or "").split(";")}
         if "preload" in words:
             message = (
@@ -137,17 +154,35 @@ def _forbidden(hop: Exchange) -> list[str]:
 
 @checks("OTA223")
 def unknown_host_served(facts: Facts) -> Iterator[Finding]:
-    """Under a stranger's name there must be no OTA content; an answer without it is fine."""
+    """Under a stranger's name, as Host or as SNI, there must be no OTA content; an answer without it is fine."""
     install = walk(facts)
-    visit = install.manifest.stranger if install.manifest else None
-    if visit is None:
+    if not under_strange_names(install):
         raise NotApplicable("no request under a stranger's name was made")
-    if visit.ok and looks_like_plist(visit.response):
-        message = "The manifest is also served under a name that is not yours"
-        yield Finding(
-            visit.last.url, message, f"{proof(visit.last, 'content-type')}\nasked as: {_asked_as(visit.last)}"
-        )
+    if install.manifest:
+        visits = (install.manifest.stranger, install.manifest.stranger_sni)
+        yield from _served(install, "manifest", visits, looks_like_plist)
+    for package in install.packages:
+        yield from _served(install, "package", (package.stranger, package.stranger_sni), _is_archive)
+
+
+def _served(
+    install: InstallFacts, what: str, visits: tuple[Visit | None, ...], is_content: Callable[[Response | None], bool]
+) -> Iterator[Finding]:
+    """Yield one finding for a file, however many ways of a stranger lead to it."""
+    ways = ("Host under your own SNI", "SNI and Host")
+    got = [(visit, way) for visit, way in zip(visits, ways, strict=True) if visit and visit.status in {200, 206}]
+    got = [(visit, way) for visit, way in got if is_content(visit.response)]
+    if got:
+        last = got[0][0].last
+        asked = " and ".join(f"as {way}" for _, way in got)
+        message = f"The {what} is also served under a name that is not yours"
+        evidence = f"{proof(last, 'content-type')}\nasked as: {_asked_as(last)}, {asked}"
+        yield Finding(last.url, message, evidence, severity=severity_at(install, origin(last.url)[1]))
 
 
 def _asked_as(hop: Exchange) -> str:
     return next((value for name, value in hop.request_headers if name.lower() == "host"), request_line(hop))
+
+
+def _is_archive(response: Response | None) -> bool:
+    return response is not None and response.body.startswith(ZIP)

@@ -80,7 +80,7 @@ class InstallReport:
     def installable(self) -> Verdict:
         """Whether an iPhone installs it: at least one rule could judge, and none found an error. Warnings and notes do not count."""
         if not self.target.judged:
-            return Verdict(yes=False, reason=f"no verdict, {_short(self.target.reason) or 'nothing was looked at'}")
+            return Verdict(yes=False, reason=f"no verdict, {_short(self.target.why) or 'nothing was looked at'}")
         first = _first(self.target)
         if first is None:
             return Verdict(yes=True, reason=view.counts(Report((self.target,))))

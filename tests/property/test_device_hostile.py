@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ota_proxy.device import certificates, http1, http2
+from ota_proxy.device import certificates, http1, http2, paths
 from ota_proxy.device.decode import decode
 from ota_proxy.device.facts import Exchange, Response
 from ota_proxy.device.incoming import Ask, Incoming
@@ -151,8 +151,8 @@ def test_no_bytes_crash_the_reading_of_a_certificate(der: bytes) -> None:
         return
     facts = certificates.describe(loaded)
     sent = [loaded, FULL.lower.certificate]
-    roots = {certificates.subject(FULL.root.certificate): (FULL.root.certificate,)}
-    assert certificates.judge(sent, roots, NOW).trust in ("self-signed", "missing-intermediate", "unknown-root")
+    roots = {paths.subject(FULL.root.certificate): (FULL.root.certificate,)}
+    assert paths.judge(sent, roots, NOW).trust in ("self-signed", "missing-intermediate", "unknown-root")
     if facts is not None:
         certificates.name_matches(facts, "ota.example.com")
 

@@ -196,9 +196,9 @@ TRANSPORT = {
     "HSTS for a year only": (page_answer(strict_transport_security="max-age=31536000"), {"OTA219"}),
     "HSTS without an age": (page_answer(strict_transport_security="includeSubDomains"), {"OTA219", "OTA220"}),
     "HSTS over http": (plain(respond(308, {"Location": f"{MANIFEST_URL}?probe=%2Fx"})), {"OTA219"}),
-    "HSTS of another host is its owner's": (
+    "HSTS of another host is its owner's, and a note": (
         healthy(packages=(replace(CDN, second=answered(CDN.second, strict_transport_security="")),)),
-        set(),
+        {"OTA219"},
     ),
     "HSTS with preload is a note": (
         page_answer(strict_transport_security="max-age=63072000; includeSubDomains; preload"),

@@ -65,7 +65,10 @@ DOWNLOAD = {
     ),
     "HEAD 405": (step("head", 405), {"OTA403"}),
     "HEAD 403 of an address signed for GET": (step("head", 403), {"OTA403"}),
-    "an address that works once, burnt by HEAD": (steps(*EVERY[1:], status=410, body=b""), {"OTA404"}),
+    "an address that works once, burnt by HEAD, is not there for GET": (
+        steps(*EVERY[1:], status=410, body=b""),
+        {"OTA401"},
+    ),
     "an address that works once, burnt by GET": (
         steps("ranged", "tail", "second", "resumed", status=403, body=b""),
         {"OTA404"},

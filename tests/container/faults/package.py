@@ -97,8 +97,8 @@ _DELIVERY = (
         rf"location ~ \.ipa$ {{ if ($request_method = HEAD) {{ return 403; }} {FILES} }}",
     ),
     behind(
-        "the address of the package works once",
-        "OTA404",
+        "the address of the package is used up by HEAD",
+        "OTA401",
         rf"location ~ \.ipa$ {{ limit_req zone=once; limit_req_status 410; {FILES} }}",
         "limit_req_zone $uri zone=once:1m rate=1r/m;",
     ),

@@ -1,0 +1,76 @@
+"""The one condition of a clean report: the walk reached manifest and package and read both. Whatever stopped it is named here, kind by kind.
+
+It is asked behind the rules: a target that no error explains and that was not read has no verdict, however many rules passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ota_proxy.device.facts import InstallFacts, ManifestFacts, PackageFacts, Visit, origin
+from ota_proxy.rules.evidence import answer, file_name
+from ota_proxy.rules.model import Facts, Outcome
+from ota_proxy.rules.predicates import WHY, manifest_state, package_state
+
+
+def unread(facts: Iterable[Facts]) -> str:
+    """Return why an install of these walks was not read to its end, the first reason; empty where all were, or where no device walked."""
+    installs = [walk for one in facts for walk in (one.install, *one.named) if walk is not None]
+    return next((why for install in installs for why in _gaps(install)), "")
+
+
+def explained(outcomes: Iterable[Outcome]) -> bool:
+    """Say whether an error was found; one that a person suppressed with a reason is explained by that person."""
+    return any(one.status == "failed" and one.severity == "error" for one in outcomes)
+
+
+def _gaps(install: InstallFacts) -> Iterator[str]:
+    if install.unwalked:
+        yield f"{install.unwalked} further installs of the page were not walked; give their manifests as targets of their own"
+    if install.start != "package" and install.manifest is None:
+        yield _no_manifest(install)
+    if install.manifest is not None and manifest_state(install.manifest) != "ok":
+        yield f"the manifest was not read: {_manifest(install.manifest)}"
+    elif not install.packages:
+        yield "no package was read: nothing gave an address to ask"
+    for package in install.packages:
+        why = _package(package)
+        if why:
+            yield f"the package {file_name(package.url)} was not read: {why}"
+    left = len(_named(install)) - len(install.packages)
+    if install.packages and left > 0:
+        yield f"{left} of the packages that the manifest names were not asked for"
+
+
+def _no_manifest(install: InstallFacts) -> str:
+    """A page or link that led to no manifest."""
+    visit = install.page.visit if install.page else None
+    if visit is None:
+        return "the link leads to no manifest"
+    if visit.response is None or not visit.ok:
+        return f"the landing page was not read: {_stopped(visit)}"
+    return "the landing page led to no manifest"
+
+
+def _manifest(manifest: ManifestFacts) -> str:
+    state = manifest_state(manifest)
+    return _stopped(manifest.visit) if state in ("tls", "no-answer") else WHY[state]
+
+
+def _package(package: PackageFacts) -> str:
+    state = package_state(package)
+    if state == "ok":
+        return package.app_unread if package.app is None else ""
+    return _stopped(package.get) if state == "no-answer" else WHY[state]
+
+
+def _stopped(visit: Visit) -> str:
+    if visit.stopped:
+        return f"a redirect is not followed ({visit.stopped}) at {visit.last.url}"
+    return answer(visit.last)
+
+
+def _named(install: InstallFacts) -> frozenset[str]:
+    """Return the packages of the manifest that have an address; those without one are errors of their own (OTA310 to OTA312)."""
+    assets = install.manifest.assets if install.manifest else ()
+    return frozenset(one.url for one in assets if one.kind == "software-package" and origin(one.url)[1])
