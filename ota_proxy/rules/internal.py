@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
 from collections.abc import Iterator
 
 from ota_proxy.addresses import bracketed, is_address, is_public, without_port
@@ -67,10 +66,15 @@ def _dotted(host: str) -> str:
     """Return an IPv4 address that is written in another way (`127.1`, `2130706433`, `0x7f000001`) as everybody writes it."""
     if not _NUMBERS.fullmatch(host):
         return host
-    try:
-        return socket.inet_ntoa(socket.inet_aton(host))
-    except OSError:
-        return host
+    *upper, last = (_number(part) for part in host.split("."))
+    number = last + sum(part << 8 * (3 - index) for index, part in enumerate(upper))
+    return str(ipaddress.IPv4Address(number)) if max(upper, default=0) < 256 and number < 1 << 32 else host
+
+
+def _number(digits: str) -> int:
+    """Read a number as URLs have it: hexadecimal, octal behind a zero, else decimal (WHATWG URL, "IPv4 number parser")."""
+    base = 16 if digits.startswith("0x") else 8 if digits.startswith("0") and digits.strip("01234567") == "" else 10
+    return int(digits, base)
 
 
 def _address(host: str) -> tuple[Severity, str] | None:
