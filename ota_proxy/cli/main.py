@@ -5,7 +5,9 @@ Data goes to stdout, everything else to stderr. Exit codes are in `errors.py`.
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -13,7 +15,7 @@ from importlib import import_module
 from ota_proxy import __version__
 from ota_proxy.cli import streams
 from ota_proxy.cli.parser import Parser
-from ota_proxy.errors import EXIT_BUG, EXIT_CLEAN, EXIT_INTERRUPTED, OtaError
+from ota_proxy.errors import EXIT_BUG, EXIT_CLEAN, EXIT_INTERRUPTED, EXIT_NO_VERDICT, OtaError
 
 COMMANDS = (
     "render",
@@ -48,6 +50,8 @@ Will an iPhone install this from that server, and if not, which line do I change
 _EPILOG = """\
 Exit codes: 0 clean, 1 findings or drift, 2 usage or configuration, 3 no verdict, 70 bug in ota-proxy, 130 interrupted.
 """
+_SHORT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""What a machine can be out of; none of it is our bug, nor a fault of what is looked at."""
 _FIRST = ("-h", "--help", "--version")
 
 
@@ -62,8 +66,13 @@ def parser() -> Parser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code."""
+    """Run the command line and return the exit code.
+
+    Without `argv` this is the program itself: SIGTERM and SIGHUP end it as ^C does, with everything it started.
+    """
     streams.prepare()
+    if argv is None:
+        _end_in_good_order()
     try:
         return _run(sys.argv[1:] if argv is None else argv)
     except OtaError as error:
@@ -74,8 +83,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except streams.ReaderGoneError:
         return EXIT_CLEAN
+    except OSError as error:
+        return _out_of_room(error) if error.errno in _SHORT else _bug(error)
     except Exception as error:  # noqa: BLE001 - the last fence: whatever comes here is our bug and must say so
         return _bug(error)
+
+
+def _end_in_good_order() -> None:
+    """Let SIGTERM and SIGHUP raise KeyboardInterrupt, once: nothing interrupts the clean-up. One that is ignored (nohup) stays so."""
+    ends = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+    def end(*_: object) -> None:
+        for one in ends:
+            signal.signal(one, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for one in ends:
+        if signal.getsignal(one) is signal.SIG_DFL:
+            signal.signal(one, end)
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -94,6 +119,13 @@ def _run(argv: Sequence[str]) -> int:
         raise
     streams.flush()
     return code
+
+
+def _out_of_room(error: OSError) -> int:
+    place = f"{error.filename}: " if error.filename else ""
+    streams.tell(f"ota-proxy: error: {place}this machine cannot go on: {error.strerror}\n")
+    streams.tell("  hint: free some room (TMPDIR names another folder for temporary files) and run it again\n")
+    return EXIT_NO_VERDICT
 
 
 def _bug(error: Exception) -> int:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from ota_proxy.errors import UsageError
 
@@ -26,10 +26,17 @@ def emit(text: str) -> None:
         if buffer is None:
             sys.stdout.write(text)
         else:
-            buffer.write(text.encode("utf-8", "surrogateescape"))
+            _write_all(buffer, text.encode("utf-8", "surrogateescape"))
         sys.stdout.flush()
     except OSError as error:
         raise _lost(error) from None
+
+
+def _write_all(buffer: BinaryIO, data: bytes) -> None:
+    """Write to the last byte: with PYTHONUNBUFFERED the stream is the file itself, which may take less at once."""
+    view = memoryview(data)
+    while view:
+        view = view[buffer.write(view) or 0 :]
 
 
 def flush() -> None:

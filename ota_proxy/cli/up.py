@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     if asked_for_folder(args):
         return run_folder(args)
     from ota_proxy.harness.progress import Timed  # noqa: PLC0415
+    from ota_proxy.harness.run_folder import RunFolder  # noqa: PLC0415
     from ota_proxy.harness.verify import start  # noqa: PLC0415
 
     loaded = load_site(args)
@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
     progress(f"looking for an engine that can run {args.server}")
     engine = engine_of(one, loaded)
     check_version(engine, args.server, loaded)
-    with tempfile.TemporaryDirectory(prefix="ota-proxy-up-") as folder:
-        ca_file = Path(folder) / "ca.pem"
+    with RunFolder() as folder:
+        ca_file = folder / "ca.pem"
         with at_its_place(loaded), start(one, engine, engine.capabilities(args.server), progress) as started:
             try:
                 ca_file.write_bytes(started.prepared.ca_pem)

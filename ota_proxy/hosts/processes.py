@@ -11,8 +11,10 @@ from ota_proxy.hosts.connect import Runner, UnreadableError
 NAMES = {"nginx": ("nginx",), "apache": ("apache2", "httpd")}
 """Process names, which are also the names of the binaries."""
 
-_CONFIG = {"nginx": re.compile(r" -c ?(/\S+)"), "apache": re.compile(r" -f ?(/\S+)")}
-_FOLDER = {"nginx": re.compile(r" -p ?(/\S+)"), "apache": re.compile(r" -d ?(/\S+)")}
+_VALUE = r" ?(/.*?)(?= -[A-Za-z]|\s*$)"
+"""A title has blanks between its words, and in them: a path ends where the next flag or nothing follows."""
+_CONFIG = {"nginx": re.compile(f" -c{_VALUE}"), "apache": re.compile(f" -f{_VALUE}")}
+_FOLDER = {"nginx": re.compile(f" -p{_VALUE}"), "apache": re.compile(f" -d{_VALUE}")}
 
 # Prints `pid parent uid title` for every process named in $@ that shares our PID namespace: a host also sees the
 # processes of its containers, which are other servers.

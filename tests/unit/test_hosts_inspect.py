@@ -188,6 +188,16 @@ def test_the_master_is_the_one_with_the_configuration_meant(
     assert master(running, "nginx", config) == chosen
 
 
+@pytest.mark.parametrize("folder", ["/srv/run", "/srv/a b", "/srv/a b/c-d e", "/srv/q\"u'o"])
+def test_a_path_with_blanks_is_read_whole_from_a_title(folder: str) -> None:
+    words = f"nginx -p {folder}/run -c {folder}/etc/nginx.conf -e stderr -g daemon off;"
+    mine = Process(40, 1, 0, f"nginx: master process {words}")
+    last = Process(41, 1, 0, f"/usr/sbin/apache2 -d {folder} -f {folder}/apache2.conf ")
+    assert (mine.folder("nginx"), mine.config("nginx")) == (f"{folder}/run", f"{folder}/etc/nginx.conf")
+    assert (last.folder("apache"), last.config("apache")) == (folder, f"{folder}/apache2.conf")
+    assert master((A, mine, B), "nginx", f"{folder}/etc/nginx.conf") == mine
+
+
 @pytest.mark.parametrize(
     ("running", "config"), [((), ""), ((A,), "/other.conf"), ((B, Process(30, 1, 0, "nginx")), "")]
 )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.docker import images
 from ota_proxy.harness.engine import EngineName, Running, Scenario
+from ota_proxy.harness.owner import me
 from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import Capabilities
 
@@ -59,7 +60,7 @@ class DockerEngine:
 def _employ_janitor(daemon: Daemon) -> None:
     from ota_proxy.harness.docker import janitor, sweep  # noqa: PLC0415  # sweep needs Docker's client
 
-    own = sweep.me()
+    own = me()
     janitor.employ(daemon.address, sweep.PREFIX, own.pid, own.begun)
 
 

@@ -6,14 +6,11 @@ A run that dies takes its running containers with it (`lifeline.py`), and one th
 
 from __future__ import annotations
 
-import os
-import platform
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from ota_proxy.harness.docker.daemon import Listed
+from ota_proxy.harness.owner import Owner, me
 
 PREFIX = "org.ota-proxy"
 GRACE = 600
@@ -28,25 +25,6 @@ class Containers(Protocol):
 
     def remove(self, container: str) -> None:
         """End and remove a container."""
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """A process: `machine` tells hosts and pid namespaces apart, `begun` tells it from a later process with the same pid."""
-
-    machine: str
-    pid: int
-    begun: str
-
-    @property
-    def alive(self) -> bool:
-        """The process still runs, as far as this process can see."""
-        return _exists(self.pid) and _begun(self.pid) == self.begun
-
-
-def me() -> Owner:
-    """Return this process."""
-    return Owner(_machine(), os.getpid(), _begun(os.getpid()))
 
 
 def labels(run: str, role: str, *, keep: bool) -> dict[str, str]:
@@ -91,32 +69,3 @@ def _remove(daemon: Containers, containers: list[Listed]) -> int:
     for container in containers:
         daemon.remove(container.id)
     return len(containers)
-
-
-def _machine() -> str:
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115  # no file: the link's text is the answer
-    except OSError:
-        return platform.node()
-
-
-def _exists(pid: int) -> bool:
-    if pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _begun(pid: int) -> str:
-    """Return the start time of a process in clock ticks since boot (proc(5), field 22 of stat); empty where there is no /proc."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]

@@ -7,7 +7,6 @@ import contextlib
 import json
 import signal
 import ssl
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TextIO
 
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.run_folder import RunFolder
 from ota_proxy.iis.effective import Configuration
 from ota_proxy.iis.emulator.access_log import AccessLog
 from ota_proxy.iis.emulator.build import build
@@ -50,9 +50,9 @@ def run(folder: Folder, ready: Callable[[str], None], warn: Callable[[str], None
     """
     if not folder.root.is_dir():
         raise UsageError("there is no such folder", place=f"--site-root {folder.root}")
-    with _log(folder.access_log) as stream, tempfile.TemporaryDirectory(prefix="ota-proxy-iis-") as place:
+    with _log(folder.access_log) as stream, RunFolder() as place:
         authority = Authority()
-        ca = Path(place) / "ca.pem"
+        ca = place / "ca.pem"
         ca.write_bytes(authority.ca_pem)
         configuration = _configuration(folder)
         refused = configuration.violation("/")

@@ -24,6 +24,7 @@ from ota_proxy.harness.side.config import SIDE_ROOT, front_ports
 from ota_proxy.model import Site
 from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.render import apache_quote
 
 
 class ProcessEngine:
@@ -43,6 +44,7 @@ class ProcessEngine:
         """Return what the server found here can do, with a layout inside this run's folder."""
         binary = self._find(server)
         self._server = server
+        self._home.nameable()
         known = capabilities.resolve(server, binary.version, binary.tls_library)
         modules = {"apache_modules": str(binary.modules)} if binary.modules else {}
         return replace(known, layout={**known.layout, **self._home.layout(), **modules})
@@ -93,7 +95,8 @@ class ProcessEngine:
 
     def _write_sides(self, scenario: Scenario) -> None:
         home = self._home
-        home.write(replace(file, path=self._own(file.path)) for file in scenario.upstream_files)
+        folder = f"{home.path}/side"
+        home.write(replace(file, path=file.path.replace(SIDE_ROOT, folder)) for file in scenario.upstream_files)
         sides = {"upstream": scenario.upstream, "front": self._front(scenario)}
         home.write(TestFile(f"{home.path}/side/{name}.conf", self._own(text).encode()) for name, text in sides.items())
 
@@ -101,7 +104,8 @@ class ProcessEngine:
         """Return a side part's text with its folder, and the addresses of applications in a text that was not made for this run."""
         for there, here in self._relocation.applications.items():
             text = text.replace(f"listen {there}", f"listen {here}")
-        return text.replace(SIDE_ROOT, f"{self._home.path}/side")
+        quoted = f"{self._home.path}/side".replace("\\", "\\\\").replace('"', '\\"')
+        return text.replace(SIDE_ROOT, quoted)
 
     def _front(self, scenario: Scenario) -> str:
         if not scenario.front:
@@ -171,4 +175,4 @@ def _started(scenario: Scenario) -> tuple[Path, ...]:
     """Return Apache's pid file, written after the start can fail no more (it listens before); none where a main file has another."""
     pid = scenario.caps.layout["apache_pid"]
     main = scenario.config.get(main_file(scenario.caps), pid)
-    return (Path(pid),) if pid in main else ()
+    return (Path(pid),) if pid in main or apache_quote.path(pid, "TMPDIR") in main else ()

@@ -1,4 +1,7 @@
-"""The folder in which a local server lives: configuration, logs, run files and content, readable by its workers, gone afterwards."""
+"""The folder in which a local server lives: configuration, logs, run files and content, readable by its workers, gone afterwards.
+
+A disk without room is no verdict, never a fault of the configuration.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,21 @@ import os
 import pwd
 import shutil
 import socket
-import tempfile
 import time
 import weakref
 from collections.abc import Iterable
 from pathlib import Path
 
-from ota_proxy.errors import NoVerdictError
+from pydantic import TypeAdapter, ValidationError
+
+from ota_proxy.errors import NoVerdictError, UsageError
 from ota_proxy.harness.engine import FILE_AGE, TestFile
+from ota_proxy.harness.run_folder import OWNER, RunFolder, unusable
+from ota_proxy.model.values import FilePath
 from ota_proxy.policy import local
+from ota_proxy.render import apache_quote, nginx_quote
+
+_FILE_PATH: TypeAdapter[str] = TypeAdapter(FilePath)
 
 TEMP = "tmp"
 """Folder for what a server buffers."""
@@ -25,14 +34,28 @@ LONGEST_SOCKET = 100
 
 
 class Home:
-    """A fresh temporary folder. It goes with this object, or with the process, unless it was told to `stay`."""
+    """A fresh temporary folder. It goes with this object, or with the process, unless it was told to `stay`.
+
+    NoVerdictError where there is no room for it, or where the workers of a server that root starts could not enter it.
+    """
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="ota-proxy-")).resolve()
-        self._end = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
-        self.path.chmod(0o755)
+        self._folder = RunFolder()
+        self.path = self._folder.path
         if os.geteuid() == 0:
             _reachable(self.path)
+
+    def nameable(self) -> None:
+        """Raise NoVerdictError where the grammars of the servers cannot hold this folder's path; nginx plays a part beside Apache too."""
+        try:
+            _FILE_PATH.validate_python(str(self.path))
+            nginx_quote.quote_path(str(self.path), "TMPDIR")
+            apache_quote.path(str(self.path), "TMPDIR")
+        except (ValidationError, UsageError):
+            raise NoVerdictError(
+                f"a server's configuration cannot name the temporary folder {str(self.path.parent)!r}",
+                hint="set TMPDIR to a folder with a plain name",
+            ) from None
 
     def layout(self) -> dict[str, str]:
         """Return where things are here, by the names of the capability table's layouts."""
@@ -57,12 +80,17 @@ class Home:
     def clear(self) -> None:
         """Make the folders of a new run; what an earlier one left is removed."""
         self.empty()
-        for name in ("etc", "log", "run", TEMP, "side"):
-            (self.path / name).mkdir(mode=0o755)
+        try:
+            for name in ("etc", "log", "run", TEMP, "side"):
+                (self.path / name).mkdir(mode=0o755)
+        except OSError as error:
+            raise unusable(error) from None
 
     def empty(self) -> None:
         """Remove everything inside."""
         for path in self.path.iterdir():
+            if path.name == OWNER:
+                continue
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -76,13 +104,10 @@ class Home:
                 raise NoVerdictError(
                     f"the path {file.path} is outside the folder of this run", hint="take --engine docker for it"
                 )
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode)
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(file.data)
-                os.fchmod(stream.fileno(), file.mode)
-            os.utime(path, (time.time() - FILE_AGE,) * 2)
+            try:
+                _write(path, file)
+            except OSError as error:
+                raise unusable(error) from None
 
     def socket_path(self, number: int) -> str:
         """Return the path of a unix socket; NoVerdictError where the temporary folder's own path is too long for one."""
@@ -95,7 +120,17 @@ class Home:
 
     def stay(self) -> None:
         """Leave the folder on disk, for `--keep`."""
-        self._end.detach()
+        self._folder.stay()
+
+
+def _write(path: Path, file: TestFile) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(file.data)
+        os.fchmod(stream.fileno(), file.mode)
+    os.utime(path, (time.time() - FILE_AGE,) * 2)
 
 
 def _own_user() -> str:

@@ -43,7 +43,7 @@ def start(command: Command, running: ServerProcess, home: Path, *, keep: bool) -
     log = home / "log" / f"{command.name}.out"
     wrapped = command.serve
     if not keep:
-        wrapped = [sys.executable, "-I", "-S", str(Path(supervisor.__file__)), str(home), *command.serve]
+        wrapped = [sys.executable, "-I", "-S", str(Path(supervisor.__file__)), *command.serve]
     with log.open("ab") as stream:
         process = subprocess.Popen(
             wrapped,
@@ -140,7 +140,6 @@ class ServerProcess:
         for process in reversed(self._processes.values()):
             if process.stdin:
                 with contextlib.suppress(OSError):
-                    process.stdin.write(supervisor.DONE)
                     process.stdin.close()
         for process in self._processes.values():
             try:

@@ -13,6 +13,7 @@ from ota_proxy.harness.process.home import TEMP, worker
 from ota_proxy.model import Site
 from ota_proxy.policy import local
 from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.render import apache_quote, nginx_quote
 
 
 def mime_files(caps: Capabilities) -> list[TestFile]:
@@ -32,15 +33,24 @@ def nginx_parent(home: Path, caps: Capabilities, binary: Binary) -> str:
     user = f"user {' '.join(worker())};\n" if os.geteuid() == 0 else ""
     temps = "".join(f"    {_temp(name, home)}" for name in local.temp_paths() if _knows(binary, name))
     return (
-        f'{user}worker_processes 1;\npid "{layout["nginx_pid"]}";\nerror_log "{layout["nginx_log"]}/error.log" warn;\n'
+        f"{user}worker_processes 1;\npid {_nginx(layout['nginx_pid'])};\nerror_log {_nginx(layout['nginx_log'] + '/error.log')} warn;\n"
         "events { worker_connections 1024; }\nhttp {\n    server_names_hash_bucket_size 512;\n"
-        f'    include "{layout["nginx_conf"]}/mime.types";\n    default_type application/octet-stream;\n'
-        f'    access_log "{layout["nginx_log"]}/access.log";\n{temps}    include "{layout["nginx_site"]}";\n}}\n'
+        f"    include {_nginx(_literal(layout['nginx_conf']) + '/mime.types')};\n    default_type application/octet-stream;\n"
+        f"    access_log {_nginx(layout['nginx_log'] + '/access.log')};\n{temps}    include {_nginx(_literal(layout['nginx_site']))};\n}}\n"
     )
 
 
 def _temp(name: str, home: Path) -> str:
-    return f'{name}_temp_path "{home}/{TEMP}/{name}";\n'
+    return f"{name}_temp_path {_nginx(f'{home}/{TEMP}/{name}')};\n"
+
+
+def _nginx(path: str) -> str:
+    return nginx_quote.quote_path(path, "TMPDIR")
+
+
+def _literal(path: str) -> str:
+    """Return a path that means itself where nginx and Apache look for patterns (glob(7), apr_fnmatch)."""
+    return re.sub(r"([*?\[])", r"[\1]", path)
 
 
 def _knows(binary: Binary, name: str) -> bool:
@@ -50,26 +60,31 @@ def _knows(binary: Binary, name: str) -> bool:
 
 def apache_parent(home: Path, caps: Capabilities, binary: Binary, site: Site) -> str:
     """Return a main file that loads the modules, has the site's Listen lines and includes the site's file."""
-    layout = caps.layout
+    layout = {name: _apache(path) for name, path in caps.layout.items()}
     built_in = set(re.findall(r"^\s+(?:mod_)?(\w+)\.c$", binary.about, re.MULTILINE))
     modules = [name for name in local.apache_modules() if name not in built_in]
     folder = binary.modules or home
     loads = "".join(
-        f'LoadModule {_identifier(name)} "{folder}/mod_{name}.so"\n'
+        f"LoadModule {_identifier(name)} {_apache(f'{folder}/mod_{name}.so')}\n"
         for name in modules
         if (folder / f"mod_{name}.so").is_file()
     )
     user = "User {}\nGroup {}\n".format(*worker()) if os.geteuid() == 0 else ""
     policy = "SSLVHostSNIPolicy secure\n" if caps.has("sni_policy") else ""
     ports = "".join(f"{line}\n" for line in apache_lines(site))
+    logs = caps.layout["apache_log"]
     return (
-        f'ServerRoot "{layout["apache_root"]}"\nServerName localhost\nPidFile "{layout["apache_pid"]}"\n'
-        f'DefaultRuntimeDir "{home}/run"\nErrorLog "{layout["apache_log"]}/error.log"\nLogLevel warn\nServerTokens Prod\nTraceEnable Off\n'
-        f'{loads}Mutex "file:{home}/run" default\nSSLSessionCache "shmcb:{home}/run/ssl(512000)"\n{policy}{user}{ports}TypesConfig "{layout["apache_mime"]}"\n'
-        f'CustomLog "{layout["apache_log"]}/access.log" "%h %l %u %t \\"%r\\" %>s %O"\n'
+        f"ServerRoot {layout['apache_root']}\nServerName localhost\nPidFile {layout['apache_pid']}\n"
+        f"DefaultRuntimeDir {_apache(f'{home}/run')}\nErrorLog {_apache(f'{logs}/error.log')}\nLogLevel warn\nServerTokens Prod\nTraceEnable Off\n"
+        f"{loads}Mutex {_apache(f'file:{home}/run')} default\nSSLSessionCache {_apache(f'shmcb:{home}/run/ssl(512000)')}\n{policy}{user}{ports}TypesConfig {layout['apache_mime']}\n"
+        f'CustomLog {_apache(f"{logs}/access.log")} "%h %l %u %t \\"%r\\" %>s %O"\n'
         "<Directory />\n    AllowOverride None\n    Require all denied\n</Directory>\n"
-        f'IncludeOptional "{layout["apache_site"]}"\n'
+        f"IncludeOptional {_apache(_literal(caps.layout['apache_site']))}\n"
     )
+
+
+def _apache(path: str) -> str:
+    return apache_quote.path(path, "TMPDIR")
 
 
 def _identifier(module: str) -> str:

@@ -1,13 +1,12 @@
-"""Runs one server and ends it when the writer of our stdin is gone, whatever ended that; `python supervisor.py FOLDER COMMAND…`.
+"""Runs one server and ends it when the writer of our stdin is gone, whatever ended that; `python supervisor.py COMMAND…`.
 
-Standard library only, started as a script. FOLDER (empty: none) is removed after such a loss, when nobody else can do it.
+Standard library only, started as a script.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,17 +15,16 @@ import time
 
 GRACE = 3.0
 """Seconds a server has between TERM and KILL."""
-DONE = b"done"
-"""What the writer says before it closes the pipe on purpose: the folder is its own business then."""
 
 
-def main(folder: str, command: list[str]) -> int:
+def main(command: list[str]) -> int:
     """Run the command in a session of its own until it ends or stdin does; returns its status."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for ignored in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     stopping = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(child, folder, stopping), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(child, stopping), daemon=True)
     watcher.start()
     status = child.wait()
     _end_group(child.pid)
@@ -35,15 +33,12 @@ def main(folder: str, command: list[str]) -> int:
     return status
 
 
-def _watch(child: subprocess.Popen[bytes], folder: str, stopping: threading.Event) -> None:
-    said = b""
+def _watch(child: subprocess.Popen[bytes], stopping: threading.Event) -> None:
     with contextlib.suppress(OSError):
-        while more := os.read(0, 64):
-            said += more
+        while os.read(0, 64):
+            pass
     stopping.set()
     _end(child)
-    if folder and said != DONE:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -61,4 +56,4 @@ def _end_group(group: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    sys.exit(main(sys.argv[1:]))

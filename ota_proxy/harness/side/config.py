@@ -14,9 +14,10 @@ from ota_proxy.addresses import bracketed
 from ota_proxy.model import Location, Site, Upstream
 from ota_proxy.policy.guideline import profile
 from ota_proxy.policy.media_types import ota_types
+from ota_proxy.render.nginx_quote import quote
 
 SIDE_ROOT = "/srv/ota-proxy-side"
-"""Folder of everything the side parts own; `local` and `embedded` put their own folder in its place."""
+"""Folder of everything the side parts own, in double quotes wherever a configuration names it; `local` and `embedded` put their own in its place."""
 PLACEHOLDER = "https://ota-proxy.invalid"
 """Stands for scheme, host and port in a manifest that `upstream_config` is to complete."""
 _STEP = 1000
@@ -60,10 +61,10 @@ _MAPS = """\
 
 
 def _whole(name: str, body: str) -> str:
-    temps = "".join(f"    {kind}_temp_path {SIDE_ROOT}/{name}-{kind};\n" for kind in ("client_body", "proxy"))
+    temps = "".join(f'    {kind}_temp_path "{SIDE_ROOT}/{name}-{kind}";\n' for kind in ("client_body", "proxy"))
     types = "".join(f"        {kind} {suffix[1:]};\n" for suffix, kind in {**_TYPES, **ota_types()}.items())
     return (
-        f"daemon off;\nmaster_process off;\npid {SIDE_ROOT}/{name}.pid;\nerror_log stderr warn;\n"
+        f'daemon off;\nmaster_process off;\npid "{SIDE_ROOT}/{name}.pid";\nerror_log stderr warn;\n'
         "events { worker_connections 512; }\nhttp {\n"
         f"    access_log off;\n    server_tokens off;\n    server_names_hash_bucket_size 512;\n{temps}    types {{\n{types}    }}\n    default_type application/octet-stream;\n"
         f"{body}}}\n"
@@ -78,13 +79,13 @@ def _application(application: Application, manifests: Mapping[str, str]) -> str:
         if any(path.startswith(prefix) for prefix in application.folders)
     )
     tls = application.certificate
-    keys = f"        ssl_certificate {tls}.crt;\n        ssl_certificate_key {tls}.key;\n" if tls else ""
+    keys = f'        ssl_certificate "{tls}.crt";\n        ssl_certificate_key "{tls}.key";\n' if tls else ""
     return f"    server {{\n        listen {_address(application.target)};\n{keys}{locations}{answers}    }}\n"
 
 
 def _address(target: Upstream) -> str:
     if target.scheme == "unix":
-        return f'"unix:{target.path}"'
+        return quote(f"unix:{target.path}", "upstream")
     try:
         address = ipaddress.ip_address(target.host)
     except ValueError:  # a name, which resolves to loopback where the server runs
@@ -93,7 +94,7 @@ def _address(target: Upstream) -> str:
 
 
 def _folder(path: str, folder: str) -> str:
-    return f"        location {path} {{ alias {folder}/; index index.html; }}\n"
+    return f'        location {path} {{ alias "{folder}/"; index index.html; }}\n'
 
 
 def _manifest(path: str, text: str) -> str:
@@ -156,7 +157,7 @@ def _tls(site: Site, ports: FrontPorts, certificate: str) -> str:
     ciphers = f"        ssl_ciphers {':'.join(rules.ciphers)};\n" if rules.ciphers else ""
     return (
         f"        listen {ports.https} ssl{' http2' * site.http2};\n"
-        f"        ssl_certificate {certificate}.crt;\n        ssl_certificate_key {certificate}.key;\n"
+        f'        ssl_certificate "{certificate}.crt";\n        ssl_certificate_key "{certificate}.key";\n'
         f"        ssl_protocols {' '.join(rules.protocols)};\n{ciphers}"
         "        ssl_ecdh_curve X25519:prime256v1:secp384r1;\n        ssl_session_tickets off;\n"
         "        if ($ssl_server_name != $host) { return 421; }\n"
@@ -168,8 +169,8 @@ def _strangers(ports: FrontPorts, certificate: str, *, http2: bool) -> str:
     if ports.http:
         listens += f"        listen {ports.http} default_server;\n"
     return (
-        f'    server {{\n{listens}        server_name "";\n        ssl_certificate {certificate}.crt;\n'
-        f"        ssl_certificate_key {certificate}.key;\n        return 421;\n    }}\n"
+        f'    server {{\n{listens}        server_name "";\n        ssl_certificate "{certificate}.crt";\n'
+        f'        ssl_certificate_key "{certificate}.key";\n        return 421;\n    }}\n'
     )
 
 

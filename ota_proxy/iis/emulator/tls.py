@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import tempfile
 from collections.abc import Sequence
@@ -76,9 +77,16 @@ def _one(binding: Binding, certificates: Sequence[Certificate], client_ca: bytes
 
 
 def _load(made: ssl.SSLContext, certificate: Certificate) -> None:
-    """Load a chain and its key, which `ssl` takes from a file only; the file is gone at once."""
-    with tempfile.TemporaryDirectory(prefix="ota-proxy-tls-") as folder:
-        path = Path(folder) / "pair.pem"
-        path.touch(mode=0o600)
-        path.write_bytes(certificate.chain + certificate.key)
-        made.load_cert_chain(path)
+    """Load a chain and its key, which `ssl` takes from a file only: one in memory where the system has that, else one that is gone at once."""
+    pair = certificate.chain + certificate.key
+    if not hasattr(os, "memfd_create"):
+        with tempfile.TemporaryDirectory(prefix="ota-proxy-tls-") as folder:
+            path = Path(folder) / "pair.pem"
+            path.touch(mode=0o600)
+            path.write_bytes(pair)
+            made.load_cert_chain(path)
+        return
+    with os.fdopen(os.memfd_create("ota-proxy-tls"), "wb") as memory:
+        memory.write(pair)
+        memory.flush()
+        made.load_cert_chain(f"/proc/self/fd/{memory.fileno()}")

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ota_proxy.harness.docker import sweep
 from ota_proxy.harness.docker.daemon import Listed
+from ota_proxy.harness.owner import me
 
 OLD = sweep.GRACE + 60
 
@@ -40,7 +41,7 @@ def dead_pid() -> str:
 
 def test_this_process_owns_what_it_labels_and_lives() -> None:
     owner = sweep.owner(container("mine"))
-    assert owner == sweep.me()
+    assert owner == me()
     assert owner.alive
 
 
