@@ -175,4 +175,4 @@ def _started(scenario: Scenario) -> tuple[Path, ...]:
     """Return Apache's pid file, written after the start can fail no more (it listens before); none where a main file has another."""
     pid = scenario.caps.layout["apache_pid"]
     main = scenario.config.get(main_file(scenario.caps), pid)
-    return (Path(pid),) if pid in main or apache_quote.path(pid, "TMPDIR") in main else ()
+    return (Path(pid),) if pid in main or apache_quote.path(pid, ("TMPDIR",)) in main else ()

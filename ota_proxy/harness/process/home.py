@@ -49,8 +49,8 @@ class Home:
         """Raise NoVerdictError where the grammars of the servers cannot hold this folder's path; nginx plays a part beside Apache too."""
         try:
             _FILE_PATH.validate_python(str(self.path))
-            nginx_quote.quote_path(str(self.path), "TMPDIR")
-            apache_quote.path(str(self.path), "TMPDIR")
+            nginx_quote.quote_path(str(self.path), ("TMPDIR",))
+            apache_quote.path(str(self.path), ("TMPDIR",))
         except (ValidationError, UsageError):
             raise NoVerdictError(
                 f"a server's configuration cannot name the temporary folder {str(self.path.parent)!r}",

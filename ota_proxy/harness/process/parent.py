@@ -45,7 +45,7 @@ def _temp(name: str, home: Path) -> str:
 
 
 def _nginx(path: str) -> str:
-    return nginx_quote.quote_path(path, "TMPDIR")
+    return nginx_quote.quote_path(path, ("TMPDIR",))
 
 
 def _literal(path: str) -> str:
@@ -84,7 +84,7 @@ def apache_parent(home: Path, caps: Capabilities, binary: Binary, site: Site) ->
 
 
 def _apache(path: str) -> str:
-    return apache_quote.path(path, "TMPDIR")
+    return apache_quote.path(path, ("TMPDIR",))
 
 
 def _identifier(module: str) -> str:

@@ -85,7 +85,7 @@ def _application(application: Application, manifests: Mapping[str, str]) -> str:
 
 def _address(target: Upstream) -> str:
     if target.scheme == "unix":
-        return quote(f"unix:{target.path}", "upstream")
+        return quote(f"unix:{target.path}", ("upstream",))
     try:
         address = ipaddress.ip_address(target.host)
     except ValueError:  # a name, which resolves to loopback where the server runs
