@@ -63,6 +63,27 @@ EVERYTHING: Raw = {
     "log": {"access": "/var/log/ota/access.log", "error": "/var/log/ota/error.log", "level": "info"},
     "expected_devices": 20_000,
 }
+FEATURES: Raw = {
+    **STATIC,
+    "locations": [
+        {"path": "/", "root": "/srv/ota"},
+        {"path": "/staff/", "root": "/srv/staff"},
+        {"path": "/app/", "upstream": "http://127.0.0.1:8080"},
+    ],
+    "http3": True,
+    "auth": {"htpasswd": "/etc/ota/htpasswd", "realm": "Builds of our team"},
+    "limits": {"requests_per_second": 20, "burst": 30},
+    "cors": {"origins": ["https://portal.example.com", "http://127.0.0.1:3000"]},
+    "client_certificates": {"ca": "/etc/ota/staff-ca.pem", "locations": ["/staff/"]},
+    "error_pages": {"folder": "/srv/ota errors", "statuses": [401, 403, 404, 429, 502]},
+}
+BALANCED: Raw = {
+    **FEATURES,
+    "http3": False,
+    "listen": {"proxy_protocol": True},
+    "trusted_proxies": ["127.0.0.1", "10.0.0.0/8"],
+}
+"""Behind a balancer that passes TLS on, and says with the PROXY protocol where connections came from."""
 
 VARIANTS: dict[str, tuple[Raw, str, Scope]] = {
     "static-debian11": (STATIC, "debian11", "site"),
@@ -87,6 +108,10 @@ VARIANTS: dict[str, tuple[Raw, str, Scope]] = {
     "snippet-everything-latest": (EVERYTHING, "official", "snippet"),
     "full-portable": (STATIC, "portable", "full"),
     "full-debian12": (STATIC, "debian12", "full"),
+    "features-debian13": (FEATURES, "debian13", "site"),
+    "features-ignore-latest": ({**FEATURES, "unknown_hosts": "ignore"}, "latest", "full"),
+    "features-snippet-debian12": (FEATURES, "debian12", "snippet"),
+    "balanced-debian12": (BALANCED, "debian12", "site"),
     "full-everything-rhel10": (EVERYTHING, "rhel10", "full"),
 }
 
@@ -100,13 +125,14 @@ def rendered(name: str) -> Rendered:
 def relocate(raw: Raw, folder: Path, ports: dict[str, int]) -> Site:
     """Return the site with every path under `folder` and its ports replaced by `http`, `https` and `app` of `ports`."""
     moved = Site.model_validate(raw).model_dump(mode="json", exclude_none=True)
-    for place in (*moved["locations"], *moved["certificates"], moved["redirect"], moved["log"]):
-        for key in ("root", "upstream_ca", "cert", "key", "acme_root", "access", "error"):
+    parts = (moved[name] for name in ("redirect", "log", "auth", "client_certificates", "error_pages"))
+    for place in (*moved["locations"], *moved["certificates"], *parts):
+        for key in ("root", "upstream_ca", "cert", "key", "acme_root", "access", "error", "htpasswd", "ca", "folder"):
             if isinstance(place.get(key), str):
                 place[key] = str(folder / place[key].lstrip("/"))
         if place.get("upstream", "").startswith("http://"):
             place["upstream"] = f"http://127.0.0.1:{ports['app']}"
-    moved["listen"] = {"http": moved["listen"]["http"] and ports["http"], "addresses": ["127.0.0.1"]}
+    moved["listen"] |= {"http": moved["listen"]["http"] and ports["http"], "addresses": ["127.0.0.1"]}
     if not moved["tls"]["offloaded"]:
         moved["listen"]["https"] = ports["https"]
     return Site.model_validate(moved)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ota_proxy.errors import dotted
+from ota_proxy.model.features import CHECKS as FEATURE_CHECKS
 from ota_proxy.model.names import covers
 from ota_proxy.model.values import PartError
 
@@ -82,5 +83,5 @@ def _named(site: Site) -> None:
         _ = site.virtual_hosts
 
 
-CHECKS = (_canonical, _distinct, _terminates, _ports, _named)
+CHECKS = (_canonical, _distinct, _terminates, _ports, _named, *FEATURE_CHECKS)
 """Each raises PartError with the key to change."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from ota_proxy.errors import Key
 from ota_proxy.model.checks import CHECKS
+from ota_proxy.model.features import Auth, ClientCertificates, Cors, ErrorPages, Limits
 from ota_proxy.model.names import VirtualHost, virtual_hosts
+from ota_proxy.model.part import Part
 from ota_proxy.model.values import (
     Domain,
     Extension,
@@ -39,12 +41,6 @@ def _only_false(value: object) -> object:
 
 Off = Annotated[Literal[False], BeforeValidator(_only_false)]
 """The word `false`, where a value can be switched off; unlike Literal[False] it does not take a 0."""
-
-
-class Part(BaseModel):
-    """What every part of a site has in common: it cannot be changed and takes no unknown key."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
 
 
 class Location(Part):
@@ -118,6 +114,10 @@ class Listen(Part):
     https: Port | None = Field(None, description="TLS port; default: the port of public_url.")
     addresses: tuple[Network, ...] = Field((), description="Addresses to listen on; default: all.")
     ipv6: bool = Field(True, description="Listen on IPv6 too (only where addresses is not given).")
+    proxy_protocol: bool = Field(
+        False,
+        description="Every connection begins with a PROXY header (version 1 or 2), believed from trusted_proxies only.",
+    )
 
     @model_validator(mode="after")
     def _single_addresses(self) -> Self:
@@ -224,7 +224,8 @@ class Site(Part):
     redirect: Redirect = Field(Redirect(), description="From http to https.")
     hsts: Hsts = Field(Hsts(), description="Strict-Transport-Security.")
     trusted_proxies: tuple[TrustedNetwork, ...] = Field(
-        (), description="Proxies in front whose X-Forwarded-For and X-Forwarded-Proto are believed."
+        (),
+        description="Proxies in front whose X-Forwarded-For and X-Forwarded-Proto (or PROXY headers) are believed.",
     )
     media_types: dict[Extension, MediaType] = Field({}, description="Your own, beside (or instead of) the OTA set.")
     cache: Cache = Field(Cache(), description="Cache rules by kind of file.")
@@ -233,7 +234,17 @@ class Site(Part):
         description="Security headers of static answers, the landing page's first of all; replaces the default set.",
     )
     access: Access = Field(Access(), description="Access by network.")
+    auth: Auth = Field(Auth(), description="A password on the landing page.")
+    limits: Limits = Field(Limits(), description="Requests for pages from one address.")
+    cors: Cors = Field(Cors(), description="Scripts of other sites.")
+    client_certificates: ClientCertificates = Field(
+        ClientCertificates(), description="Locations for holders of a client certificate."
+    )
+    error_pages: ErrorPages = Field(ErrorPages(), description="Own pages for errors.")
     http2: bool = Field(True, description="Offer HTTP/2.")
+    http3: bool = Field(
+        False, description="Offer HTTP/3 too (nginx from 1.25.0 with its module); it needs the UDP port open."
+    )
     unknown_hosts: Literal["refuse", "ignore"] = Field(
         "refuse",
         description="What a stranger's name gets: refuse claims the default server of these ports, ignore leaves it alone.",

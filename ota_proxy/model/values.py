@@ -225,21 +225,39 @@ def parse_upstream(text: str) -> Upstream:
     if port == 0:
         raise ValueError(f"the upstream '{text}' has port 0; a port is 1 to 65535")
     return Upstream(
-        parts.scheme, _upstream_host(parts.hostname or ""), port or (443 if parts.scheme == "https" else 80)
+        parts.scheme, _host(parts.hostname or "", "the upstream's host"), port or (443 if parts.scheme == "https" else 80)
     )
 
 
-def _upstream_host(text: str) -> str:
+def _host(text: str, what: str) -> str:
     if "%" in text:
-        raise ValueError(f"the upstream's host '{text}' has a '%': write an address without a zone, or a name")
+        raise ValueError(f"{what} '{text}' has a '%': write an address without a zone, or a name")
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
-        return _ascii_host(text, "the upstream's host")
+        return _ascii_host(text, what)
 
 
 def _upstream(text: str) -> str:
     return str(parse_upstream(text))
+
+
+def _origin(text: str) -> str:
+    """Accept `https://host[:port]` and return it as browsers write it: lower case, ASCII, without the scheme's own port."""
+    refuse_control(text, "the origin")
+    if "*" in text or text == "null":
+        raise ValueError(f"the origin '{text}' allows sites that nobody named; write each one out")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"the origin '{text}' cannot be read: {error}") from None
+    standard = {"http": 80, "https": 443}
+    more = parts.path not in ("", "/") or parts.username is not None or "?" in text or "#" in text
+    if parts.scheme not in standard or more or port == 0:
+        raise ValueError(f"the origin '{text}' must be scheme, host and port only, such as https://portal.example.com")
+    host = bracketed(_host(parts.hostname or "", "the origin's host"))
+    return f"{parts.scheme}://{host}" + ("" if port in (None, standard[parts.scheme]) else f":{port}")
 
 
 Domain = Annotated[str, AfterValidator(_domain)]
@@ -252,4 +270,5 @@ HeaderName = Annotated[str, AfterValidator(_header_name)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
 MediaType = Annotated[str, AfterValidator(_media_type)]
 Extension = Annotated[str, AfterValidator(_extension)]
+Origin = Annotated[str, AfterValidator(_origin)]
 UpstreamUrl = Annotated[str, AfterValidator(_upstream)]

@@ -12,8 +12,13 @@ def ota_types(own: Mapping[str, str] | None = None) -> dict[str, str]:
     return dict(sorted({**table("media_types")["types"], **(own or {})}.items()))
 
 
+def for_installer(extension: str) -> bool:
+    """Say whether devices fetch such files without a person: they ask for no password and may not be counted."""
+    return extension in table("media_types")["types"] or extension in extensions("image")
+
+
 def extensions(kind: str) -> tuple[str, ...]:
-    """Return the extensions of a `manifest` or `package`."""
+    """Return the extensions of a `manifest`, a `package` or an `image`."""
     return tuple(table("media_types")["kinds"][kind])
 
 

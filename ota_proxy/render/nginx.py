@@ -6,6 +6,7 @@ from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import profile as guideline_profile
 from ota_proxy.render.header import header_lines
+from ota_proxy.render.nginx_features import possible
 from ota_proxy.render.nginx_notes import notes
 from ota_proxy.render.nginx_quote import comment
 from ota_proxy.render.nginx_view import view
@@ -18,6 +19,7 @@ def render(site: Site, caps: Capabilities, scope: Scope, command: str, further: 
 
     UsageError names the key and value that nginx cannot quote, or the policy that this version cannot speak.
     """
+    possible(site, caps, scope)
     profile = guideline_profile(site.tls.profile)
     said = (*notes(site, caps, scope, profile), *further)
     header = [comment(line) for line in header_lines(caps, profile, scope, command, said)]

@@ -9,6 +9,7 @@ from ota_proxy.addresses import is_address
 from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE, Profile
+from ota_proxy.render import nginx_features as features
 from ota_proxy.render.log_notes import log_folders
 from ota_proxy.render.result import Note, Scope
 from ota_proxy.render.version_notes import version_notes
@@ -47,10 +48,10 @@ def notes(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> tup
     lacking = version_notes(caps, _features(site, scope))
     return (
         *sorted(lacking, key=lambda note: note.kind, reverse=True),
-        *(Note("cannot-enforce", text) for text in _cannot(site, caps, scope)),
-        *(Note("needs-parent", text) for text in _needs(site, scope)),
-        *(Note("warning", text) for text in _warnings(site, scope)),
-        *(Note("info", text) for text in _infos(site, caps, profile, scope)),
+        *(Note("cannot-enforce", text) for text in (*_cannot(site, caps, scope), *features.cannot(site, scope))),
+        *(Note("needs-parent", text) for text in (*_needs(site, scope), *features.needs(site, scope))),
+        *(Note("warning", text) for text in (*_warnings(site, scope), *features.warnings(site, caps, scope))),
+        *(Note("info", text) for text in (*_infos(site, caps, profile, scope), *features.infos(site, scope))),
     )
 
 
@@ -125,6 +126,7 @@ def _modules(site: Site, scope: Scope) -> Iterator[str]:
         "http_rewrite_module": True,
     }
     yield from (name for name, needed in wanted.items() if needed)
+    yield from features.modules(site, scope)
 
 
 def _ports(site: Site) -> str:

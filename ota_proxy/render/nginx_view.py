@@ -14,6 +14,7 @@ from ota_proxy.policy import media_types
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.forwarding import claims
 from ota_proxy.policy.guideline import Profile
+from ota_proxy.render.nginx_features import features
 from ota_proxy.render.nginx_notes import limits, name_bucket
 from ota_proxy.render.nginx_quote import identifier, quote, quote_path, quote_socket
 from ota_proxy.render.quoting import Quoted
@@ -31,6 +32,8 @@ class Kind:
     pattern: Quoted
     media_type: Quoted
     cache: Quoted
+    installer: bool
+    """Whether devices fetch such files without a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class Static:
     dotfiles: Quoted
     directive: Quoted
     folder: Quoted
+    certificate: bool
+    """Whether a client certificate is wanted here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,8 @@ class Proxied:
     url: Quoted
     tls_name: Quoted | None
     ca: Quoted | None
+    certificate: bool
+    """Whether a client certificate is wanted here."""
 
 
 def view(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> dict[str, object]:
@@ -110,6 +117,7 @@ def view(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> dict
         **_tls(caps, profile),
         **_logs(site),
         **_main(site, caps),
+        **features(site, scope),
     }
 
 
@@ -177,7 +185,8 @@ def _listening(site: Site, caps: Capabilities) -> dict[str, object]:
 def _addresses(site: Site, port: int) -> list[Quoted]:
     hosts = [bracketed(host) for host in site.listen.hosts]
     every = [str(port), f"[::]:{port}"] if site.listen.ipv6 else [str(port)]
-    return [quote(text, ("listen",)) for text in ([f"{host}:{port}" for host in hosts] or every)]
+    after = " proxy_protocol" * site.listen.proxy_protocol
+    return [Quoted(quote(text, ("listen",)) + after) for text in ([f"{host}:{port}" for host in hosts] or every)]
 
 
 def _tls(caps: Capabilities, profile: Profile) -> dict[str, object]:
@@ -231,6 +240,7 @@ def _static(site: Site, location: Location) -> Static:
         dotfiles=_dotfiles(location.path),
         directive=Quoted("root" if at_root else "alias"),
         folder=quote_path(folder if at_root else folder.rstrip("/") + "/", site.key_of(location, "root")),
+        certificate=location.path in site.client_certificates.locations,
     )
 
 
@@ -267,6 +277,7 @@ def _proxied(site: Site, location: Location, site_name: Quoted, number: int, cap
         url=_whole_url(target.path, key) if unix else quote(f"{scheme}://{str(target).split('://')[1]}", key),
         tls_name=_tls_name(site, location, target.host) if scheme == "https" else None,
         ca=quote_path(location.upstream_ca or caps.layout["ca_bundle"], site.key_of(location, "upstream_ca")),
+        certificate=location.path in site.client_certificates.locations,
     )
 
 
@@ -286,11 +297,14 @@ def _tls_name(site: Site, location: Location, host: str) -> Quoted:
 
 def _kinds(site: Site) -> Iterator[Kind]:
     """Group extensions by media type and cache rule, in the order of their first extension."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, str, bool], list[str]] = {}
+    told_apart = bool(site.auth.htpasswd or site.limits.requests_per_second)
     for extension, media_type in media_types.ota_types(site.media_types).items():
-        groups.setdefault((media_type, _cache(site, extension)), []).append(extension)
-    for (media_type, cache), extensions in groups.items():
-        yield Kind(_pattern(extensions), quote(media_type, ("media_types", extensions[0])), quote(cache, ("cache",)))
+        installer = told_apart and media_types.for_installer(extension)
+        groups.setdefault((media_type, _cache(site, extension), installer), []).append(extension)
+    for (media_type, cache, installer), extensions in groups.items():
+        quoted = quote(media_type, ("media_types", extensions[0])), quote(cache, ("cache",))
+        yield Kind(_pattern(extensions), *quoted, installer)
 
 
 def _cache(site: Site, extension: str) -> str:

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from ota_proxy.model.site import Part, Site
+from ota_proxy.model.part import Part
+from ota_proxy.model.site import Site
 from ota_proxy.settings.ignored import Ignored
 
 

@@ -215,12 +215,18 @@ class Bench:
         host: str = HOST,
         sni: str = HOST,
         source: str = "127.0.0.1",
+        before: bytes = b"",
+        certificate: str = "",
         **headers: str,
     ) -> Answer:
-        """Send one request; `to` overrides which port is spoken to."""
+        """Send one request; `to` overrides which port is spoken to, `before` are bytes ahead of all, `certificate` is a client's PEM file."""
         port = self.ports[to or ("http" if plain else "https")]
         raw = socket.create_connection(("127.0.0.1", port), 5, source_address=(source, 0))
-        with raw, raw if plain else self._context(sni).wrap_socket(raw, server_hostname=sni) as connection:
+        raw.sendall(before)
+        context = self._context(sni)
+        if certificate:
+            context.load_cert_chain(certificate)
+        with raw, raw if plain else context.wrap_socket(raw, server_hostname=sni) as connection:
             client = http.client.HTTPConnection("127.0.0.1", port)
             client.sock = connection
             sent = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -1,0 +1,214 @@
+"""What a site may have beside serving builds: a password on its pages, limits, CORS, client certificates, error pages.
+
+Each is off until its first key is given. What belongs together is checked here, what a server cannot do by its renderer.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from ota_proxy.errors import did_you_mean
+from ota_proxy.model.part import Part
+from ota_proxy.model.values import FilePath, Origin, UrlPrefix, refuse_control
+
+if TYPE_CHECKING:
+    from ota_proxy.model.site import Site
+
+_REALM = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._,:()/+-]{0,78}[A-Za-z0-9.)])?", re.ASCII)
+
+
+def _realm(text: str) -> str:
+    """Accept words that mean nothing to any server: nginx takes the realm `off` for a switch, a quote would end the header's text."""
+    refuse_control(text, "the realm")
+    if not _REALM.fullmatch(text) or text == "off":
+        raise ValueError(
+            f"the realm '{text}' must be a few plain words: letters, digits, blanks and ._,:()/+- (and not the word off)"
+        )
+    return text
+
+
+class Auth(Part):
+    """A password on the pages of folders. Manifest, package, profiles and images stay open: the installer has no password."""
+
+    htpasswd: FilePath | None = Field(
+        None, description="File of names and hashed passwords (htpasswd -B), which the server's workers can read."
+    )
+    realm: Annotated[str, AfterValidator(_realm)] = Field(
+        "Builds", description="What the browser shows beside its question for a password."
+    )
+
+    @model_validator(mode="after")
+    def _with_a_file(self) -> Self:
+        if self.htpasswd is None and self.realm != "Builds":
+            raise ValueError("auth.realm without auth.htpasswd asks nobody; name the file with the passwords")
+        return self
+
+
+class Limits(Part):
+    """How often one address may ask for pages. What an installer asks for is never counted."""
+
+    requests_per_second: int | None = Field(
+        None, ge=1, le=10_000, strict=True, description="Pages and their parts for each address; default: no limit."
+    )
+    burst: int = Field(
+        500,
+        ge=0,
+        le=100_000,
+        strict=True,
+        description="Requests beyond the rate before 429: fifty phones of one office, with ten files a page.",
+    )
+
+    @model_validator(mode="after")
+    def _with_a_rate(self) -> Self:
+        if self.requests_per_second is None and self.burst != Limits.model_fields["burst"].default:
+            raise ValueError("limits.burst without limits.requests_per_second limits nothing; give the rate too")
+        return self
+
+
+class Cors(Part):
+    """Other sites whose scripts may read the files of folders (never with credentials)."""
+
+    origins: tuple[Origin, ...] = Field(
+        (), max_length=50, description="Origins, exactly: https://portal.example.com; no pattern and no *."
+    )
+    max_age: int = Field(
+        600, ge=0, le=86_400, strict=True, description="Seconds a browser may remember the answer to its preflight."
+    )
+
+    @model_validator(mode="after")
+    def _with_origins(self) -> Self:
+        if len(set(self.origins)) != len(self.origins):
+            raise ValueError("cors.origins has an origin twice")
+        if not self.origins and self.max_age != Cors.model_fields["max_age"].default:
+            raise ValueError("cors.max_age without cors.origins allows nobody; name the origins")
+        return self
+
+
+class ClientCertificates(Part):
+    """Locations that answer only who has a client certificate. The installer has none: nothing can be installed from there."""
+
+    ca: FilePath | None = Field(None, description="PEM file of the authorities whose client certificates count.")
+    locations: tuple[UrlPrefix, ...] = Field((), description="Paths of the locations that want one, each as it stands.")
+    depth: int = Field(2, ge=1, le=10, strict=True, description="Certificates between client and authority, at most.")
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.ca is None) == bool(self.locations):
+            there, lacking = ("locations", "ca") if self.locations else ("ca", "locations")
+            raise ValueError(f"client_certificates.{there} needs client_certificates.{lacking} too")
+        return self
+
+
+ErrorStatus = Literal[401, 403, 404, 429, 500, 502, 503, 504]
+
+
+class ErrorPages(Part):
+    """Own pages for errors; the status stays what it is, and no cache keeps them."""
+
+    folder: FilePath | None = Field(
+        None, description="Folder with a page for each status, named 404.html; not one that is served."
+    )
+    statuses: tuple[ErrorStatus, ...] = Field(
+        (404,), min_length=1, description="Statuses that have a page: 401, 403, 404, 429, 500, 502, 503, 504."
+    )
+
+    @model_validator(mode="after")
+    def _with_a_folder(self) -> Self:
+        if self.folder is None and self.statuses != (404,):
+            raise ValueError("error_pages.statuses without error_pages.folder has no pages; name the folder")
+        if len(set(self.statuses)) != len(self.statuses):
+            raise ValueError("error_pages.statuses has a status twice")
+        return self
+
+
+def check_features(site: Site) -> None:
+    """Raise ValueError for keys that cannot be true together; one sentence with the way out."""
+    for check in (_http3, _proxy_protocol, _auth, _client_certificates, _asked_before):
+        check(site)
+
+
+def _http3(site: Site) -> None:
+    if site.http3 and site.tls.offloaded:
+        raise ValueError("http3 and tls.offloaded exclude each other: offer HTTP/3 on the proxy that speaks TLS")
+    if site.http3 and site.listen.proxy_protocol:
+        raise ValueError(
+            "http3 and listen.proxy_protocol exclude each other: PROXY headers stand before TCP connections only,"
+            " and HTTP/3 is UDP; leave one out"
+        )
+
+
+def _proxy_protocol(site: Site) -> None:
+    if site.listen.proxy_protocol and not site.trusted_proxies:
+        raise ValueError(
+            "listen.proxy_protocol needs trusted_proxies: the addresses whose PROXY header is believed, else anybody"
+            " could claim any address"
+        )
+
+
+def _auth(site: Site) -> None:
+    file = site.auth.htpasswd
+    if file is None:
+        return
+    if not site.static:
+        raise ValueError(
+            "auth puts a password on the pages of folders, and every location here is an application: let it ask itself"
+        )
+    for location in site.static:
+        if _below(file, location.root or ""):
+            raise ValueError(
+                f"auth.htpasswd is {file}, in the folder of the location {location.path}, from where anybody could"
+                " fetch it; move it to a folder that is not served"
+            )
+
+
+def _client_certificates(site: Site) -> None:
+    wanted = site.client_certificates
+    if not wanted.locations:
+        return
+    if site.tls.offloaded:
+        raise ValueError(
+            "client_certificates and tls.offloaded exclude each other: ask for them on the proxy that speaks TLS"
+        )
+    paths = [location.path for location in site.locations]
+    for path in wanted.locations:
+        if path not in paths:
+            hint = did_you_mean(path, paths) or f"the locations are {', '.join(paths)}"
+            raise ValueError(f"client_certificates.locations has {path}, which is not the path of a location; {hint}")
+    if len(set(wanted.locations)) != len(wanted.locations):
+        raise ValueError("client_certificates.locations has a location twice")
+    _no_way_around(site)
+
+
+def _no_way_around(site: Site) -> None:
+    """Refuse a folder that another location serves without a certificate."""
+    guarded = [location for location in site.static if location.path in site.client_certificates.locations]
+    open_ones = [location for location in site.static if location not in guarded]
+    for inner in guarded:
+        for outer in open_ones:
+            if not _below(inner.root or "", outer.root or ""):
+                continue
+            rest = (inner.root or "")[len((outer.root or "").rstrip("/\\")) :].replace("\\", "/").strip("/")
+            url = outer.path + (f"{rest}/" if rest else "")
+            if not url.startswith(inner.path):
+                raise ValueError(
+                    f"client_certificates guards {inner.path}, but its folder {inner.root} is also served, without"
+                    f" a certificate, as {url}; move the folder out of {outer.root}"
+                )
+
+
+def _asked_before(site: Site) -> None:
+    """Refuse an error page's folder that is a location's own: its pages would be there with status 200."""
+    folder = site.error_pages.folder
+    if folder and any(folder == location.root for location in site.static):
+        raise ValueError(f"error_pages.folder {folder} is the folder of a location; put the pages into one of their own")
+
+
+def _below(path: str, folder: str) -> bool:
+    """Say whether `path` is `folder` or lies in it; Windows compares without case."""
+    left, right = (text.replace("\\", "/").rstrip("/") + "/" for text in (path, folder))
+    if not folder.startswith("/"):
+        left, right = left.lower(), right.lower()
+    return left.startswith(right)
