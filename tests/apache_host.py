@@ -67,7 +67,7 @@ class Host:
         lines = (self.folder / "log" / "error.log").read_text().splitlines()
         return "\n".join(line for line in lines if PACKAGE_MISMATCH not in line and ":notice]" not in line)
 
-    def get(
+    def get(  # noqa: PLR0913 - the ways in which a request may be odd, all by name
         self,
         target: str,
         *headers: str,
@@ -75,14 +75,21 @@ class Host:
         method: str = "GET",
         host: str | None = None,
         sni: str = DOMAIN,
+        before: bytes = b"",
+        certificate: str = "",
+        source: str = "127.0.0.1",
     ) -> Reply:
-        """Ask over https (or `tls=False`) for a raw request target; `method`, `host`, `sni` override what a device says."""
+        """Ask over https (or `tls=False`) for a raw request target; `method`, `host`, `sni` override what a device says.
+
+        `before` are bytes ahead of all, `certificate` is a client's PEM file, `source` the address to come from.
+        """
         tls = not self.site.tls.offloaded if tls is None else tls
         port = self.site.https_port if tls else int(self.site.listen.http)
         default = DOMAIN if not tls or self.site.public_port == 443 else f"{DOMAIN}:{self.site.public_port}"
         lines = [f"{method} {target} HTTP/1.1", f"Host: {default if host is None else host}", *headers]
         data = "\r\n".join([*lines, "Connection: close", "", ""]).encode()
-        return _reply(self._exchange(port, data, tls=tls, sni=sni), method)
+        got = self._exchange(port, data, tls=tls, sni=sni, before=before, certificate=certificate, source=source)
+        return _reply(got, method)
 
     def plain_on_tls_port(self, target: str) -> Reply:
         """Speak http to the TLS port."""
@@ -94,11 +101,27 @@ class Host:
         context.check_hostname = False  # the tests that matter here send another name on purpose
         return context
 
-    def _exchange(self, port: int, data: bytes, *, tls: bool, sni: str) -> bytes:
+    def _exchange(  # noqa: PLR0913 - as of get
+        self,
+        port: int,
+        data: bytes,
+        *,
+        tls: bool,
+        sni: str,
+        before: bytes = b"",
+        certificate: str = "",
+        source: str = "127.0.0.1",
+    ) -> bytes:
         with contextlib.ExitStack() as stack:
-            stream = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            stream = stack.enter_context(
+                socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(source, 0))
+            )
+            stream.sendall(before)
             if tls:
-                stream = stack.enter_context(self.context().wrap_socket(stream, server_hostname=sni or None))
+                context = self.context()
+                if certificate:
+                    context.load_cert_chain(certificate)
+                stream = stack.enter_context(context.wrap_socket(stream, server_hostname=sni or None))
             stream.sendall(data)
             return b"".join(iter(lambda: stream.recv(65536), b""))
 

@@ -75,7 +75,7 @@ FEATURES: Raw = {
     "limits": {"requests_per_second": 20, "burst": 30},
     "cors": {"origins": ["https://portal.example.com", "http://127.0.0.1:3000"]},
     "client_certificates": {"ca": "/etc/ota/staff-ca.pem", "locations": ["/staff/"]},
-    "error_pages": {"folder": "/srv/ota errors", "statuses": [401, 403, 404, 429, 502]},
+    "error_pages": {"folder": "/srv/ota errors", "statuses": [401, 403, 404, 405, 429, 502]},
 }
 BALANCED: Raw = {
     **FEATURES,

@@ -61,6 +61,8 @@ class WalkOptions:
     """Links of one page that `walk_all` walks."""
     in_app: bool = True
     """Ask for the landing page as the browsers inside other apps too."""
+    login: str = ""
+    """What a person answers when the landing page asks for a password: the value of Authorization. The installer never has one."""
     link_context: Literal["given", "qr"] = "given"
     """Where an itms-services link to start at was found."""
 
@@ -115,6 +117,8 @@ class Session:
 
     async def visit(self, step: str, url: str, agent: Agent, **wanted: Unpack[Wanted]) -> Visit:
         """Ask for a URL and follow its redirects."""
+        if self.options.login and agent == "browser" and step == "page":
+            wanted["extra"] = (*wanted.get("extra", ()), ("authorization", self.options.login))
         return await follow(self.request(step, url, agent, **wanted), self.send)
 
     @staticmethod

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -20,6 +23,8 @@ from ota_proxy.policy.capabilities import Capabilities
 CHALLENGE = "/.well-known/acme-challenge/ota-proxy-test"
 """URL path of the ACME file; its content is `CHALLENGE_TEXT`."""
 CHALLENGE_TEXT = b"ota-proxy-test.challenge"
+_PERSON = "person"
+"""Who gives the password of a run; its hash is of the one kind that needs no library on either server (htpasswd -s)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class Prepared:
     ca_pem: bytes = field(repr=False)
     page_url: str
     manifest_urls: tuple[str, ...]
-    """One for every location, in the site's order."""
+    """One for every location, in the site's order; not for those that want a client certificate, which no installer has."""
     odd_manifest_urls: tuple[str, ...]
     alias_urls: tuple[str, ...]
     """A manifest of each virtual host that has other certificates than the public name."""
@@ -38,6 +43,8 @@ class Prepared:
     """The bytes of every manifest by its URL, as they are when the server does its part."""
     package: bytes = field(repr=False)
     issued: tuple[Issued, ...] = ()
+    login: str = field(default="", repr=False)
+    """What a person answers where the site asks for a password: the value of Authorization."""
 
 
 def build_scenario(
@@ -56,7 +63,17 @@ def build_scenario(
     certificates, issued = _certificates(site, authority, chosen.flaw)
     side = SideParts(site, caps, authority, chosen, files)
     texts = {config_path(caps): config} if isinstance(config, str) else dict(config)
-    own = (*certificates, *side.vouched, *_static(site, files), _challenge(site), *chosen.extra)
+    password = secrets.token_urlsafe() if site.auth.htpasswd else ""
+    own = (
+        *certificates,
+        *side.vouched,
+        *_static(site, files),
+        _challenge(site),
+        *_named(site, authority, password),
+        *chosen.extra,
+    )
+    guarded = site.client_certificates.locations
+    walked = [location for location in site.locations if location.path not in guarded] or list(site.locations)
     scenario = Scenario(
         server=caps.server,
         site=site,
@@ -72,13 +89,14 @@ def build_scenario(
     return Prepared(
         scenario=scenario,
         ca_pem=authority.ca_pem,
-        page_url=site.base_url + site.locations[0].path,
-        manifest_urls=tuple(files.url(location, MANIFEST) for location in site.locations),
-        odd_manifest_urls=tuple(files.url(location, name) for location in site.locations for name in ODD),
-        alias_urls=tuple(files.url(site.locations[0], MANIFEST, base) for base in alias_bases(site)),
+        page_url=site.base_url + walked[0].path,
+        manifest_urls=tuple(files.url(location, MANIFEST) for location in walked),
+        odd_manifest_urls=tuple(files.url(location, name) for location in walked for name in ODD),
+        alias_urls=tuple(files.url(walked[0], MANIFEST, base) for base in alias_bases(site)),
         expected=files.expected(),
         package=files.package,
         issued=issued,
+        login="Basic " + base64.b64encode(f"{_PERSON}:{password}".encode()).decode() if password else "",
     )
 
 
@@ -115,6 +133,16 @@ def _static(site: Site, files: Served) -> list[TestFile]:
         for location in site.static
         for name, data in {**files.served(location), **files.manifests(location)}.items()
     ]
+
+
+def _named(site: Site, authority: Authority, password: str) -> list[TestFile]:
+    """Return what the optional keys name: a password, the authority of client certificates, pages for errors."""
+    pages = site.error_pages
+    digest = base64.b64encode(hashlib.sha1(password.encode(), usedforsecurity=False).digest()).decode()
+    files = [TestFile(site.auth.htpasswd, f"{_PERSON}:{{SHA}}{digest}\n".encode())] if site.auth.htpasswd else []
+    files += [TestFile(site.client_certificates.ca, authority.ca_pem)] if site.client_certificates.ca else []
+    statuses = pages.statuses if pages.folder else ()
+    return files + [TestFile(f"{pages.folder}/{one}.html", f"<!doctype html>{one}".encode()) for one in statuses]
 
 
 def _challenge(site: Site) -> TestFile:

@@ -104,6 +104,12 @@ def start(
 
     `authority` issues the certificates, for tests that share one; default: one of its own.
     """
+    if trial.site.listen.proxy_protocol and engine.name != "emulator":
+        raise NoVerdictError(
+            "the simulated device connects directly, and this site ends every connection without a PROXY header",
+            place="listen.proxy_protocol",
+            hint="verify the site with --set listen.proxy_protocol=false, and check the balancer's address with `ota-proxy check`",
+        )
     site = engine.adapt(trial.site)
     texts = config_texts(trial, site, caps)
     extra = trial.config.files(caps) if trial.config else ()
@@ -172,6 +178,7 @@ def _walk(url: str, started: Started, progress: Progress, *, first: bool, tls: b
         closed=True,
         in_app=False,  # what chat apps show is judged by `check` only
         probe_tls=first or tls,  # a name with certificates of its own shows others
+        login=started.prepared.login,
     )
     if not first:
         progress(f"another install, the same requests: {url}")

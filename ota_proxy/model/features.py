@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ota_proxy.errors import did_you_mean
 from ota_proxy.model.part import Part
-from ota_proxy.model.values import FilePath, Origin, UrlPrefix, refuse_control
+from ota_proxy.model.values import FilePath, Origin, PartError, UrlPrefix, refuse_control
 
 if TYPE_CHECKING:
     from ota_proxy.model.site import Site
@@ -102,7 +102,7 @@ class ClientCertificates(Part):
         return self
 
 
-ErrorStatus = Literal[401, 403, 404, 429, 500, 502, 503, 504]
+ErrorStatus = Literal[401, 403, 404, 405, 429, 500, 502, 503, 504]
 
 
 class ErrorPages(Part):
@@ -112,7 +112,7 @@ class ErrorPages(Part):
         None, description="Folder with a page for each status, named 404.html; not one that is served."
     )
     statuses: tuple[ErrorStatus, ...] = Field(
-        (404,), min_length=1, description="Statuses that have a page: 401, 403, 404, 429, 500, 502, 503, 504."
+        (404,), min_length=1, description="Statuses that have a page: 401, 403, 404, 405, 429, 500, 502, 503, 504."
     )
 
     @model_validator(mode="after")
@@ -203,7 +203,9 @@ def _asked_before(site: Site) -> None:
     """Refuse an error page's folder that is a location's own: its pages would be there with status 200."""
     folder = site.error_pages.folder
     if folder and any(folder == location.root for location in site.static):
-        raise ValueError(f"error_pages.folder {folder} is the folder of a location; put the pages into one of their own")
+        raise ValueError(
+            f"error_pages.folder {folder} is the folder of a location; put the pages into one of their own"
+        )
 
 
 def _below(path: str, folder: str) -> bool:

@@ -225,7 +225,9 @@ def parse_upstream(text: str) -> Upstream:
     if port == 0:
         raise ValueError(f"the upstream '{text}' has port 0; a port is 1 to 65535")
     return Upstream(
-        parts.scheme, _host(parts.hostname or "", "the upstream's host"), port or (443 if parts.scheme == "https" else 80)
+        parts.scheme,
+        _host(parts.hostname or "", "the upstream's host"),
+        port or (443 if parts.scheme == "https" else 80),
     )
 
 

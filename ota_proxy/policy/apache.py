@@ -32,8 +32,8 @@ def capacity(devices: int) -> Capacity:
     return Capacity(processes, threads, row["thread_limit"], processes * threads)
 
 
-def modules(*, tls: bool, http2: bool, behind_proxy: bool, proxied: bool) -> tuple[str, ...]:
+def modules(*, tls: bool, http2: bool, behind_proxy: bool, proxied: bool, auth: bool) -> tuple[str, ...]:
     """Return the modules a site needs, without `mod_` and `_module`, in loading order."""
     rows = table("apache")["modules"]
-    chosen = {"tls": tls, "http2": http2, "behind_proxy": behind_proxy, "proxied": proxied}
+    chosen = {"tls": tls, "http2": http2, "behind_proxy": behind_proxy, "proxied": proxied, "auth": auth}
     return tuple(rows["always"]) + tuple(name for key, wanted in chosen.items() if wanted for name in rows[key])

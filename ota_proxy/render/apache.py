@@ -8,6 +8,7 @@ from ota_proxy.policy import guideline
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.render.apache_notes import notes
 from ota_proxy.render.apache_view import view
+from ota_proxy.render.features import refuse
 from ota_proxy.render.header import header_lines
 from ota_proxy.render.quoting import render_template
 from ota_proxy.render.result import Note, Rendered, RenderedFile, Scope
@@ -21,6 +22,7 @@ def render(site: Site, caps: Capabilities, scope: Scope, command: str, further: 
     Raises UsageError for a value Apache cannot quote in its place, for the modern profile without TLS 1.3, and for an
     https upstream whose certificate Apache could not check by name.
     """
+    refuse(site, "apache")
     _possible(site, caps, scope)
     said = (*notes(site, caps, scope), *further)
     body = render_template(f"apache/{scope}.conf.j2", view(site, caps, scope))

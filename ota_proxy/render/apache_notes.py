@@ -9,6 +9,8 @@ from ota_proxy.model import Site
 from ota_proxy.policy.apache import capacity, modules, section
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
+from ota_proxy.render import apache_features as features
+from ota_proxy.render.features import certificate_warnings
 from ota_proxy.render.log_notes import log_folders
 from ota_proxy.render.result import Note, NoteKind, Scope
 from ota_proxy.render.version_notes import version_notes
@@ -20,10 +22,10 @@ def notes(site: Site, caps: Capabilities, scope: Scope) -> tuple[Note, ...]:
     """Return the notes in the order of the header."""
     found = [
         *version_notes(caps, _features(site, scope)),
-        *(Note("cannot-enforce", text) for text in _cannot(site, scope)),
-        *(Note("needs-parent", text) for text in _parent(site, caps, scope)),
-        *(Note("warning", text) for text in _warnings(site)),
-        *(Note("info", text) for text in _info(site, scope)),
+        *(Note("cannot-enforce", text) for text in (*_cannot(site, scope), *features.cannot(site, scope))),
+        *(Note("needs-parent", text) for text in (*_parent(site, caps, scope), *features.needs(site, scope))),
+        *(Note("warning", text) for text in (*_warnings(site), *certificate_warnings(site))),
+        *(Note("info", text) for text in (*_info(site, scope), *features.infos(site))),
     ]
     return tuple(sorted(found, key=lambda note: _ORDER.index(note.kind)))
 
@@ -37,6 +39,7 @@ def needed_modules(site: Site, scope: Scope) -> tuple[str, ...]:
         http2=site.http2 and not site.tls.offloaded and not inside,
         behind_proxy=bool(site.trusted_proxies) and not inside,
         proxied=bool(site.proxied),
+        auth=site.auth.htpasswd is not None,
     )
     return tuple(name for name in names if not (inside and name in {"rewrite", "reqtimeout", "mpm_event"}))
 

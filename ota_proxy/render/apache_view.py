@@ -12,6 +12,7 @@ from ota_proxy.policy.forwarding import claims
 from ota_proxy.policy.media_types import extensions, ota_types
 from ota_proxy.render import apache_hosts as hosts
 from ota_proxy.render import apache_quote as quote
+from ota_proxy.render.apache_features import ERRORS, features
 from ota_proxy.render.apache_notes import listens, needed_modules
 from ota_proxy.render.quoting import Quoted
 from ota_proxy.render.result import Scope
@@ -44,6 +45,7 @@ def view(site: Site, caps: Capabilities, scope: Scope) -> View:
         "headers": [_header(name, value) for name, value in sorted(site.headers.items())],
         "access": _access(site),
         "statuses": section("pages")["statuses"],
+        **features(site, scope),
         **(_hosts_view(site, caps) if scope != "snippet" else {}),
         **(_full(site, caps) if scope == "full" else {}),
     }
@@ -254,6 +256,7 @@ def _outside(site: Site) -> Quoted | None:
     prefixes = [location.path.strip("/") for location in _shortest_first(site.locations)]
     if "" in prefixes:
         return None
+    prefixes += [ERRORS.strip("/")] if site.error_pages.folder else []
     return quote.argument(f"^(?!/(?:{'|'.join(map(quote.regex, prefixes))})(?:/|$))", ("locations", "path"))
 
 

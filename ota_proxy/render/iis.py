@@ -14,6 +14,7 @@ from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import profile
 from ota_proxy.policy.media_types import ota_types
 from ota_proxy.render import iis_rules, iis_setup, iis_sites
+from ota_proxy.render.features import refuse
 from ota_proxy.render.header import header_lines
 from ota_proxy.render.iis_notes import notes
 from ota_proxy.render.iis_plan import Plan
@@ -48,6 +49,7 @@ def render(  # noqa: PLR0913 - what every renderer takes, and one thing more
 
 def plan_of(site: Site, caps: Capabilities, scope: Scope, *, rewrite_module: bool = True) -> Plan:
     """Return the layout that a rendering follows; UsageError as for `render`."""
+    refuse(site, "iis")
     _possible(site, caps, rewrite=rewrite_module)
     native = _native_hsts(site, caps, scope, rewrite=rewrite_module)
     return Plan(site, caps, native_hsts=native, rewrite=rewrite_module)

@@ -9,7 +9,7 @@ from ota_proxy.model import Site
 from ota_proxy.policy.advisories import advisories
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.media_types import extensions
-from ota_proxy.render.features import certificate_warnings, open_to_installers, plain_paths
+from ota_proxy.render.features import certificate_warnings, error_files, for_folders_only, open_to_installers, refuse
 from ota_proxy.render.nginx_quote import quote, quote_path
 from ota_proxy.render.quoting import Quoted
 from ota_proxy.render.result import Scope
@@ -19,6 +19,7 @@ _ALT_SVC_SECONDS = 86_400  # RFC 7838 section 3.1: the default, written down
 
 def possible(site: Site, caps: Capabilities, scope: Scope) -> None:
     """Raise UsageError for a key that this version cannot do, with the way out."""
+    refuse(site, "nginx")
     if site.http3 and scope != "snippet" and not caps.has("http3"):
         raise UsageError(
             f"nginx {caps.version} has no HTTP/3, which came with 1.25.0",
@@ -113,9 +114,8 @@ def needs(site: Site, scope: Scope) -> Iterator[str]:
             f"ssl_client_certificate {site.client_certificates.ca} and ssl_verify_client optional in the server block"
             " around it; without them the locations refuse everybody"
         )
-    if site.error_pages.folder:
-        names = ", ".join(f"{status}.html" for status in site.error_pages.statuses)
-        yield f"{names} in {site.error_pages.folder}; an error whose page is missing becomes 404"
+    for files in error_files(site):
+        yield f"{files}; an error whose page is missing becomes 404"
 
 
 def warnings(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
@@ -140,5 +140,4 @@ def infos(site: Site, scope: Scope) -> Iterator[str]:
         yield "limits counts pages of folders by address; what an installer fetches, and applications, are never counted"
     if site.client_certificates.ca:
         yield "a client certificate that does not verify gets 400 everywhere on this host; no certificate is fine outside its locations"
-    if paths := plain_paths(site):
-        yield f"cors is about folders; {paths} must answer for itself"
+    yield from for_folders_only(site)

@@ -118,6 +118,11 @@ class Bench:
             if location.upstream_ca:
                 Path(location.upstream_ca).parent.mkdir(parents=True, exist_ok=True)
                 Path(location.upstream_ca).write_bytes(self.authority.ca_pem)
+        own = {self.site.client_certificates.ca: self.authority.ca_pem, self.site.auth.htpasswd: b""}
+        for name, data in own.items():
+            if name:
+                Path(name).parent.mkdir(parents=True, exist_ok=True)
+                Path(name).write_bytes(data)
         for path in (self.site.log.access, self.site.log.error):
             if isinstance(path, str):
                 Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -55,6 +55,8 @@ class Relocation:
             pair.model_dump() | {"cert": moved(pair.cert), "key": moved(pair.key)} for pair in site.certificates
         ]
         data["redirect"]["acme_root"] = moved(site.redirect.acme_root)
+        for part, key in (("auth", "htpasswd"), ("client_certificates", "ca"), ("error_pages", "folder")):
+            data[part][key] = moved(data[part][key]) if data[part][key] else None
         for key in ("access", "error"):
             path = data["log"][key]
             data["log"][key] = str(self._home.path / "log" / Path(path).name) if path else path
