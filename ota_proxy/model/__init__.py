@@ -1,10 +1,8 @@
 """The site: one frozen, validated value that says what is hosted. Three renderers read it; nothing else describes a site."""
 
+from ota_proxy.model.answers import Access, Cache, Hsts
 from ota_proxy.model.site import (
-    Access,
-    Cache,
     Certificate,
-    Hsts,
     Listen,
     Location,
     Log,

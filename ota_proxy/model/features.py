@@ -6,9 +6,10 @@ Each is off until its first key is given. What belongs together is checked here,
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ota_proxy.errors import did_you_mean
 from ota_proxy.model.part import Part
@@ -43,7 +44,7 @@ class Auth(Part):
     @model_validator(mode="after")
     def _with_a_file(self) -> Self:
         if self.htpasswd is None and self.realm != "Builds":
-            raise ValueError("auth.realm without auth.htpasswd asks nobody; name the file with the passwords")
+            raise PartError("auth.realm without auth.htpasswd asks nobody; name the file with the passwords", "realm")
         return self
 
 
@@ -64,7 +65,9 @@ class Limits(Part):
     @model_validator(mode="after")
     def _with_a_rate(self) -> Self:
         if self.requests_per_second is None and self.burst != Limits.model_fields["burst"].default:
-            raise ValueError("limits.burst without limits.requests_per_second limits nothing; give the rate too")
+            raise PartError(
+                "limits.burst without limits.requests_per_second limits nothing; give the rate too", "burst"
+            )
         return self
 
 
@@ -80,10 +83,9 @@ class Cors(Part):
 
     @model_validator(mode="after")
     def _with_origins(self) -> Self:
-        if len(set(self.origins)) != len(self.origins):
-            raise ValueError("cors.origins has an origin twice")
+        _once("cors.origins", self.origins, "origins")
         if not self.origins and self.max_age != Cors.model_fields["max_age"].default:
-            raise ValueError("cors.max_age without cors.origins allows nobody; name the origins")
+            raise PartError("cors.max_age without cors.origins allows nobody; name the origins", "max_age")
         return self
 
 
@@ -98,8 +100,13 @@ class ClientCertificates(Part):
     def _both(self) -> Self:
         if (self.ca is None) == bool(self.locations):
             there, lacking = ("locations", "ca") if self.locations else ("ca", "locations")
-            raise ValueError(f"client_certificates.{there} needs client_certificates.{lacking} too")
+            raise PartError(f"client_certificates.{there} needs client_certificates.{lacking} too", there)
         return self
+
+
+def _number(value: object) -> object:
+    """Read digits as a number: a variable or a flag is text."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3 else value
 
 
 ErrorStatus = Literal[401, 403, 404, 405, 429, 500, 502, 503, 504]
@@ -111,40 +118,37 @@ class ErrorPages(Part):
     folder: FilePath | None = Field(
         None, description="Folder with a page for each status, named 404.html; not one that is served."
     )
-    statuses: tuple[ErrorStatus, ...] = Field(
+    statuses: tuple[Annotated[ErrorStatus, BeforeValidator(_number)], ...] = Field(
         (404,), min_length=1, description="Statuses that have a page: 401, 403, 404, 405, 429, 500, 502, 503, 504."
     )
 
     @model_validator(mode="after")
     def _with_a_folder(self) -> Self:
         if self.folder is None and self.statuses != (404,):
-            raise ValueError("error_pages.statuses without error_pages.folder has no pages; name the folder")
-        if len(set(self.statuses)) != len(self.statuses):
-            raise ValueError("error_pages.statuses has a status twice")
+            raise PartError("error_pages.statuses without error_pages.folder has no pages; name the folder", "statuses")
+        _once("error_pages.statuses", self.statuses, "statuses")
         return self
-
-
-def check_features(site: Site) -> None:
-    """Raise ValueError for keys that cannot be true together; one sentence with the way out."""
-    for check in (_http3, _proxy_protocol, _auth, _client_certificates, _asked_before):
-        check(site)
 
 
 def _http3(site: Site) -> None:
     if site.http3 and site.tls.offloaded:
-        raise ValueError("http3 and tls.offloaded exclude each other: offer HTTP/3 on the proxy that speaks TLS")
+        raise PartError(
+            "http3 and tls.offloaded exclude each other: offer HTTP/3 on the proxy that speaks TLS", "http3"
+        )
     if site.http3 and site.listen.proxy_protocol:
-        raise ValueError(
+        raise PartError(
             "http3 and listen.proxy_protocol exclude each other: PROXY headers stand before TCP connections only,"
-            " and HTTP/3 is UDP; leave one out"
+            " and HTTP/3 is UDP; leave one out",
+            "http3",
         )
 
 
 def _proxy_protocol(site: Site) -> None:
     if site.listen.proxy_protocol and not site.trusted_proxies:
-        raise ValueError(
+        raise PartError(
             "listen.proxy_protocol needs trusted_proxies: the addresses whose PROXY header is believed, else anybody"
-            " could claim any address"
+            " could claim any address",
+            *("listen", "proxy_protocol"),
         )
 
 
@@ -153,14 +157,16 @@ def _auth(site: Site) -> None:
     if file is None:
         return
     if not site.static:
-        raise ValueError(
-            "auth puts a password on the pages of folders, and every location here is an application: let it ask itself"
+        raise PartError(
+            "auth puts a password on the pages of folders, and every location here is an application: let it ask itself",
+            *("auth", "htpasswd"),
         )
     for location in site.static:
         if _below(file, location.root or ""):
-            raise ValueError(
+            raise PartError(
                 f"auth.htpasswd is {file}, in the folder of the location {location.path}, from where anybody could"
-                " fetch it; move it to a folder that is not served"
+                " fetch it; move it to a folder that is not served",
+                *("auth", "htpasswd"),
             )
 
 
@@ -169,16 +175,19 @@ def _client_certificates(site: Site) -> None:
     if not wanted.locations:
         return
     if site.tls.offloaded:
-        raise ValueError(
-            "client_certificates and tls.offloaded exclude each other: ask for them on the proxy that speaks TLS"
+        raise PartError(
+            "client_certificates and tls.offloaded exclude each other: ask for them on the proxy that speaks TLS",
+            *("client_certificates", "ca"),
         )
     paths = [location.path for location in site.locations]
-    for path in wanted.locations:
+    for index, path in enumerate(wanted.locations):
         if path not in paths:
             hint = did_you_mean(path, paths) or f"the locations are {', '.join(paths)}"
-            raise ValueError(f"client_certificates.locations has {path}, which is not the path of a location; {hint}")
-    if len(set(wanted.locations)) != len(wanted.locations):
-        raise ValueError("client_certificates.locations has a location twice")
+            raise PartError(
+                f"client_certificates.locations has {path}, which is not the path of a location; {hint}",
+                *("client_certificates", "locations", index),
+            )
+    _once("client_certificates.locations", wanted.locations, "client_certificates", "locations")
     _no_way_around(site)
 
 
@@ -193,9 +202,10 @@ def _no_way_around(site: Site) -> None:
             rest = (inner.root or "")[len((outer.root or "").rstrip("/\\")) :].replace("\\", "/").strip("/")
             url = outer.path + (f"{rest}/" if rest else "")
             if not url.startswith(inner.path):
-                raise ValueError(
+                raise PartError(
                     f"client_certificates guards {inner.path}, but its folder {inner.root} is also served, without"
-                    f" a certificate, as {url}; move the folder out of {outer.root}"
+                    f" a certificate, as {url}; move the folder out of {outer.root}",
+                    *site.key_of(inner, "root"),
                 )
 
 
@@ -203,9 +213,17 @@ def _asked_before(site: Site) -> None:
     """Refuse an error page's folder that is a location's own: its pages would be there with status 200."""
     folder = site.error_pages.folder
     if folder and any(folder == location.root for location in site.static):
-        raise ValueError(
-            f"error_pages.folder {folder} is the folder of a location; put the pages into one of their own"
+        raise PartError(
+            f"error_pages.folder {folder} is the folder of a location; put the pages into one of their own",
+            *("error_pages", "folder"),
         )
+
+
+def _once(what: str, values: Sequence[object], *key: str) -> None:
+    """Refuse a list with the same value twice."""
+    twice = next((index for index, value in enumerate(values) if value in values[:index]), None)
+    if twice is not None:
+        raise PartError(f"{what} has {values[twice]} twice", *key, twice)
 
 
 def _below(path: str, folder: str) -> bool:
@@ -214,3 +232,7 @@ def _below(path: str, folder: str) -> bool:
     if not folder.startswith("/"):
         left, right = left.lower(), right.lower()
     return left.startswith(right)
+
+
+CHECKS = (_http3, _proxy_protocol, _auth, _client_certificates, _asked_before)
+"""Each raises PartError for keys that cannot be true together, with the way out."""

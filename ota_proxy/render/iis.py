@@ -18,7 +18,7 @@ from ota_proxy.render.features import refuse
 from ota_proxy.render.header import header_lines
 from ota_proxy.render.iis_notes import notes
 from ota_proxy.render.iis_plan import Plan
-from ota_proxy.render.iis_quote import ps_string, xml_attribute, xml_comment
+from ota_proxy.render.iis_quote import ps_string, windows_path, xml_attribute, xml_comment
 from ota_proxy.render.quoting import Quoted, render_template
 from ota_proxy.render.result import Note, Rendered, RenderedFile, Scope
 
@@ -153,6 +153,7 @@ def _web_config(plan: Plan, scope: Scope, header: Sequence[str]) -> dict[str, ob
         "snippet": scope == "snippet",
         "proxied": top is not None and top.root is None,
         "types": _pairs(ota_types(site.media_types)),
+        "error_pages": _error_pages(plan),
         "headers": _pairs(
             site.headers | ({"Strict-Transport-Security": site.hsts.value} if hsts and secure_only else {})
         ),
@@ -165,6 +166,23 @@ def _web_config(plan: Plan, scope: Scope, header: Sequence[str]) -> dict[str, ob
         "inbound": [_inbound(rule) for rule in iis_rules.inbound(site)] if plan.rewrite else [],
         "outbound": [_outbound(rule) for rule in iis_rules.outbound(site, hsts=hsts)] if plan.rewrite else [],
     }
+
+
+def _error_pages(plan: Plan) -> list[tuple[int, Quoted]]:
+    """Return status and file of each page; UsageError unless the folder lies where a web.config can name it, below the site's own."""
+    folder = plan.site.error_pages.folder
+    if folder is None:
+        return []
+    path, root = windows_path(folder, ("error_pages", "folder")), plan.root.rstrip("\\") + "\\"
+    top = any(location.path == "/" for location in plan.site.static)
+    if not top or not path.lower().startswith(root.lower()):
+        raise UsageError(
+            f"a web.config names error pages relative to the site's own folder, and {folder} is not below it",
+            key=("error_pages", "folder"),
+            hint="put the pages into a folder below the root of the location /, or render for another server",
+        )
+    inner = path[len(root) :]
+    return [(status, xml_attribute(f"{inner}\\{status}.html")) for status in plan.site.error_pages.statuses]
 
 
 def _differs(site: Site, location: Location) -> bool:

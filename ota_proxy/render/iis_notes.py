@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
+from ota_proxy.render.features import error_files
 from ota_proxy.render.iis_features import capacity
 from ota_proxy.render.iis_plan import Plan
 from ota_proxy.render.iis_quote import windows_path
@@ -92,6 +93,7 @@ def _needs(plan: Plan, scope: Scope) -> Iterator[str]:
     for location in site.proxied:
         if location.upstream_ca:
             yield f"{location.upstream_ca} in the machine's trusted roots, or the https upstream of {location.path} is 502.3"
+    yield from error_files(site)
     if scope == "snippet":
         yield "a site with bindings by name and a certificate, whose root folder this web.config lies in"
         if site.proxied:

@@ -21,8 +21,9 @@ def possible(site: Site, caps: Capabilities, scope: Scope) -> None:
     """Raise UsageError for a key that this version cannot do, with the way out."""
     refuse(site, "nginx")
     if site.http3 and scope != "snippet" and not caps.has("http3"):
+        which = "the oldest supported nginx" if caps.portable else f"nginx {caps.version}"
         raise UsageError(
-            f"nginx {caps.version} has no HTTP/3, which came with 1.25.0",
+            f"{which} has no HTTP/3, which came with 1.25.0",
             key=("http3",),
             hint="name a later version (--server-version 1.26.3, or auto for the one of this machine), or leave http3 out",
         )
@@ -122,7 +123,8 @@ def warnings(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
     """Yield known vulnerabilities of this version and what installs would break on."""
     asked = {"http3": site.http3 and scope != "snippet", "client_certificates": bool(site.client_certificates.ca)}
     for feature, wanted in asked.items():
-        for cve, mended in advisories("nginx", feature, caps.version) if wanted else ():
+        known = advisories("nginx", feature, caps.version) if wanted and not caps.portable else ()
+        for cve, mended in known:
             yield f"{feature} of nginx {caps.version} is known to be vulnerable, {cve}, mended in {mended} (a distribution may have mended its own)"
     yield from certificate_warnings(site)
 

@@ -55,6 +55,19 @@ MUCH: Raw = {
     "expected_devices": 30_000,
 }
 NAMES: Raw = {key: nginx_variants.NAMES[key] for key in ("domains", "certificates")}
+FEATURES: Raw = PROXIED | {
+    "locations": [
+        {"path": "/", "root": "/srv/ota"},
+        {"path": "/staff/", "root": "/srv/staff"},
+        {"path": "/staff/open/", "upstream": "http://127.0.0.1:8080"},
+    ],
+    "listen": {"proxy_protocol": True},
+    "trusted_proxies": ["10.0.0.0/8", "2001:db8::/32"],
+    "auth": {"htpasswd": "/etc/ota/htpasswd", "realm": "Builds of our team"},
+    "cors": {"origins": ["https://portal.example.com", "http://[2001:db8::1]:3000"], "max_age": 60},
+    "client_certificates": {"ca": "/etc/ota/staff-ca.pem", "locations": ["/staff/"], "depth": 3},
+    "error_pages": {"folder": "/srv/ota errors", "statuses": [401, 403, 404, 405, 503]},
+}
 VARIANTS: dict[str, tuple[Scope, str, Raw]] = {
     "site": ("site", "portable", {}),
     "site-official": ("site", "official", {}),
@@ -68,6 +81,8 @@ VARIANTS: dict[str, tuple[Scope, str, Raw]] = {
     "site-no-http": ("site", "portable", {"listen": {"http": False, "ipv6": False}, "hsts": {"enabled": False}}),
     "snippet": ("snippet", "portable", {}),
     "snippet-much": ("snippet", "debian12", MUCH | PROXIED),
+    "site-features": ("site", "debian12", FEATURES),
+    "snippet-features": ("snippet", "debian12", FEATURES),
     "full-debian12": ("full", "debian12", {}),
     "full-rhel10": ("full", "rhel10", PROXIED),
     "full-offloaded": ("full", "debian13", OFFLOADED),
@@ -128,7 +143,7 @@ def test_the_file_is_named_after_its_scope() -> None:
 
 
 def test_a_site_holds_virtual_hosts_and_nothing_else_at_the_top() -> None:
-    for more in ({}, PROXIED, OFFLOADED, MUCH):
+    for more in ({}, PROXIED, OFFLOADED, MUCH, FEATURES):
         assert {one.name for one in read(text("site", more=more)) if not one.sections} == {"<VirtualHost>"}
 
 

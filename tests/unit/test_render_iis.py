@@ -71,7 +71,14 @@ _SCHEMA: dict[str, dict[str, set[str] | None]] = {
     "requestFiltering": {"allowDoubleEscaping": _BOOL, "removeServerHeader": _BOOL},
     "verbs": {"allowUnlisted": _BOOL},
     "clear": {},
-    "remove": {"name": None, "fileExtension": None},
+    "error": {
+        "statusCode": None,
+        "subStatusCode": None,
+        "prefixLanguageFilePath": {""},
+        "path": None,
+        "responseMode": {"File", "ExecuteURL", "Redirect"},
+    },
+    "remove": {"name": None, "fileExtension": None, "statusCode": None, "subStatusCode": None},
     "add": {
         "name": None,
         "value": None,

@@ -97,8 +97,8 @@ def test_a_newline_in_a_host_is_refused_by_its_code_point(tmp_path: Path) -> Non
 
 
 def test_several_mistakes_are_all_named(tmp_path: Path) -> None:
-    said = refusal(tmp_path, MINIMAL + "http3 = true\n[hsts]\nmax_age = -1\n")
-    assert "unknown key 'http3'" in said
+    said = refusal(tmp_path, MINIMAL + "http4 = true\n[hsts]\nmax_age = -1\n")
+    assert "unknown key 'http4'" in said
     assert "hsts.max_age must be greater than or equal to 0" in said
 
 
