@@ -263,10 +263,10 @@ function Get-OtaSiteId {
 
 function Add-OtaTlsBinding {
     [CmdletBinding(SupportsShouldProcess = $true)]
-    param([string]$Site, [string]$Information, [int]$SslFlags)
+    param([string]$Site, [string]$Information, [int]$SslFlags, [int]$Certificate = 1)
     $place = Get-OtaBindingSteps -Site $Site -Information $Information
     $found = Find-OtaElement -Section $OtaSites -Location '' -Steps $place
-    $wanted = $OtaThumbprint
+    $wanted = $OtaThumbprints[$Certificate - 1]
     $store = 'My'
     $old = @{ Found = $false; Thumbprint = ''; Store = ''; SslFlags = 0 }
     if ($null -ne $found) {
@@ -292,22 +292,22 @@ function Add-OtaTlsBinding {
 
 function Import-OtaCertificate {
     [CmdletBinding(SupportsShouldProcess = $true)]
-    param()
-    if ($CertificateThumbprint) {
-        $wanted = ($CertificateThumbprint -replace '[^0-9A-Fa-f]', '').ToUpperInvariant()
+    param([string]$Thumbprint, [string]$Path)
+    if ($Thumbprint) {
+        $wanted = ($Thumbprint -replace '[^0-9A-Fa-f]', '').ToUpperInvariant()
         if (-not (Test-Path -LiteralPath "Cert:\LocalMachine\My\$wanted")) {
             throw "LocalMachine\My has no certificate ${wanted}: import it there, or give -PfxPath."
         }
         return $wanted
     }
-    if (-not $PfxPath) { return '' }
+    if (-not $Path) { return '' }
     $secret = @{}
     if ($null -ne $PfxPassword) { $secret['Password'] = $PfxPassword }
-    $wanted = (Get-PfxData -FilePath $PfxPath @secret).EndEntityCertificates[0].Thumbprint
+    $wanted = (Get-PfxData -FilePath $Path @secret).EndEntityCertificates[0].Thumbprint
     if (Test-Path -LiteralPath "Cert:\LocalMachine\My\$wanted") { return $wanted }
-    if ($PSCmdlet.ShouldProcess($PfxPath, 'import into LocalMachine\My')) {
+    if ($PSCmdlet.ShouldProcess($Path, 'import into LocalMachine\My')) {
         Add-OtaRecord @{ Kind = 'certificate'; What = "certificate $wanted"; New = $wanted }
-        $null = Import-PfxCertificate -FilePath $PfxPath -CertStoreLocation 'Cert:\LocalMachine\My' -Confirm:$false @secret
+        $null = Import-PfxCertificate -FilePath $Path -CertStoreLocation 'Cert:\LocalMachine\My' -Confirm:$false @secret
     }
     return $wanted
 }
@@ -442,7 +442,7 @@ Read-OtaRecords
 # | Certificate, folders and web.config                                |
 # ----------------------------------------------------------------------
 
-$OtaThumbprint = Import-OtaCertificate
+$OtaThumbprints = @(Import-OtaCertificate -Thumbprint $CertificateThumbprint -Path $PfxPath)
 Add-OtaFolder -Path '%SystemDrive%\var\www\acme\.well-known\acme-challenge'
 Test-OtaFolder -Path '%SystemDrive%\srv\ota'
 Copy-OtaWebConfig -Folder '%SystemDrive%\srv\ota'
