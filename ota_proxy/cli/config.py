@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import TYPE_CHECKING, Any
 
 from ota_proxy.cli.site_flags import add_site_flags, load_site
 from ota_proxy.cli.streams import emit
+from ota_proxy.printable import as_json
 
 if TYPE_CHECKING:
     from ota_proxy.settings import Loaded
@@ -57,7 +57,7 @@ def run_schema(args: argparse.Namespace) -> int:
     from ota_proxy.report.schemas import line_schema, report_schema  # noqa: PLC0415
 
     schema = {"site": _site_schema, "report": report_schema, "line": line_schema}[args.of]()
-    emit(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
+    emit(as_json(schema, indent=2) + "\n")
     return 0
 
 
@@ -79,7 +79,7 @@ def run_show(args: argparse.Namespace) -> int:
         data = {
             _dotted(key): {"value": value, "source": str(source), "kind": source.kind} for key, value, source in rows
         }
-        emit(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+        emit(as_json(data, indent=2) + "\n")
         return 0
     lines = [(_line(key, value, loaded), source) for key, value, source in rows]
     width = min(60, max(len(line) for line, _ in lines))
@@ -116,9 +116,9 @@ def _toml(value: Any) -> str:  # noqa: ANN401 - any JSON value
     if isinstance(value, dict):
         return (
             "{ "
-            + ", ".join(f"{json.dumps(name)} = {_toml(inner)}" for name, inner in value.items() if inner is not None)
+            + ", ".join(f"{as_json(name)} = {_toml(inner)}" for name, inner in value.items() if inner is not None)
             + " }"
         )
     if isinstance(value, list):
         return "[" + ", ".join(_toml(inner) for inner in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    return as_json(value)

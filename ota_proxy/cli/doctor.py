@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ota_proxy import printable
 from ota_proxy.cli.streams import emit
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def as_json(probes: list[Probe]) -> str:
 
     tool = {"name": "ota-proxy", "version": __version__}
     document = {"schema": SCHEMA, "tool": tool, "engines": engines(probes), "probes": [asdict(one) for one in probes]}
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return printable.as_json(document, indent=2) + "\n"
 
 
 def as_text(probes: list[Probe], paint: Paint) -> str:

@@ -12,6 +12,7 @@ from ota_proxy.cli.modules import add_module_flag, uses_rewrite
 from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site, say
 from ota_proxy.cli.streams import emit
 from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, UsageError
+from ota_proxy.printable import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -174,7 +175,7 @@ def _write(rendered: Rendered, args: argparse.Namespace) -> tuple[int, list[str]
 
     changes = plan(rendered, Path(args.output), folder=args.output.endswith(("/", os.sep)))
     if args.diff:
-        emit(difference(changes))
+        emit(shown(difference(changes)))
     if args.check or args.diff:
         differing = [change for change in changes if change.needed]
         return EXIT_FINDINGS if differing else EXIT_CLEAN, [_drift(change) for change in differing]

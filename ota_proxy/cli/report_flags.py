@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ota_proxy.cli.streams import emit, tell
+from ota_proxy.printable import as_bytes
 
 if TYPE_CHECKING:
     from ota_proxy.report.model import Report, TargetReport
@@ -79,7 +80,7 @@ def deliver(
     if options.format == "github":
         _summarise(report, root)
     if output:
-        write_bytes(output, rendered.encode())
+        write_bytes(output, as_bytes(rendered))
     else:
         emit(rendered.rstrip("\n") + "\n")
     for sentence in unused(ignored, standings(targets, ignored, root)):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from ota_proxy.errors import UsageError
+from ota_proxy.printable import as_bytes, shown
 
 
 class ReaderGoneError(Exception):
@@ -26,7 +27,7 @@ def emit(text: str) -> None:
         if buffer is None:
             sys.stdout.write(text)
         else:
-            _write_all(buffer, text.encode("utf-8", "surrogateescape"))
+            _write_all(buffer, as_bytes(text))
         sys.stdout.flush()
     except OSError as error:
         raise _lost(error) from None
@@ -57,9 +58,12 @@ def prepare() -> None:
 
 
 def tell(text: str) -> None:
-    """Write a piece of a line for people to stderr, seen at once; where nobody reads it, the work goes on."""
+    """Write a piece of a line for people to stderr, seen at once; where nobody reads it, the work goes on.
+
+    Whatever it quotes from outside is made visible, and is no command to a terminal or a CI service.
+    """
     try:
-        sys.stderr.write(text)
+        sys.stderr.write(shown(text))
         sys.stderr.flush()
     except OSError:
         _give_up(sys.stderr)

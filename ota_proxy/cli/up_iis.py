@@ -13,6 +13,7 @@ from pathlib import Path
 from ota_proxy.cli.site_flags import say
 from ota_proxy.cli.streams import emit, flush
 from ota_proxy.errors import EXIT_CLEAN, UsageError
+from ota_proxy.numbers import port
 
 _FLAGS = ("site_root", "apphost", "http_port", "https_port", "access_log")
 _OF_SITES = (
@@ -51,9 +52,10 @@ def add_folder_flags(command: argparse.ArgumentParser) -> None:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+    number = port(text)
+    if number is None:
         raise argparse.ArgumentTypeError(f"'{text}' is no port")
-    return int(text)
+    return number
 
 
 def asked_for_folder(args: argparse.Namespace) -> bool:

@@ -13,6 +13,7 @@ from ota_proxy.iis.document import Element
 from ota_proxy.iis.effective import Configuration
 from ota_proxy.iis.schema import table
 from ota_proxy.iis.violations import Violation
+from ota_proxy.numbers import port
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.policy.media_types import ota_types
 
@@ -76,8 +77,7 @@ def _preserves_host(configuration: Configuration) -> bool:
 def _bindings(configuration: Configuration, lines: Lines) -> Iterator[Binding]:
     for site in configuration.sites[:1]:
         for node in site.node.child("bindings").entries():
-            port = node.text("bindingInformation").rpartition(":")[0].rpartition(":")[2]
-            number = int(port) if port.isascii() and port.isdigit() else None
+            number = port(node.text("bindingInformation").rpartition(":")[0].rpartition(":")[2])
             yield Binding(node.text("protocol").lower(), number, lines.at(node.place))
 
 

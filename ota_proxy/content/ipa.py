@@ -6,19 +6,26 @@ A person's own file comes through here, so every way it can be wrong ends in one
 from __future__ import annotations
 
 import io
-import plistlib
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ota_proxy import limits
+from ota_proxy.content.plist import PlistProblem, load_plist
 from ota_proxy.errors import UsageError
 
 _INFO = re.compile(r"Payload/([^/]+)\.app/Info\.plist")
-_LARGEST_INFO = 1024 * 1024
+_LARGEST_INFO = limits.PLIST
 _MOST_ENTRIES = 200_000
+_UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Methods whose unpacking can be bounded; a small bzip2 file becomes gigabytes in one step."""
+_BROKEN = (zipfile.BadZipFile, RuntimeError, EOFError, ValueError, OverflowError, zlib.error, struct.error)
+"""What zipfile lets out over an archive that is damaged, or made to be."""
 _HINT = "give the .ipa that Xcode exports for ad hoc or in-house distribution"
 
 
@@ -47,7 +54,7 @@ def read_info(package: Path | str | bytes) -> AppInfo:
             folder, raw = _info_plist(archive, name)
     except OSError as error:
         raise UsageError(f"the package cannot be read: {error.strerror or error}", place=name) from None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+    except _BROKEN as error:
         raise UsageError(f"this is no ZIP archive that can be read: {error}", place=name, hint=_HINT) from None
     size = len(package) if isinstance(package, bytes) else Path(package).stat().st_size
     return _app(_dictionary(raw, name), folder, size, name)
@@ -61,6 +68,12 @@ def _info_plist(archive: zipfile.ZipFile, name: str) -> tuple[str, bytes]:
     if not found:
         raise UsageError("the archive has no Payload/NAME.app/Info.plist, so it is no iOS app", place=name, hint=_HINT)
     folder, entry = found[0]
+    if entry.compress_type not in _UNPACKED:
+        raise UsageError(
+            f"the app's Info.plist is packed with method {entry.compress_type}, and devices unpack only stored and deflated files",
+            place=name,
+            hint=_HINT,
+        )
     with archive.open(entry) as stream:
         raw = stream.read(_LARGEST_INFO + 1)
     if len(raw) > _LARGEST_INFO:
@@ -70,9 +83,9 @@ def _info_plist(archive: zipfile.ZipFile, name: str) -> tuple[str, bytes]:
 
 def _dictionary(raw: bytes, name: str) -> Mapping[str, Any]:
     try:
-        data = plistlib.loads(raw)
-    except Exception as error:  # noqa: BLE001 - plistlib raises nearly anything on hostile bytes
-        raise UsageError(f"the app's Info.plist is no property list: {error}", place=name) from None
+        data = load_plist(raw)
+    except PlistProblem as problem:
+        raise UsageError(f"the app's Info.plist is no property list: {problem}", place=name) from None
     if not isinstance(data, dict):
         raise UsageError("the app's Info.plist is no dictionary", place=name)
     return data

@@ -61,7 +61,10 @@ def build_manifest(
 
 
 def _https(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme != "https" or not parts.hostname or not url.isascii() or any(char <= " " for char in url):
         raise UsageError(
             f"the URL '{url}' cannot stand in a manifest",

@@ -11,6 +11,7 @@ from dataclasses import replace
 from html import unescape
 from urllib.parse import unquote, urljoin, urlsplit
 
+from ota_proxy import limits
 from ota_proxy.content.bounded_parser import BoundedParser, feed
 from ota_proxy.content.link import SCHEME, Context, is_install_link, read_link
 from ota_proxy.content.lost_link import lost_link
@@ -316,7 +317,7 @@ class Reader(BoundedParser):
             urlsplit(url)
         except ValueError:
             return ""
-        return url
+        return url if len(url) <= limits.URL else ""
 
 
 def is_mentioned(text: str) -> bool:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import plistlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 from xml.parsers import expat
 
-LARGEST = 1024 * 1024
+from ota_proxy import limits
+
+LARGEST = limits.PLIST
 """Bytes of a property list we read at most."""
-_DEEPEST = 64
-_MOST_NODES = 50_000
+_DEEPEST = limits.PLIST_LEVELS
+_MOST_NODES = limits.PLIST_VALUES
+_WIDEST = 128
+"""Bits of a number; property lists of Apple's have 64, binary ones can write 128."""
 _HOLDERS = frozenset({"plist", "dict", "array"})
 _LEAVES = frozenset({"string", "integer", "real", "date", "data", "true", "false", "key"})
 
@@ -39,22 +46,51 @@ def load_plist(body: bytes) -> Any:  # noqa: ANN401 - a property list's root may
 
 
 def _bounded(root: object) -> None:
-    """Refuse a binary list whose shared or circular references unfold into more than one walk should meet."""
-    nodes, level = 0, [root]
-    for _ in range(_DEEPEST):
-        nodes += len(level)
-        if nodes > _MOST_NODES:
+    """Refuse a list whose shared or circular references unfold into more than one walk should meet.
+
+    The walk is deep first and keeps no more than a place for each level: what it costs is the limits below, whatever the list refers to.
+    """
+    work = _Work()
+    work.take(root)
+    levels = [_children(root)]
+    while levels:
+        value = next(levels[-1], _END)
+        if value is _END:
+            levels.pop()
+            continue
+        work.take(value)
+        if isinstance(value, (dict, list)):
+            levels.append(_children(value))
+        if len(levels) > _DEEPEST:
+            raise PlistProblem(f"it is nested deeper than {_DEEPEST} levels", unsafe=True)
+
+
+_END = object()
+
+
+@dataclass(slots=True)
+class _Work:
+    """What was met so far: values, and bytes of texts and data."""
+
+    values: int = 0
+    size: int = 0
+
+    def take(self, value: object) -> None:
+        """Count a value; PlistProblem where that is one too many."""
+        self.values += 1
+        self.size += len(value) if isinstance(value, (str, bytes)) else 0
+        if self.values > _MOST_NODES:
             raise PlistProblem(f"it unfolds into more than {_MOST_NODES} values", unsafe=True)
-        level = [child for value in level for child in _children(value)]
-        if not level:
-            return
-    raise PlistProblem(f"it is nested deeper than {_DEEPEST} levels", unsafe=True)
+        if self.size > limits.PLIST_UNFOLDED:
+            raise PlistProblem(f"its texts unfold into more than {limits.PLIST_UNFOLDED} bytes", unsafe=True)
+        if isinstance(value, int) and value.bit_length() > _WIDEST:
+            raise PlistProblem(f"it has a number of more than {_WIDEST} bits", unsafe=True)
 
 
-def _children(value: object) -> list[object]:
+def _children(value: object) -> Iterator[object]:
     if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+        return chain.from_iterable(value.items())
+    return iter(value) if isinstance(value, list) else iter(())
 
 
 def _check_xml(body: bytes) -> None:

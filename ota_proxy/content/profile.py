@@ -15,15 +15,16 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
+from ota_proxy import limits
 from ota_proxy.content.der import DerProblem, signed_content
 from ota_proxy.content.plist import PlistProblem, load_plist
 from ota_proxy.device.app_facts import Profile, ProfileKind, SigningCertificate
 
-LARGEST = 2 << 20
+LARGEST = limits.PROFILE
 """Bytes of a profile that are read at most; one with 100 devices has about 36,000."""
 _MOST_CERTIFICATES = 200
 _MOST_DEVICES = 100_000
-_UNREADABLE = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm)
+_UNREADABLE = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion)
 
 
 def read_profile(data: bytes) -> Profile | str:

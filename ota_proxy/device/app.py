@@ -5,7 +5,6 @@ Nothing the server does raises here; what keeps the app from being read is told 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -15,12 +14,12 @@ from ota_proxy.device.app_facts import AppFacts
 from ota_proxy.device.copy import Copy
 from ota_proxy.device.facts import PackageFacts, Response, Visit
 from ota_proxy.device.session import Session
+from ota_proxy.numbers import content_range
 
 BUDGET = 3 << 18
 """Bytes of package asked for by ranges at most: directory, Info.plist, profiles."""
 FULL_BUDGET = 16 << 20
 """Likewise where the whole package is read anyway."""
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(?:\d+|\*)")
 
 
 class _Source(Protocol):
@@ -127,10 +126,10 @@ def _part(response: Response | None) -> tuple[int, bytes] | None:
     """Return the offset and the bytes of a 206 that was kept whole; None for any other answer."""
     if response is None or response.status != 206 or response.header("content-encoding") not in (None, "identity"):
         return None
-    match = _RANGE.fullmatch((response.header("content-range") or "").strip())
-    if match is None or response.received != len(response.body):
+    given = content_range(response.header("content-range") or "")
+    if given is None or response.received != len(response.body):
         return None
-    first, last = int(match[1]), int(match[2])
+    first, last, _ = given
     return (first, response.body) if last - first + 1 == len(response.body) else None
 
 

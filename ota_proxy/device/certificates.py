@@ -24,13 +24,18 @@ E = TypeVar("E", bound=x509.ExtensionType)
 
 
 def load(der: bytes) -> x509.Certificate | None:
-    """Return a certificate, or None when the bytes are none."""
+    """Return a certificate, or None when the bytes are none, or when its dates are none of a calendar."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore", CryptographyDeprecationWarning
             )  # odd serials are the server's, not our fault
-            return x509.load_der_x509_certificate(der)
+            found = x509.load_der_x509_certificate(der)
+            _ = (
+                found.not_valid_before_utc,
+                found.not_valid_after_utc,
+            )  # the year 0000 is ASN.1's, and no calendar's of ours
+            return found
     except UNREADABLE:
         return None
 

@@ -10,6 +10,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from ota_proxy.device.tls_facts import NetError
+from ota_proxy.numbers import whole
 
 Header = tuple[str, str]
 
@@ -49,9 +50,8 @@ class Response:
 
     @property
     def length(self) -> int | None:
-        """The declared Content-Length, or None."""
-        value = self.header("content-length") or ""
-        return int(value) if value.isdigit() else None
+        """The declared Content-Length; None where there is none, or one that is not a number."""
+        return whole((self.header("content-length") or "").strip())
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Headers go out exactly as given, after Host; no cookies, no Referer, no redirect
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
 
+from ota_proxy import limits
 from ota_proxy.addresses import bracketed
 from ota_proxy.device import agents, http1, http2
 from ota_proxy.device.agents import Agent
@@ -24,6 +26,7 @@ from ota_proxy.device.network import NetFault, Network, Peer, Stream, ascii_host
 KEEP = 1 << 16
 _NARROW = 1 << 19
 """Bytes of body up to which a request is not worth a wide receive buffer."""
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _TARGET_SAFE = "/%:@!$&'()*+,;=~-._?[]"
 """Characters of a path and query that go out as written (RFC 3986); others are percent-encoded, as systems since iOS 17 do."""
 
@@ -68,6 +71,8 @@ def _place(url: str) -> _Place:
         port, host = parts.port, parts.hostname
     except ValueError as error:
         raise NetFault("protocol", f"the URL cannot be read: {error}") from None
+    if len(url) > limits.URL:
+        raise NetFault("protocol", f"the URL is longer than {limits.URL} characters and was not asked")
     if parts.scheme not in ("http", "https") or not host:
         raise NetFault("protocol", "the URL has no http or https scheme, or no host")
     usual = 443 if parts.scheme == "https" else 80
@@ -79,12 +84,17 @@ def _place(url: str) -> _Place:
 
 def wire_path(path: str) -> str:
     """Return a URL's path as it goes out."""
-    return quote(path, safe=_TARGET_SAFE) or "/"
+    return _quoted(path) or "/"
+
+
+def _quoted(text: str) -> str:
+    """Bytes of an argument that are no UTF-8 go out as they are; half a surrogate pair has no bytes and becomes U+FFFD."""
+    return quote(_HALF.sub("\ufffd", text), safe=_TARGET_SAFE, errors="surrogateescape")
 
 
 def _target(parts: SplitResult) -> str:
     path = wire_path(parts.path)
-    return f"{path}?{quote(parts.query, safe=_TARGET_SAFE)}" if parts.query else path
+    return f"{path}?{_quoted(parts.query)}" if parts.query else path
 
 
 async def fetch(request: Request, network: Network, number: int = 0) -> Exchange:

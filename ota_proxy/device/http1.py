@@ -15,7 +15,9 @@ async def speak(stream: Stream, ask: Ask, incoming: Incoming) -> None:
     """Send the request exactly as given and take in the answer until it is complete or its limit is reached."""
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADER_LIMIT)
     try:
-        request = h11.Request(method=ask.method, target=ask.target, headers=[("Host", ask.authority), *ask.headers])
+        request = h11.Request(
+            method=ask.method, target=ask.target, headers=[(b"Host", ask.authority.encode("ascii")), *ask.fields]
+        )
         await stream.send((connection.send(request) or b"") + (connection.send(h11.EndOfMessage()) or b""))
         while not incoming.done:
             await _step(connection, stream, incoming)

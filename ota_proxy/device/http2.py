@@ -37,9 +37,10 @@ def _forbidden(name: str, value: str) -> bool:
 async def speak(stream: Stream, ask: Ask, incoming: Incoming) -> None:
     """Send the request exactly as given (names in lower case) and take in the answer until complete or at its limit."""
     conversation = _Conversation(stream, incoming)
-    pseudo = ((":method", ask.method), (":scheme", "https"), (":authority", ask.authority), (":path", ask.target))
+    named = {":method": ask.method, ":scheme": "https", ":authority": ask.authority, ":path": ask.target}
+    pseudo = ((name.encode("ascii"), value.encode("ascii")) for name, value in named.items())
     try:
-        await conversation.ask([*pseudo, *((name.lower(), value) for name, value in ask.headers)])
+        await conversation.ask([*pseudo, *((name.lower(), value) for name, value in ask.fields)])
         while not incoming.done:
             await conversation.listen()
     except h2.exceptions.H2Error as error:
@@ -58,7 +59,7 @@ class _Conversation:
         self.incoming = incoming
         self.buffer = bytearray()
 
-    async def ask(self, headers: list[Header]) -> None:
+    async def ask(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Open the connection without push and with room for as much body as is read, and send the request."""
         window = min(max(self.incoming.read + 1, _USUAL_WINDOW), _LARGEST_WINDOW)
         codes = h2.settings.SettingCodes

@@ -6,16 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ota_proxy import limits
 from ota_proxy.device.facts import Header, NetError, Response
 from ota_proxy.device.network import NetFault
 
 Watch = Callable[[Response, int, bytes], None]
 """Called with the head of the answer, the offset and the bytes of each piece of body, kept or not."""
 
-HEADER_LIMIT = 1 << 16
-"""Bytes of status line and header fields, and of HPACK-decoded fields, that we put up with."""
-INTERIM_LIMIT = 32
-"""Interim (1xx) answers that we put up with before the final one."""
+HEADER_LIMIT, INTERIM_LIMIT = limits.HEADER, limits.INTERIM
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +24,11 @@ class Ask:
     authority: str
     target: str
     headers: tuple[Header, ...]
+
+    @property
+    def fields(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The headers as bytes: what a server sent (an ETag) goes back byte for byte."""
+        return tuple((name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in self.headers)
 
 
 @dataclass(slots=True)

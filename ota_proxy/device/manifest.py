@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from ota_proxy.content.manifest import parse_manifest
 from ota_proxy.device import agents
 from ota_proxy.device.decode import plain_body
-from ota_proxy.device.facts import ManifestFacts, Visit
+from ota_proxy.device.facts import ManifestFacts, Visit, origin
 from ota_proxy.device.families import by_family
 from ota_proxy.device.session import Bounds, Session
 from ota_proxy.device.strangers import strangers
@@ -17,7 +16,7 @@ from ota_proxy.device.strangers import strangers
 
 async def visit_manifest(session: Session, url: str) -> ManifestFacts:
     """Ask for a manifest as installer, device management, older installers and browser, and in the ways that show more."""
-    if urlsplit(url).scheme != "https":
+    if origin(url)[0] != "https":
         words = "the installer asks for no manifest over http"
         return ManifestFacts(url, session.refuse("manifest", url, "manifest", words))
     size = bounds(session)

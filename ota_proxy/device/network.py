@@ -23,6 +23,8 @@ Place = tuple[str, int]
 """A host or address, and a port."""
 Resolve = Mapping[Place, Place]
 CHUNK = 1 << 16
+_LONGEST_NAME = 1024
+"""Characters of a name before it is encoded; DNS takes 253 (RFC 1035 §2.3.4)."""
 
 
 class NetFault(Exception):  # noqa: N818 - carries a fact, is never shown as it is
@@ -117,6 +119,8 @@ async def _patience(seconds: float, message: str) -> AsyncIterator[None]:
 def ascii_host(host: str) -> str:
     """Return the host as DNS and SNI have it (IDNA 2008, lower case, no final dot); NetFault `dns` when it can be none."""
     name = host.rstrip(".").lower()
+    if len(name) > _LONGEST_NAME:
+        raise NetFault("dns", f"the name {name[:40]}… has {len(name)} characters, and no host has as many")
     if name.isascii():
         return name
     try:
@@ -137,7 +141,7 @@ async def addresses(host: str, port: int, network: Network) -> list[Place]:
         raise NetFault("unreachable", f"{host}:{port} is not part of this trial and was not asked")
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError) as error:  # a name with a zero byte, or with labels that are too long
         reason = getattr(error, "strerror", None) or str(error)
         raise NetFault("dns", f"the name {host} does not resolve: {reason}") from None
     places = list(dict.fromkeys((str(entry[4][0]), port) for entry in found))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import Unpack
 
+from ota_proxy import numbers
 from ota_proxy.content.hashes import hasher_for
 from ota_proxy.device import agents
 from ota_proxy.device.app import with_app
@@ -188,7 +188,7 @@ def _validator(visit: Visit) -> str:
     etag, modified = response.header("etag") or "", response.header("last-modified") or ""
     if etag.startswith('"'):
         return etag
-    then, sent = _date(modified), _date(response.header("date") or "")
+    then, sent = numbers.date(modified), numbers.date(response.header("date") or "")
     return modified if not etag and then and sent and sent - then >= _STRONG_AFTER else ""
 
 
@@ -200,14 +200,6 @@ def _conditions(visit: Visit) -> tuple[Header, ...]:
     if etag:
         return (("If-None-Match", etag),)
     return (("If-Modified-Since", modified),) if modified else ()
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return found if found.tzinfo else None
 
 
 async def visit_image(session: Session, asset: Asset) -> ImageFacts:

@@ -17,6 +17,7 @@ UNREADABLE = (
     OverflowError,
     UnsupportedAlgorithm,
     x509.DuplicateExtension,
+    x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )
 """What `cryptography` raises for a certificate, or a part of one, that it cannot read."""

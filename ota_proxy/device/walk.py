@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
+from ota_proxy import limits
 from ota_proxy.addresses import plain_address
 from ota_proxy.content.link import read_link
 from ota_proxy.device.decode import plain_body
@@ -189,7 +190,7 @@ def _manifest_of(link: LinkFacts) -> str:
 
 async def _manifest_part(session: Session, facts: InstallFacts, url: str) -> InstallFacts:
     facts = replace(facts, manifest=await visit_manifest(session, url))
-    if urlsplit(url).scheme != "https":
+    if origin(url)[0] != "https":
         return facts
     folder = url.partition("?")[0].rpartition("/")[0] + "/"
     return replace(
@@ -223,7 +224,7 @@ def _wanted(assets: tuple[Asset, ...], kind: str) -> list[str]:
 
 def _askable(url: str) -> bool:
     scheme, host, _ = origin(url)
-    return scheme == "https" and bool(host)
+    return scheme == "https" and bool(host) and len(url) <= limits.URL
 
 
 async def _each(make: Callable[[T], Awaitable[R]], items: list[T]) -> tuple[R, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ota_proxy import numbers
 from ota_proxy.iis.node import Node
 
 
@@ -19,8 +20,7 @@ class Binding:
     @property
     def port(self) -> int | None:
         """The port, None where the information has another form."""
-        port = self.information.rpartition(":")[0].rpartition(":")[2]
-        return int(port) if port.isascii() and port.isdigit() else None
+        return numbers.port(self.information.rpartition(":")[0].rpartition(":")[2])
 
     @property
     def host(self) -> str:

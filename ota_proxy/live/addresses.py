@@ -8,12 +8,13 @@ from collections.abc import Iterable
 
 from ota_proxy.device.network import NetFault, ascii_host
 from ota_proxy.errors import UsageError
+from ota_proxy.numbers import port
 
 Place = tuple[str, int]
 """A host (as DNS has it) or an address, and a port."""
 
-_FORM = re.compile(r"(?P<host>\[[^\[\]]+\]|[^:\[\]\s]+):(?P<port>\d+):(?P<rest>\S+)")
-_ADDRESS = re.compile(r"(?:\[(?P<six>[^\[\]]+)\]|(?P<four>[^:\[\]]+))(?::(?P<port>\d+))?")
+_FORM = re.compile(r"(?P<host>\[[^\[\]]+\]|[^:\[\]\s]+):(?P<port>[0-9]+):(?P<rest>\S+)")
+_ADDRESS = re.compile(r"(?:\[(?P<six>[^\[\]]+)\]|(?P<four>[^:\[\]]+))(?::(?P<port>[0-9]+))?")
 _HINT = "for instance --resolve ota.example.com:443:192.0.2.7 or --resolve ota.example.com:443:[2001:db8::7]:8443"
 _LAST_PORT = 65535
 
@@ -55,9 +56,12 @@ def _host(name: str, text: str) -> str:
 
 
 def _port(digits: str, text: str) -> int:
-    if not 1 <= int(digits) <= _LAST_PORT:
-        raise UsageError(f"'{text}': {digits} is no port", place="--resolve", hint=f"ports go from 1 to {_LAST_PORT}")
-    return int(digits)
+    number = port(digits)
+    if not number:
+        raise UsageError(
+            f"'{text}': {digits[:20]} is not a port", place="--resolve", hint=f"ports go from 1 to {_LAST_PORT}"
+        )
+    return number
 
 
 def _address(rest: str, text: str) -> tuple[str, int | None]:

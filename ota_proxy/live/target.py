@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ota_proxy.content.qr_code import is_picture
 from ota_proxy.device.ats_matrix import matrix
-from ota_proxy.device.facts import Exchange, InstallFacts
+from ota_proxy.device.facts import Exchange, InstallFacts, origin
 from ota_proxy.device.session import Listener
 from ota_proxy.device.tls_facts import AtsRow
 from ota_proxy.device.tls_memory import TlsMemory
@@ -182,7 +182,7 @@ def server_of(seen: InstallFacts) -> tuple[str, str]:
     """Return the server (`nginx`, `apache`, `iis`) and its version as the answers of the walk's own host name them; empty where they do not."""
     for one in seen.exchanges():
         name, version = _product(one)
-        if name and (urlsplit(one.url).hostname or "") == seen.host:
+        if name and origin(one.url)[1] == seen.host:
             return name, version
     return "", ""
 

@@ -9,7 +9,7 @@ from typing import Literal
 from ota_proxy.policy.tables import table
 
 Step = Literal["restart", "developer_mode"]
-_NUMBERS = re.compile(r"\d{1,6}(?:\.\d{1,6}){0,3}")
+_NUMBERS = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}")
 
 
 def runs_on_phones(platforms: Iterable[str]) -> bool:

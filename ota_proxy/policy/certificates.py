@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from ota_proxy.policy.tables import table
 
+_FIRST = datetime.min.replace(tzinfo=UTC)
 _INCLUSIVE = timedelta(seconds=1)
 """notAfter is the last valid second (RFC 5280 §4.1.2.5), so a life is one second longer than the difference."""
 
@@ -32,4 +33,4 @@ def warn_from(not_before: datetime, not_after: datetime) -> datetime:
     """Return the moment from which the end of a certificate is worth a warning."""
     rule = table("certificates")["expiring"]
     share = lifetime(not_before, not_after) * float(rule["share"])
-    return not_after - min(share, timedelta(days=rule["days"]))
+    return not_after - min(share, timedelta(days=rule["days"]), not_after - _FIRST)

@@ -25,7 +25,7 @@ def as_text(target: TargetReport, brush: Paint) -> Iterator[str]:
         yield f"  {TITLE}: {safe(place)}"
         for row in rows:
             word, tone = _RESULTS[row.passed]
-            yield from brush.wrap(f"{row.name}: {safe(row.reason)}", " " * 15, f"    {brush.mark(tone)} {word:<7}  ")
+            yield from brush.wrap(safe(f"{row.name}: {row.reason}"), " " * 15, f"    {brush.mark(tone)} {word:<7}  ")
 
 
 def as_html(target: TargetReport, text: Callable[[str], str], mark: Callable[[Tone], str]) -> Iterator[str]:
@@ -46,8 +46,8 @@ def as_values(target: TargetReport) -> list[dict[str, Any]]:
 
 def _row(row: AtsRow) -> dict[str, Any]:
     return {
-        "name": row.name,
-        "minimum": row.minimum or None,
+        "name": safe(row.name),
+        "minimum": safe(row.minimum) or None,
         "forward_secrecy": row.forward_secrecy,
         "certificate_rules": row.certificate_rules,
         "result": _RESULTS[row.passed][0],

@@ -40,10 +40,10 @@ def _hosts(target: TargetReport) -> Iterator[TlsFacts]:
 
 
 def _spoken(tls: TlsFacts) -> str:
-    parts = [", ".join(tls.versions) or "no version was accepted"]
+    parts = [", ".join(map(safe, tls.versions)) or "no version was accepted"]
     if tls.groups:
         more = f" and {len(tls.groups) - _GROUPS} more" if len(tls.groups) > _GROUPS else ""
-        parts.append(f"groups {', '.join(tls.groups[:_GROUPS])}{more}")
+        parts.append(f"groups {', '.join(map(safe, tls.groups[:_GROUPS]))}{more}")
     if tls.alpn:
         parts.append(f"{', '.join(map(safe, tls.alpn))} offered")
     if tls.extended_master_secret is False:
@@ -55,7 +55,7 @@ def _spoken(tls: TlsFacts) -> str:
 
 def _certificate(tls: TlsFacts) -> str:
     leaf = tls.chain[0]
-    key = f"{leaf.key_kind.upper()} {leaf.key_bits}, until {leaf.not_after:%Y-%m-%d}, {len(tls.chain)} sent"
+    key = f"{safe(leaf.key_kind).upper()} {leaf.key_bits}, until {leaf.not_after:%Y-%m-%d}, {len(tls.chain)} sent"
     given = f" ({_TRUST_SWITCH})" if tls.private_root else ""
     return f"{key}; {safe(tls.trust_detail) or tls.trust}{given}"
 

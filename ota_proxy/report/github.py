@@ -6,11 +6,11 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from ota_proxy.printable import inert
 from ota_proxy.report import view
 from ota_proxy.report.model import SEVERITIES, Report
 from ota_proxy.report.results import Result, results, spread, told, unjudged
@@ -22,8 +22,6 @@ LIMIT: Final = 10
 LEVELS: Final[dict[Severity, str]] = {"error": "error", "warning": "warning", "note": "notice"}
 _ROWS: Final = 200
 """Findings in a summary, which may have 1 MiB."""
-_COMMAND: Final = re.compile(r"(?m)^(\s*)::(?=[^\s:])|##(?=\[)")
-"""What the runner takes for a command: `::name …::` at a line's begin, `##[name]` anywhere (actions/runner, ActionCommand.cs)."""
 
 
 def render(report: Report, root: Path) -> str:
@@ -77,14 +75,10 @@ def _command(level: str, text: str, **properties: str) -> str:
 
 def _escaped(text: str, *, property_: bool = False) -> str:
     pairs = [("%", "%25"), ("\r", "%0D"), ("\n", "%0A")]
+    text = inert(text)  # `##[` and `##vso[` are looked for anywhere in a line
     for sign, code in pairs + ([(":", "%3A"), (",", "%2C")] if property_ else []):
         text = text.replace(sign, code)
     return text
-
-
-def inert(text: str) -> str:
-    r"""Return text for a log in which nothing is a command: a backslash stands before `::name` at a line's begin and within `##[`."""
-    return _COMMAND.sub(lambda match: f"{match[1]}\\::" if match[1] is not None else "##\\", text)
 
 
 # -- the summary of a step --------------------------------------------------------------------------------------------

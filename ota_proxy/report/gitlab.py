@@ -7,10 +7,10 @@ https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any, Final
 
+from ota_proxy.printable import as_bytes, as_json
 from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.results import Result, results, told, unjudged
 from ota_proxy.rules.evidence import safe
@@ -24,7 +24,7 @@ def render(report: Report, root: Path) -> str:
     """Return the report as indented JSON with a newline at the end; paths are relative to `root`."""
     found = [_issue(one) for one in results(report, root) if not one.suppressed]
     lost = [_unjudged(target, reason) for target, reason in unjudged(report)]
-    return json.dumps(found + lost, indent=2, ensure_ascii=False) + "\n"
+    return as_json(found + lost, indent=2) + "\n"
 
 
 def _issue(one: Result) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def _unjudged(target: TargetReport, reason: str) -> dict[str, Any]:
     return {
         "description": f"no verdict on {place}: {reason}",
         "check_name": NO_VERDICT,
-        "fingerprint": hashlib.sha256(f"{NO_VERDICT}\0{place}\0{target.server}".encode()).hexdigest()[:32],
+        "fingerprint": hashlib.sha256(as_bytes(f"{NO_VERDICT}\0{place}\0{target.server}")).hexdigest()[:32],
         "severity": SEVERITIES["warning"],
         "location": _location(place, 0),
     }

@@ -6,11 +6,11 @@ Its style is `html.css` beside this file; a content security policy in the page 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from html import escape
 from pathlib import Path
 from typing import Final
 
 from ota_proxy import __version__
+from ota_proxy.printable import as_html
 from ota_proxy.report import ats, view
 from ota_proxy.report.connection import connections
 from ota_proxy.report.model import Report, TargetReport
@@ -54,7 +54,7 @@ def render(report: Report) -> str:
 
 def text(value: str) -> str:
     """Return a foreign text for an element or a quoted attribute: printable, secrets shortened, escaped."""
-    return escape(safe(value))
+    return as_html(safe(value))
 
 
 def _title(report: Report) -> str:
@@ -166,14 +166,14 @@ def _excerpt(outcome: Outcome, target: TargetReport) -> Iterator[str]:
 
 
 def _numbered(number: int, line: str, *, here: bool) -> str:
-    row = f"{number:4} {escape(line)}"
+    row = f"{number:4} {as_html(line)}"
     return f"<mark>{row}</mark>" if here else row
 
 
 def _listed(others: list[str]) -> Iterator[str]:
     if others:
         yield f"<details><summary>{len(others)} more of this rule</summary><ul>"
-        yield from (f"<li>{escape(one)}</li>" for one in others)
+        yield from (f"<li>{as_html(one)}</li>" for one in others)
         yield "</ul></details>"
 
 
@@ -181,7 +181,7 @@ def _suppressed(target: TargetReport) -> Iterator[str]:
     told = view.suppressed(target)
     if told:
         yield f"<details><summary>{_mark('none')} {len(target.suppressed)} suppressed</summary><ul>"
-        yield from (f"<li>{escape(one)}</li>" for one in told)
+        yield from (f"<li>{as_html(one)}</li>" for one in told)
         yield "</ul></details>"
 
 
@@ -191,14 +191,14 @@ def _suppressed(target: TargetReport) -> Iterator[str]:
 def _log(target: TargetReport) -> Iterator[str]:
     many, lines = view.log_lines(target)
     if lines:
-        yield f"<details><summary>The server’s log ({many})</summary><pre>{escape(chr(10).join(lines))}</pre></details>"
+        yield f"<details><summary>The server’s log ({many})</summary><pre>{as_html(chr(10).join(lines))}</pre></details>"
 
 
 def _rest(target: TargetReport) -> Iterator[str]:
     unknown = view.unknown(target)
     if unknown:
         yield f"<details><summary>{_mark('unknown')} Without a verdict</summary><ul>"
-        yield from (f"<li>{escape(one)}</li>" for one in unknown)
+        yield from (f"<li>{as_html(one)}</li>" for one in unknown)
         yield "</ul></details>"
     passed = [outcome for outcome in target.outcomes if outcome.status == "passed"]
     if passed:

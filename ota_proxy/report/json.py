@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from ota_proxy import __version__
+from ota_proxy.printable import as_json
 from ota_proxy.report.ats import as_values
 from ota_proxy.report.model import Report, TargetReport, summary
 from ota_proxy.report.places import fingerprints, project_root
@@ -18,7 +18,7 @@ SCHEMA = "ota-proxy/report/1"
 
 def render(report: Report, root: Path | None = None) -> str:
     """Return the report as indented JSON with a newline at the end; secrets in URLs are shortened."""
-    return json.dumps(document(report, root), indent=2, ensure_ascii=False) + "\n"
+    return as_json(document(report, root), indent=2) + "\n"
 
 
 def document(report: Report, root: Path | None = None) -> dict[str, Any]:
@@ -37,9 +37,9 @@ def document(report: Report, root: Path | None = None) -> dict[str, Any]:
 def _target(target: TargetReport) -> dict[str, Any]:
     return {
         "target": safe(target.target),
-        "server": target.server or None,
-        "version": target.version or None,
-        "engine": target.engine or None,
+        "server": safe(target.server) or None,
+        "version": safe(target.version) or None,
+        "engine": safe(target.engine) or None,
         "level": target.level,
         **({"ats": as_values(target)} if target.ats else {}),
     }

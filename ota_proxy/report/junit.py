@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
 
+from ota_proxy.printable import markup
 from ota_proxy.report import view
 from ota_proxy.report.model import FailOn, Report, TargetReport, counted_severities
 from ota_proxy.report.results import Result, results, told
@@ -28,7 +29,7 @@ def render(report: Report, root: Path, fail_on: FailOn = "error") -> str:
         top.append(_suite(target, root, failing))
     _count(top, [case for suite in top for case in suite.iter("testcase")])
     ET.indent(top)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(top, encoding="unicode") + "\n"
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + markup(ET.tostring(top, encoding="unicode")) + "\n"
 
 
 def _suite(target: TargetReport, root: Path, failing: Iterable[Severity]) -> ET.Element:

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ota_proxy.errors import EXIT_BUG, EXIT_CLEAN, EXIT_FINDINGS, EXIT_NO_VERDICT, EXIT_USAGE
+from ota_proxy.printable import as_json
 from ota_proxy.report.json import outcome_document
 from ota_proxy.report.model import FailOn, Report, TargetReport, exit_code, summary
 from ota_proxy.report.places import fingerprints, project_root
@@ -28,7 +28,7 @@ def line_of(target: TargetReport, fail_on: FailOn, seconds: float) -> Line:
     prints = fingerprints(told, project_root())
     return {
         **_head(target.target, exit_code(report, fail_on), seconds),
-        "server": target.server or None,
+        "server": safe(target.server) or None,
         "reason": safe(target.why) or None,
         "outcomes": [outcome_document(*pair) for pair in zip(told, prints, strict=True)],
         "summary": _counts(report),
@@ -61,7 +61,7 @@ def _head(target: str, code: int, seconds: float) -> Line:
 
 def dumped(line: Line) -> str:
     """Return a line as text, without its newline."""
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+    return as_json(line)
 
 
 def worst(first: int, second: int) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from ota_proxy.printable import as_bytes
 from ota_proxy.rules.model import Outcome
 
 _ROOTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
@@ -42,7 +43,7 @@ def relative(file: str, root: Path, folder: Path | None = None) -> str:
 
 def uri(path: str) -> str:
     """Return a path as a URI reference (RFC 3986): quoted, `file://` before an absolute one."""
-    quoted = quote(path.encode("utf-8", "surrogateescape"), safe="/-._~!$&'()*+,;=@")
+    quoted = quote(as_bytes(path), safe="/-._~!$&'()*+,;=@")
     return f"file://{quoted}" if path.startswith("/") else quoted
 
 
@@ -58,7 +59,7 @@ def fingerprints(outcomes: Iterable[Outcome], root: Path) -> list[str]:
             found.append("")
             continue
         parts = (outcome.rule.id, _file(outcome.file, root), _what(outcome))
-        digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        digest = hashlib.sha256(as_bytes("\0".join(parts))).hexdigest()[:32]
         seen[digest] += 1
         found.append(f"{digest}:{seen[digest]}")
     return found

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from itertools import groupby, zip_longest
 from pathlib import Path
 
+from ota_proxy.printable import printable
 from ota_proxy.report.model import SEVERITIES, Report, TargetReport
 from ota_proxy.report.places import fingerprints, relative
-from ota_proxy.rules.evidence import printable, safe
+from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import STAGES, Outcome, Rule, Severity
 
 

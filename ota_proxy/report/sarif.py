@@ -6,12 +6,12 @@ its scheme: GitHub's code scanning refuses a whole log in which one result has n
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from ota_proxy import __version__
+from ota_proxy.printable import as_json
 from ota_proxy.report import view
 from ota_proxy.report.links import page_uri
 from ota_proxy.report.model import Report
@@ -32,7 +32,7 @@ _Values = dict[str, Any]
 
 def render(report: Report, root: Path) -> str:
     """Return the report as indented JSON with a newline at the end; paths are relative to `root`."""
-    return json.dumps(document(report, root), indent=2, ensure_ascii=False) + "\n"
+    return as_json(document(report, root), indent=2) + "\n"
 
 
 def document(report: Report, root: Path) -> _Values:

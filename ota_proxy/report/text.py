@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TextIO
 
+from ota_proxy.printable import inert, printable
 from ota_proxy.report import ats, view
 from ota_proxy.report.connection import connections
-from ota_proxy.report.github import inert
 from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Paint, paint_for
-from ota_proxy.rules.evidence import printable, safe
+from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import STAGES, Outcome
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
 from ota_proxy.iis.levels import level_line
+from ota_proxy.printable import printable
 from ota_proxy.report.model import SEVERITIES, Report, TargetReport, summary
 from ota_proxy.report.paint import Tone
-from ota_proxy.rules.evidence import printable, safe
+from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import STAGES, Outcome, Stage
 from ota_proxy.rules.stages import hurts
 

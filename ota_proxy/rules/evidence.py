@@ -1,16 +1,17 @@
 """What a finding shows: the request line and the line of the answer that proves it, harmless to print and without secrets.
 
-`printable` makes anything a server sent safe for a terminal, `redact` shortens tokens and passwords in URLs to four characters.
+`safe` makes anything a server sent fit for a report: cut, printable, and with tokens and passwords in URLs shortened to four characters.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from itertools import pairwise
 from urllib.parse import urlsplit
 
+from ota_proxy import limits
 from ota_proxy.device.facts import Exchange, Visit
+from ota_proxy.printable import clipped, printable
 
 _TELLING_KEYS = (
     r"(?:access|auth|api|id|refresh|security|session)?[_-]?(?:token|key|secret)|sig|signature|password|passwd|pwd|"
@@ -25,11 +26,6 @@ _CONSTANT = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _LONGEST = 300  # characters of one header or line; a report is read by people
 
 
-def printable(text: str) -> str:
-    r"""Return one line without control, escape or direction-changing characters; each becomes a visible `\x1b`."""
-    return "".join(char if _harmless(char) else _visible(char) for char in text)
-
-
 def redact(text: str) -> str:
     """Shorten secrets inside URLs: values of keys such as token or sig, user:password@, and long random path segments."""
     text = _USERINFO.sub(r"\1…@", text)
@@ -39,8 +35,9 @@ def redact(text: str) -> str:
 
 
 def safe(text: str) -> str:
-    """Return text for a report: every line printable, secrets shortened."""
-    return "\n".join(printable(redact(line)) for line in text.split("\n"))
+    """Return text for a report: cut where it is too long, every line printable, secrets shortened."""
+    rows = clipped(text, limits.TEXT).split("\n")
+    return "\n".join(printable(redact(clipped(row))) for row in rows)
 
 
 def request_line(exchange: Exchange) -> str:
@@ -105,16 +102,6 @@ def file_name(url: str) -> str:
 
 def _location(hop: Exchange) -> str:
     return (hop.response.header("location") or "") if hop.response else ""
-
-
-def _harmless(char: str) -> bool:
-    return char == " " or unicodedata.category(char)[0] not in "CZ"
-
-
-def _visible(char: str) -> str:
-    if char == "\t" or unicodedata.category(char) == "Zs":
-        return " "
-    return char.encode("unicode_escape").decode("ascii") if ord(char) < 0xD800 or ord(char) > 0xDFFF else "?"
 
 
 def _random(word: str) -> bool:

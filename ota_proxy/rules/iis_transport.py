@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ota_proxy.config.facts import Condition, IisFacts, Line, Outbound, PathFacts, Rewrite
+from ota_proxy.numbers import seconds
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
 from ota_proxy.rules.iis_reach import MANIFEST, PACKAGE, absent, affected, point, readable, see_site
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
@@ -18,7 +19,7 @@ _PATH = re.compile(
     r"\{(?:R:\d|C:\d|REQUEST_URI|UNENCODED_URL|URL|PATH_INFO|HTTP_URL|HTTP_X_ORIGINAL_URL)\}", re.IGNORECASE
 )
 _WHOLE = re.compile(r"\{(?:REQUEST_URI|UNENCODED_URL|HTTP_URL|HTTP_X_ORIGINAL_URL|QUERY_STRING)\}", re.IGNORECASE)
-_AGE = re.compile(r'max-age\s*=\s*"?(\d{1,18})', re.IGNORECASE)
+_AGE = re.compile(r'max-age\s*=\s*"?([0-9]+)', re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:\.\d+)+|/\d+")
 _TELLING = ("server", "x-aspnet-version", "x-aspnetmvc-version")
 
@@ -126,7 +127,7 @@ def hsts_missing(facts: Facts) -> Iterator[Finding]:
         if http:
             yield point(at, "Strict-Transport-Security is also sent over http, where it may not be", found=found)
         age = _AGE.search(value)
-        if age is None or int(age[1]) < HSTS_MINIMUM_AGE:
+        if age is None or (seconds(age[1]) or 0) < HSTS_MINIMUM_AGE:
             given = f"is {age[1]} s" if age else "is missing"
             yield point(at, f"max-age {given}, below the guideline's {HSTS_MINIMUM_AGE} s", found=found)
     if policies:

@@ -59,7 +59,7 @@ def _why(install: InstallFacts, url: str) -> tuple[Severity, str] | None:
     return _resolved(install, url)
 
 
-_NUMBERS = re.compile(r"(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|\d+)){0,3}")
+_NUMBERS = re.compile(r"(?:0x[0-9a-f]{1,16}|[0-9]{1,16})(?:\.(?:0x[0-9a-f]{1,16}|[0-9]{1,16})){0,3}")
 
 
 def _dotted(host: str) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ota_proxy.device.facts import Exchange, Response, Visit, origin
+from ota_proxy.numbers import seconds
 from ota_proxy.policy.media_types import accepted
 from ota_proxy.rules.evidence import answer, bytes_shown, hops, proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
@@ -163,8 +164,8 @@ def manifest_cacheable(facts: Facts) -> Iterator[Finding]:
 
 def _kept(response: Response) -> str:
     """Say why a shared cache may (or did) keep the answer; empty where it may not."""
-    age = (response.header("age") or "").strip()
-    if age.isdigit() and int(age) > 0:
+    age = seconds(response.header("age") or "")
+    if age:
         return f"A cache answered with a manifest that is {age} seconds old"
     if response.header("cache-control") is None:
         return "The manifest has no Cache-Control, so caches may guess how long to keep it"

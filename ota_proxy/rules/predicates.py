@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Literal
-from urllib.parse import urlsplit
 
 from ota_proxy.addresses import is_address, is_public
 from ota_proxy.content.encoding import page_text
@@ -20,6 +18,7 @@ from ota_proxy.device.facts import (
     Visit,
     origin,
 )
+from ota_proxy.numbers import content_range
 from ota_proxy.policy.logins import is_login_page, names_login
 from ota_proxy.rules.barred import wants_certificate
 from ota_proxy.rules.model import Facts, NotApplicable, NoVerdict
@@ -29,9 +28,6 @@ ZIP = b"PK\x03\x04"
 """Signature of a local file header (APPNOTE 4.3.7)."""
 END_RECORD = b"PK\x05\x06"
 """Signature of the end of central directory record (APPNOTE 4.3.16)."""
-
-CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
-"""First byte, last byte and size (RFC 9110 §14.4)."""
 
 _LOGIN_READ = 1 << 18
 """Characters of a page that are looked through for a login."""
@@ -233,10 +229,10 @@ def end_bytes(package: PackageFacts) -> bytes:
 
 def _reaches_the_end(response: Response, known: int | None) -> bool:
     """Say whether a 206 has, by its Content-Range and its length, the last bytes; another one is OTA407's."""
-    match = CONTENT_RANGE.fullmatch((response.header("content-range") or "").strip())
-    if match is None or match[3] == "*":
+    given = content_range(response.header("content-range") or "")
+    if given is None or given[2] is None:
         return False
-    first, last, size = (int(number) for number in match.groups())
+    first, last, size = given
     return last + 1 == size and size == (known or size) and len(response.body) == size - first
 
 
@@ -260,7 +256,7 @@ def leaves_https(visit: Visit) -> bool:
     """Say whether a redirect led from https to anything else."""
     if visit.stopped == "left-https":
         return True
-    schemes = [urlsplit(hop.url).scheme for hop in visit.hops]
+    schemes = [origin(hop.url)[0] for hop in visit.hops]
     return any(scheme != "https" and "https" in schemes[:index] for index, scheme in enumerate(schemes))
 
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ota_proxy.device.facts import Exchange, PackageFacts, Response, Visit
+from ota_proxy.numbers import content_range, seconds
 from ota_proxy.rules.evidence import bytes_shown, file_name, proof
 from ota_proxy.rules.manifest import cache_control
 from ota_proxy.rules.model import Facts, Finding, NoVerdict
-from ota_proxy.rules.predicates import CONTENT_RANGE, delivered, is_encoded, is_rate_limit
+from ota_proxy.rules.predicates import delivered, is_encoded, is_rate_limit
 from ota_proxy.rules.registry import checks
 from ota_proxy.rules.validators import other_validators
 
@@ -101,14 +102,14 @@ def _wrong_range(hop: Exchange, package: PackageFacts) -> str:
         return ""
     if response.media_type == "multipart/byteranges":
         return "comes as multipart, although one range was asked for"
-    match = CONTENT_RANGE.fullmatch((response.header("content-range") or "").strip())
-    if match is None:
+    given = content_range(response.header("content-range") or "")
+    if given is None:
         return "has no Content-Range that can be read"
-    first, last = int(match[1]), int(match[2])
+    first, last, size = given
     if (first, last) != _wanted(hop, package.size, (first, last)):
         return f"is another one than asked for: bytes {first}-{last}"
-    if match[3] != "*" and package.size is not None and int(match[3]) != package.size:
-        return f"names another size ({match[3]}) than the whole file has ({package.size})"
+    if size is not None and package.size is not None and size != package.size:
+        return f"names another size ({size}) than the whole file has ({package.size})"
     return _wrong_bytes(response, package, first, last)
 
 
@@ -212,5 +213,5 @@ def _kept_long(response: Response) -> bool:
     rules = cache_control(response)
     if {"no-store", "no-cache"} & rules.keys():
         return False
-    age = rules.get("s-maxage", rules.get("max-age", ""))
-    return "immutable" in rules or (age.isdigit() and int(age) > _LONG)
+    age = seconds(rules.get("s-maxage", rules.get("max-age", "")))
+    return "immutable" in rules or (age is not None and age > _LONG)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ota_proxy.addresses import is_address
 from ota_proxy.device.facts import Exchange, InstallFacts, Response, Visit, origin
+from ota_proxy.numbers import seconds
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
 from ota_proxy.rules.evidence import answer, proof, request_line
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
@@ -19,7 +20,7 @@ from ota_proxy.rules.sites import is_own, severity_at
 _HSTS = "strict-transport-security"
 _HOP_BY_HOP = ("connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade")
 """Connection-specific header fields, malformed in HTTP/2 (RFC 9113 §8.2.2)."""
-_AGE = re.compile(r"""(?i)(?:^|;)\s*max-age\s*=\s*"?(\d+)"?\s*(?=;|$)""")
+_AGE = re.compile(r"""(?i)(?:^|;)\s*max-age\s*=\s*"?([0-9]+)"?\s*(?=;|$)""")
 _DAY = 86_400
 
 
@@ -73,8 +74,9 @@ def _too_short(secure: list[Exchange], of: str) -> Finding | None:
         if age is None:
             message = f"Strict-Transport-Security{of} has no max-age that can be read"
             return Finding(hop.url, message, proof(hop, _HSTS))
-        if int(age[1]) < HSTS_MINIMUM_AGE:
-            days, wanted = int(age[1]) // _DAY, HSTS_MINIMUM_AGE // _DAY
+        lasts = seconds(age[1]) or 0
+        if lasts < HSTS_MINIMUM_AGE:
+            days, wanted = lasts // _DAY, HSTS_MINIMUM_AGE // _DAY
             message = f"Strict-Transport-Security{of} lasts {days} days; the guideline asks for {wanted}"
             return Finding(hop.url, message, proof(hop, _HSTS))
     return None

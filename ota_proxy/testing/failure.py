@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from ota_proxy.printable import inert
 from ota_proxy.rules.evidence import safe
 from ota_proxy.testing.options import settings
 from ota_proxy.testing.record import Record
@@ -37,7 +38,7 @@ def _sections(item: pytest.Item, record: Record) -> Iterator[tuple[str, str]]:
     for report in () if record.told else _telling(record):
         yield f"ota-proxy: {safe(report.url)}", _text(report)
     if not record.reports and record.site is not None and (log := record.site.log.strip()):
-        yield f"ota-proxy: log of {record.site.server}", "\n".join(map(safe, log.split("\n")[-_LOG_LINES:]))
+        yield f"ota-proxy: log of {record.site.server}", inert("\n".join(map(safe, log.split("\n")[-_LOG_LINES:])))
     folder = settings(item.config).artifacts
     if folder is not None:
         yield "ota-proxy: artifacts", _kept(folder / folder_name(item), record)

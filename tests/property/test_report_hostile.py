@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from ota_proxy.device.facts import Exchange, InstallFacts, Response, Visit
 from ota_proxy.hosts.facts import ConfigTest, HostFacts
+from ota_proxy.printable import printable
 from ota_proxy.report import json as json_report
 from ota_proxy.report import text
 from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Paint
-from ota_proxy.rules.evidence import printable, redact, safe
+from ota_proxy.rules.evidence import redact, safe
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
 from tests.facts import BASE, healthy, manifest, package

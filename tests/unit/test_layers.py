@@ -11,12 +11,15 @@ import pytest
 from tests.unit.test_imports import MODULES, PACKAGE, name_of
 
 FACTS = ("device.exchange", "device.facts", "device.app_facts", "device.tls_facts")
-BASE = ("errors", "addresses", "resources", "__version__")
+BASE = ("errors", "addresses", "limits", "numbers", "printable", "resources", "__version__")
 LAYERS: dict[str, tuple[str, ...]] = {
     "__init__": (),
     "__main__": ("cli",),
     "errors": (),
     "addresses": (),
+    "limits": (),
+    "numbers": ("limits",),
+    "printable": ("limits",),
     "resources": (),
     "policy": BASE,
     "model": (*BASE, "policy"),
@@ -52,7 +55,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
 }
 """Package or module → what it may import beside itself; `cli` may import everything."""
 NARROWER: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(FACTS, ("addresses", *FACTS)),
+    **dict.fromkeys(FACTS, ("addresses", "limits", "numbers", *FACTS)),
     "hosts.facts": (),
     "config.facts": (),
     "rules.model": ("model", "hosts.facts", "config.facts", *FACTS),

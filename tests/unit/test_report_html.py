@@ -20,7 +20,7 @@ from tests.unit.test_report import BROKEN, HEALTHY, target
 
 HOSTILE = "</pre></details><script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>\"'&\x1b[2J\u202e"
 _NAMES = """html head meta title style body header main footer nav article section figure figcaption blockquote h1 h2 h3 p
-small b i a ol ul li dl div dt dd pre br mark span details summary"""
+small b i a ol ul li dl div dt dd pre br mark span details summary table thead tbody tr th td"""
 ELEMENTS = frozenset(_NAMES.split())
 ATTRIBUTES = {"lang", "charset", "http-equiv", "content", "name", "id", "class", "href", "title", "style"}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import signal
 import ssl
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from ota_proxy.iis.emulator.server import Listen, Server
 from ota_proxy.iis.emulator.settings import Binding
 from ota_proxy.iis.emulator.tls import Certificate, context
 from ota_proxy.iis.emulator.wire import Application
+from ota_proxy.printable import as_json
 
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -104,7 +104,7 @@ async def _serve(
     server = Server()
     try:
         ports = await _listen(server, pipeline, authority, folder)
-        ready(json.dumps({**ports, "ca": str(ca)}))
+        ready(as_json({**ports, "ca": str(ca)}))
         await stop.wait()
     finally:
         await server.close()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import TextIO
+
+from ota_proxy.printable import as_json
 
 
 @dataclass(slots=True)
@@ -27,7 +28,7 @@ class Entry:
         fields = asdict(self)
         if self.hresult is None:
             del fields["hresult"]
-        return json.dumps(fields)
+        return as_json(fields, ascii_only=True)
 
 
 class AccessLog:

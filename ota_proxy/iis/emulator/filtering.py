@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from ota_proxy.iis.emulator.message import Request
+from ota_proxy.numbers import whole
 
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
 
@@ -65,7 +66,7 @@ def _reasons(request: Request, path: str, query: str, settings: FilterSettings) 
     if any(len(request.header(name)) > limit for name, limit in settings.header_limits.items()):
         yield 431, 0
     length = request.header("content-length")
-    if length.isascii() and length.isdigit() and int(length[:20]) > settings.longest_content:
+    if (whole(length) or 0) > settings.longest_content:
         yield 413, 1
     if len(request.raw_path) > settings.longest_url:
         yield 404, 14

@@ -20,6 +20,7 @@ from ota_proxy.iis.emulator.wire import (
     has_body,
     make_request,
 )
+from ota_proxy.numbers import whole
 
 
 class Closed(Exception):  # noqa: N818 - not an error: the other side went away
@@ -145,8 +146,8 @@ def _sentence(error: h11.RemoteProtocolError) -> str:
 
 
 def _much_to_come(request: Request) -> bool:
-    length = request.header("content-length")
-    return not length or int(length) > DRAINED
+    length = whole(request.header("content-length"))
+    return length is None or length > DRAINED
 
 
 def _announces_body(request: Request) -> bool:

@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 import h11
 
 from ota_proxy.iis.emulator.message import BLOCK, Header, Payload, Request, Response, error
+from ota_proxy.numbers import whole
 
 HOP_BY_HOP = frozenset(
     (
@@ -166,7 +167,7 @@ class _Call:
         length = next((value for name, value in pairs if name.lower() == "content-length"), "")
         fields = [(name, value) for name, value in pairs if name.lower() != "content-length"]
         bodiless = request.method == "HEAD" or event.status_code in (204, 304)
-        known = int(length) if length else None
+        known = whole(length)
         if bodiless:
             self.close()
         return Response(

@@ -46,7 +46,7 @@ def _listed(field: str, etag: str, *, weak: bool) -> bool:
 def _date(text: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(text) if text else None
-    except (ValueError, IndexError, OverflowError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return (
         found.replace(tzinfo=UTC) if found and found.tzinfo is None else found

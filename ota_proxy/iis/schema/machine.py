@@ -16,6 +16,7 @@ from ota_proxy.iis import document
 from ota_proxy.iis.schema.model import Attribute, Collection, Element, Section, Type, Value
 from ota_proxy.iis.schema.values import VALIDATORS, parse
 from ota_proxy.iis.violations import Violation
+from ota_proxy.numbers import whole
 
 _EMPTY: Mapping[str, Value] = {"bool": False, "uint": 0, "int": 0, "int64": 0, "timeSpan": timedelta(0)}
 _DEEPEST = 40
@@ -125,7 +126,7 @@ def _attribute(element: document.Element) -> Attribute:
     return replace(
         typed,
         validation=validation if validation in VALIDATORS and (ranged or "Range" not in validation) else "",
-        parameter=tuple(int(one) for one in numbers if one.strip().isdigit()) if ranged else (),
+        parameter=tuple(number for one in numbers if (number := whole(one.strip())) is not None) if ranged else (),
         excluded="exclude" in numbers,
     )
 

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 from ota_proxy.cli import report_flags
+from ota_proxy.printable import inert
 from ota_proxy.report import formats, github, gitlab, html, junit, links, sarif, text
 from ota_proxy.report.model import FailOn, Report, TargetReport, exit_code, no_verdict
 from ota_proxy.report.paint import Paint
@@ -284,13 +285,15 @@ def test_the_summary_of_a_step_is_a_table_in_which_foreign_text_is_text(root: Pa
         ("x ##[error]y", False),
         ("::1 is an address", False),
         ("a ::b:: c", True),
+        ("x ##vso[task.setvariable]y", False),
+        ("x ##teamcity[x]", False),
         ("# heading ## [x]", True),
     ],
 )
 def test_nothing_in_a_log_is_a_command_of_a_runner(line: str, *, same: bool) -> None:
-    assert (github.inert(line) == line) is same
-    assert not re.match(r"\s*::\S", github.inert(line))
-    assert "##[" not in github.inert(line)
+    assert (inert(line) == line) is same
+    assert not re.match(r"\s*::\S", inert(line))
+    assert not re.search(r"##\w*\[", inert(line))
 
 
 # -- GitLab -----------------------------------------------------------------------------------------------------------

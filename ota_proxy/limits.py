@@ -1,0 +1,61 @@
+"""How much of what strangers send or write we put up with: the one place for bytes, objects, lengths and digits.
+
+A limit is far above what honest servers and files have, and low enough that meeting it costs seconds and megabytes, never minutes or gigabytes.
+What goes beyond is refused or cut, and that is said; nothing is left out in silence.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+MIB: Final = 1 << 20
+
+# -- text that is shown -----------------------------------------------------------------------------------------------
+
+LINE: Final = 4_000
+"""Characters of one line of foreign text in a report."""
+TEXT: Final = 16_000
+"""Characters of one foreign text (the evidence of a finding) in a report."""
+FINDINGS: Final = 1_000
+"""Findings of one rule on one target that are listed; the last one counts the rest."""
+
+# -- numbers, names, URLs ---------------------------------------------------------------------------------------------
+
+DIGITS: Final = 18
+"""Digits of a number: it fits into 64 bits, as every size and age does (Python itself refuses 4,300)."""
+URL: Final = 16_384
+"""Characters of a URL that is asked for: servers take 8 KiB, the longest links with tokens have some 4 KiB."""
+
+# -- an answer --------------------------------------------------------------------------------------------------------
+
+HEADER: Final = 1 << 16
+"""Bytes of status line and header fields, and of HPACK-decoded fields."""
+INTERIM: Final = 32
+"""Interim (1xx) answers before the final one."""
+UNPACKED: Final = 4 * MIB
+"""Bytes that a compressed answer may unpack to."""
+
+# -- property lists, profiles, archives -------------------------------------------------------------------------------
+
+PLIST: Final = MIB
+"""Bytes of a property list."""
+PLIST_LEVELS: Final = 64
+PLIST_VALUES: Final = 50_000
+"""Values that a property list may unfold into; one that is referred to twice counts twice."""
+PLIST_UNFOLDED: Final = 4 * MIB
+"""Bytes of texts, numbers and data that it may unfold into, likewise."""
+PROFILE: Final = 2 * MIB
+
+# -- files of a person ------------------------------------------------------------------------------------------------
+
+CONFIG_FILE: Final = 16 * MIB
+"""Bytes of one configuration, settings or site file."""
+TREE_FILES: Final = 100_000
+"""Files and folders of a tree that is linted."""
+
+# -- between our own processes ----------------------------------------------------------------------------------------
+
+RESULT: Final = 8 * MIB
+"""Bytes of one target's line of JSON."""
+WIRE: Final = 4 * RESULT
+"""Bytes of a line between the processes: more than a result can have there, with every sign escaped."""

@@ -1,0 +1,213 @@
+"""Every text of every report format, of the lines of `--targets` and of stderr: none reaches a terminal, a CI service or a browser as a command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from ota_proxy.cli.main import main
+from ota_proxy.cli.streams import emit, tell
+from ota_proxy.device.tls_facts import AtsRow
+from ota_proxy.errors import NoVerdictError, UsageError
+from ota_proxy.harness.progress import Steps, Timed
+from ota_proxy.printable import as_html, as_json, markup, printable, shown
+from ota_proxy.report import github
+from ota_proxy.report.formats import FORMATS, render
+from ota_proxy.report.line import dumped, failed_line, line_of
+from ota_proxy.report.model import Report, TargetReport, no_verdict
+from ota_proxy.report.paint import Paint
+from ota_proxy.report.text import render as render_text
+from ota_proxy.rules.model import Facts
+from tests.facts import healthy
+from tests.property.poison import ATTACKS, commands, poisoned, unseen
+from tests.report_readers import Text
+from tests.report_samples import outcome
+from tests.unit.test_report_html import Page, check_harmless
+
+ROOT = Path("/srv/project")
+CASES = [pytest.param(attack, id=ascii(attack)[1:25]) for attack in ATTACKS]
+
+
+def whole() -> TargetReport:
+    """Return a report that shows everything a report can: findings of each severity, suppressed, unknown, log, matrix, timeline."""
+    told: dict[str, Any] = dict.fromkeys(
+        ("target", "subject", "message", "evidence", "remedy", "sees", "suppressed"), "x"
+    )
+    counted = {**told, "suppressed": ""}
+    found = (
+        *(outcome(rule, **counted) for rule in ("OTA406", "OTA406", "OTA315", "OTA511", "OTA301")),
+        *(outcome(rule, **counted, file="/srv/project/a.conf", line=2, column=3) for rule in ("OTA406", "OTA202")),
+        outcome("OTA201", **told),
+        outcome("OTA302", "no-verdict", message="x"),
+        outcome("OTA107", "not-applicable", message="x"),
+    )
+    facts = Facts(install=healthy())
+    matrix = {
+        "ota.example.com:443": (
+            AtsRow("x", "", forward_secrecy=True, certificate_rules=True, passed=False, reason="x"),
+        )
+    }
+    return TargetReport(
+        *("x", "nginx", "1.26", "docker", "L0", found, facts),
+        notes=("x",), log="x\nx", config={"/srv/project/a.conf": "x\nx\nx"}, further=(facts,), ats=matrix,
+    )  # fmt: skip
+
+
+def report(attack: str) -> Report:
+    bad = poisoned(whole(), attack)
+    lines = dict.fromkeys(bad.config, f"{attack}\n{attack}\n{attack}")
+    return Report((replace(bad, config=lines, server=attack), no_verdict(attack, attack, attack)))
+
+
+def texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
+    if isinstance(value, str):
+        yield value
+    for inner in (*value, *value.values()) if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from texts(inner)
+
+
+def test_the_poison_reaches_every_part_of_a_report() -> None:
+    bad = poisoned(whole(), "POISON")
+    html = render(Report((bad,)), "html", root=ROOT)
+    for place in ("<pre>", "<summary>", "<dt>", "<h3>", '<p class="remedy">', '<span class="url">'):
+        assert any("POISON" in part[:300] for part in html.split(place)[1:]), place
+    assert html.count("POISON") > 100
+
+
+@pytest.mark.parametrize("attack", CASES)
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_text_of_a_format_is_a_command_or_unseen(name: str, attack: str) -> None:
+    rendered = render(report(attack), name, root=ROOT)
+    assert unseen(rendered) == []
+    assert commands(rendered) == []
+    if name in ("json", "sarif", "gitlab"):
+        assert all(not unseen(text) for text in texts(json.loads(rendered)))
+    elif name == "junit":
+        assert {one.tag for one in ET.fromstring(rendered).iter()} <= {  # noqa: S314 - our own output
+            *("testsuites", "testsuite", "properties", "property", "testcase", "failure", "error", "skipped"),
+            "system-out",
+        }
+    elif name == "html":
+        check_harmless(Page(rendered))
+
+
+@pytest.mark.parametrize("attack", CASES)
+def test_the_painted_text_and_the_summary_are_inert_too(attack: str) -> None:
+    plain = render_text(report(attack), paint=Paint(ascii_only=True))
+    assert (unseen(plain), commands(plain), plain.isascii()) == ([], [], True)
+    summary = github.summary(report(attack), ROOT)
+    assert (unseen(summary), commands(summary)) == ([], [])
+    assert set(Text(summary).tags) <= {"br"}
+
+
+@pytest.mark.parametrize("attack", CASES)
+def test_a_line_of_many_targets_is_one_line_of_json_and_no_command(attack: str) -> None:
+    for line in (line_of(report(attack).targets[0], "error", 1.0), failed_line(attack, 2, attack)):
+        text = dumped(line)
+        assert (unseen(text), commands(text), "\n" in text) == ([], [], False)
+        assert json.loads(text)["schema"] == "ota-proxy/line/1"
+
+
+@pytest.mark.parametrize("attack", CASES)
+def test_what_is_told_on_stderr_is_no_command(attack: str, capsys: pytest.CaptureFixture[str]) -> None:
+    tell(f"note: {attack}\n")
+    tell(attack)
+    tell("\n")
+    steps = Steps(Timed(tell), attack)
+    steps(attack, attack)
+    steps.ended(attack, attack, attack)
+    for error in (UsageError(attack, place=attack, hint=attack), NoVerdictError(attack)):
+        tell(f"ota-proxy: error: {error}\n")
+    said = capsys.readouterr().err
+    assert (unseen(said), commands(said)) == ([], [])
+
+
+_NOT_IN_ARGUMENTS = {0: None, 0xD800: None}
+"""No system passes a zero byte, and none that speaks UTF-8 a first half of a character."""
+ARGUMENTS = (
+    ("check", "{}"),
+    ("check", "https://{}/"),
+    ("check", "https://ota.example.com/", "--resolve", "{}"),
+    ("check", "https://ota.example.com/", "--ca", "{}"),
+    ("check", "--targets", "{}"),
+    ("check", "https://ota.example.com/", "--udid", "{}"),
+    ("check", "https://ota.example.com/", "--{}"),
+    ("render", "{}"),
+    ("render", "nginx", "--domain", "{}"),
+    ("render", "nginx", "--root", "{}"),
+    ("render", "nginx", "--server-version", "{}"),
+    ("render", "nginx", "--site", "{}"),
+    ("render", "nginx", "--set", "{}=1"),
+    ("lint", "{}"),
+    ("link", "{}"),
+    ("manifest", "{}", "--base-url", "{}"),
+    ("explain", "{}"),
+    ("up", "iis", "--site-root", ".", "--domain", "{}"),
+    ("config", "show", "--domain", "{}"),
+    ("completion", "{}"),
+    ("{}",),
+)
+
+
+@pytest.mark.parametrize("attack", CASES)
+@pytest.mark.parametrize("words", ARGUMENTS, ids=" ".join)
+def test_our_own_mistakes_about_arguments_are_no_commands(
+    words: tuple[str, ...],
+    attack: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        code = main([word.replace("{}", attack.translate(_NOT_IN_ARGUMENTS)) for word in words])
+    except SystemExit as end:
+        code = int(end.code or 0)
+    said = capsys.readouterr()
+    assert code in (0, 1, 2, 3), said.err
+    assert (unseen(said.err), commands(said.err)) == ([], [])
+    assert (unseen(said.out), commands(said.out)) == ([], [])
+
+
+@pytest.mark.parametrize("attack", CASES)
+def test_json_and_markup_give_their_readers_every_character_back(attack: str) -> None:
+    given = attack.encode("utf-8", "replace").decode()
+    for text in (
+        as_json({given: [given]}),
+        as_json({given: [given]}, indent=2),
+        as_json({given: [given]}, ascii_only=True),
+    ):
+        assert json.loads(text) == {given: [given]}
+        assert (unseen(text), commands(text)) == ([], [])
+    seen = printable(given)
+    assert Text(as_html(seen)).text == seen
+    element = ET.Element("a", b=seen)
+    element.text = f"\n{seen}"
+    read = ET.fromstring(markup(ET.tostring(element, encoding="unicode")))  # noqa: S314 - our own output
+    assert (read.text, read.attrib["b"]) == (f"\n{seen}", seen)
+
+
+def test_half_characters_leave_as_bytes_or_as_an_escape(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    emit("\udc80\n")
+    emit("\ud800\n")
+    assert capfdbinary.readouterr().out == b"\x80\n\\ud800\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("the name ota.example.com", True),
+        ("日本語 é 🍏 ❤\ufe0f 👩 Привет שלום مرحبا", True),
+        ("a\tb\xa0c", False),
+        ("1\ufe0f", False),
+        ("see :: and # # and ## heading", True),
+    ],
+)
+def test_text_of_people_stays_as_it_is(text: str, *, same: bool) -> None:
+    assert (shown(text) == text) is same
