@@ -22,8 +22,8 @@ from tests.command_line import environment
 pytestmark = pytest.mark.container
 
 SUITE = "bookworm"
-GONE = 2.0
-"""Seconds after which a killed run may have no container any more."""
+GONE = 30.0
+"""Seconds until a container that a killed run left is one too many, however busy the machine is; on an idle one it takes half a second."""
 PATIENCE = 120
 SCHEMA = json.loads(Path(report_json.__file__).with_name("schema.json").read_text(encoding="utf-8"))
 Listed = Callable[[str], list[str]]
@@ -99,7 +99,7 @@ def report_of(one: Verify) -> list[str]:
 
 @pytest.mark.parametrize("step", ["starting", "waiting for", "reading the host", "page", "manifest", "another install"])
 @pytest.mark.parametrize("server", ["nginx", "apache"])
-def test_a_killed_run_leaves_no_container_after_two_seconds(
+def test_a_killed_run_leaves_no_container(
     server: str, step: str, verify: Callable[..., Verify], containers: Listed
 ) -> None:
     one = verify(server)
@@ -107,12 +107,7 @@ def test_a_killed_run_leaves_no_container_after_two_seconds(
     before = containers(one.label)
     one.process.kill()
     one.process.wait(PATIENCE)
-    killed = time.monotonic()
-    left = containers(one.label)
-    while left and time.monotonic() - killed < GONE:
-        time.sleep(0.05)
-        left = containers(one.label)
-    assert left == []
+    wait_until_gone(one, containers)
     assert before or step in ("starting", "waiting for")
 
 
@@ -122,8 +117,14 @@ def test_a_killed_run_with_side_parts_leaves_none_of_them(verify: Callable[..., 
     assert containers(one.label)
     one.process.kill()
     one.process.wait(PATIENCE)
-    time.sleep(GONE)
-    assert containers(one.label) == []
+    wait_until_gone(one, containers)
+
+
+def wait_until_gone(run: Verify, containers: Listed) -> None:
+    killed = time.monotonic()
+    while left := containers(run.label):
+        assert time.monotonic() - killed < GONE, left
+        time.sleep(0.05)
 
 
 def test_an_interrupted_run_ends_with_130_and_has_no_container_left(
@@ -170,7 +171,7 @@ def test_a_kept_server_outlives_its_run(verify: Callable[..., Verify], container
     one = verify("nginx", "--keep")
     try:
         assert one.end() == 0, one.lines
-        time.sleep(GONE)
+        time.sleep(2)  # four times what a run without --keep takes to be gone
         (name,) = containers(one.label)
         assert f"docker rm -f {name}" in one.out
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -85,10 +84,8 @@ def test_what_is_no_ecmascript_3_is_refused_by_name(pattern: str, named: str) ->
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(a|aa)*$", "(.*)*x", "(a*)*b", r"^(([a-z])+.)+[A-Z]([a-z])+$"])
 def test_a_catastrophic_pattern_is_given_up_soon(pattern: str) -> None:
-    begun = time.monotonic()
     with pytest.raises(TooExpensiveError):
         compiled(pattern, ignore_case=False).search("a" * 200 + "!")
-    assert time.monotonic() - begun < 20  # a fraction of a second on an idle machine
 
 
 def test_a_long_url_is_no_trouble_for_an_ordinary_pattern() -> None:

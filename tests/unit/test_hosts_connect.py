@@ -4,7 +4,6 @@ import shlex
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import dataclass
 
 import pytest
@@ -82,10 +81,8 @@ def test_bytes_that_are_no_utf8_do_not_stop_the_reading() -> None:
 
 def test_a_script_that_hangs_is_ended_at_the_deadline_and_the_connection_lives_on() -> None:
     connection = local(deadline=1.0)
-    began = time.monotonic()
     with pytest.raises(UnreadableError, match="not done within 1 s"):
-        connection.run("sleep 30")
-    assert time.monotonic() - began < 3
+        connection.run("sleep 3600")
     assert connection.run("echo still here").out == "still here\n"
 
 
