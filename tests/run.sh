@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every test. As root on a Debian machine it first installs what is missing (the Docker engine, the image builder, nginx,
-# Apache, the shells that completions are tried in, readers of man pages),
+# Apache, Chromium, the shells that completions are tried in, readers of man pages),
 # starts a Docker engine where none runs, builds the test images once (cached outside the tree), and stops what it started.
 # Without root, or elsewhere, it says what is missing and the tests that need it skip with that reason.
 #
@@ -26,7 +26,7 @@ docker_answers() { "$bin/python" -c 'import docker; docker.from_env(timeout=5).p
 install_packages() {
   local wanted=() pair
   for pair in dockerd:docker.io mmdebstrap:mmdebstrap nginx:nginx-light apache2:apache2 openssl:openssl \
-    zsh:zsh fish:fish groff:groff mandoc:mandoc man:man-db; do
+    zsh:zsh fish:fish chromium:chromium groff:groff mandoc:mandoc man:man-db; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%:*}" >/dev/null || wanted+=("${pair##*:}")
   done
   [ ${#wanted[@]} -eq 0 ] && return

@@ -17,7 +17,7 @@ from ota_proxy.errors import UsageError
 
 if TYPE_CHECKING:
     from ota_proxy.live.many import Sink
-    from ota_proxy.live.target import CheckOptions
+    from ota_proxy.live.target import Browser, CheckOptions
     from ota_proxy.report.model import TargetReport
     from ota_proxy.settings import Options
 
@@ -32,7 +32,8 @@ URL is a landing page, a manifest, a package (.ipa), an itms-services link as it
       --udid 00008030-001A2B3C4D5E6F70
   ota-proxy check https://ota.example.com/ --ca root.pem \\
       --resolve ota.example.com:443:192.0.2.7
-  ota-proxy check https://ota.example.com/ --format html -o report.html
+  ota-proxy check https://ota.example.com/ --browser on --format html \\
+      -o report.html                 with pictures of the page; needs ota-proxy[browser]
   ota-proxy check --targets urls.txt --jobs 32 -o results.jsonl
 """
 _UDID = re.compile(r"[0-9A-Fa-f]{40}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{16}")
@@ -87,6 +88,15 @@ def _add_phone_flags(command: argparse.ArgumentParser) -> None:
         "--ats",
         action="store_true",
         help="also list what App Transport Security makes of each host, exception by exception (as nscurl does)",
+    )
+    group.add_argument(
+        "--browser",
+        choices=("auto", "on", "off"),
+        help="open landing pages in a real browser as iPhone and iPad: auto where scripts may make the link (the default; "
+        "off with --targets), on for every page, off never; needs ota-proxy[browser] and Chromium or WebKit",
+    )
+    group.add_argument(
+        "--browser-path", metavar="FILE", default="", help="the Chromium to use (default: the first on the PATH)"
     )
     group.add_argument("--udid", metavar="UDID", default="", help="would it install on this device?")
     group.add_argument("--ios", metavar="VERSION", default="", help="would it install on this system version?")
@@ -148,7 +158,24 @@ def _check_options(args: argparse.Namespace) -> CheckOptions:
         udid=_formed(args.udid, _UDID, "--udid", "40 hexadecimal digits, or 8, a hyphen and 16"),
         ios=_formed(args.ios, _IOS, "--ios", "for instance 17.4"),
         seconds=args.timeout,
+        browser=_browser(args),
+        browser_path=args.browser_path,
     )
+
+
+def _browser(args: argparse.Namespace) -> Browser:
+    """Return when to open pages; UsageError where that was asked for and cannot be done."""
+    from ota_proxy.browser.find import missing  # noqa: PLC0415
+
+    wanted: Browser = args.browser or ("off" if args.targets is not None else "auto")
+    why = missing(args.browser_path) if wanted == "on" or args.browser_path else ""
+    if why:
+        raise UsageError(
+            f"pages cannot be opened in a browser: {why}",
+            place="--browser-path" if args.browser_path else "--browser on",
+            hint="leave it out: what was not run is then said in the report",
+        )
+    return wanted
 
 
 def _ca(path: Path) -> str:

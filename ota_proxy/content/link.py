@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 from ota_proxy.device.facts import LinkFacts
 from ota_proxy.errors import UsageError
 
-Context = Literal["html-attribute", "script", "text", "qr", "redirect", "given"]
+Context = Literal["html-attribute", "script", "text", "qr", "redirect", "given", "browser"]
 SCHEME = "itms-services:"
 ACTION = "download-manifest"
 _PARAMETERS = frozenset({"action", "url", "digest"})

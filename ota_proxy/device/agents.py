@@ -10,6 +10,11 @@ from ota_proxy.policy.tables import table
 Agent = Literal["manifest", "package", "mdm", "browser"]
 
 
+def user_agent(name: str) -> str:
+    """Return the user agent of a row of the table; KeyError for another name."""
+    return str(table("agents")["agents"][name]["user_agent"])
+
+
 def in_app() -> dict[str, str]:
     """Return app → the user agent of the browser inside it, for the apps of the table."""
     view, names = table("agents")["in_app"]["view"], table("agents")["in_app"]["names"]

@@ -12,6 +12,15 @@ from typing import Any, Literal
 
 from ota_proxy.device.app_facts import AppFacts, HashFacts
 from ota_proxy.device.exchange import Exchange, Header, Response, Visit, origin
+from ota_proxy.device.page_facts import (
+    FrameFacts,
+    InAppFacts,
+    LinkFacts,
+    PageFacts,
+    PartFacts,
+    TabletFacts,
+    ViewFacts,
+)
 from ota_proxy.device.tls_facts import CertificateFacts, ErrorKind, NetError, TlsFacts, Trust
 
 __all__ = [
@@ -30,11 +39,14 @@ __all__ = [
     "NetError",
     "PackageFacts",
     "PageFacts",
+    "PartFacts",
     "PlainHttpFacts",
     "Response",
+    "TabletFacts",
     "TlsFacts",
     "Trust",
     "Unpacked",
+    "ViewFacts",
     "Visit",
     "origin",
 ]
@@ -48,75 +60,6 @@ class PlainHttpFacts:
     """GET http://HOST/PATH?ota-proxy=probe%2Fx, redirects recorded but never followed off http more than needed."""
     open: bool
     """Something listens and speaks HTTP."""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkFacts:
-    """One itms-services link: where it stood, its text there, and what one decoding makes of it."""
-
-    text: str
-    context: Literal["html-attribute", "script", "text", "qr", "redirect", "given"]
-    problems: tuple[str, ...] = ()
-    """Codes: `not-encoded`, `amp-outside-html`, `double-escaped`, `slashes-lost`, `malformed`, `not-https`."""
-    detail: str = ""
-    manifest_url: str = ""
-    target: str = ""
-    """The anchor's target attribute."""
-    cause: str = ""
-    """What made it so, where that is known and has a remedy of its own (`rules/remedy_causes.toml`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class InAppFacts:
-    """The landing page as the browser inside another app gets it."""
-
-    name: str
-    """What people call the app: WeChat, Instagram, …"""
-    visit: Visit
-    guidance: bool = False
-    """Its text, its own scripts' strings or a link say: open this in Safari."""
-    outside_scripts: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FrameFacts:
-    """A frame of the landing page, of the same site, and the install links in it."""
-
-    url: str
-    links: tuple[LinkFacts, ...]
-    visit: Visit | None = None
-    """None where the page holds the frame's content itself (srcdoc)."""
-
-
-@dataclass(frozen=True, slots=True)
-class PageFacts:
-    """The landing page as Safari gets it."""
-
-    visit: Visit
-    links: tuple[LinkFacts, ...]
-    package_links: tuple[str, ...] = ()
-    """href values that lead to an .ipa directly."""
-    scripts: bool = False
-    outside_scripts: bool = False
-    """Scripts that are files of their own, which were not read."""
-    amp: str = ""
-    """The AMP format that the root element names (`amp`, `amp4email`, `amp4ads`), empty for another page."""
-    topics: frozenset[str] = frozenset()
-    """What the page speaks of: the names of `policy/page_words.toml` (`open-in-safari`, `trust`, `restart`, `developer-mode`)."""
-    noindex: bool = False
-    """A robots meta element keeps search engines out."""
-    frames: tuple[FrameFacts, ...] = ()
-    in_app: tuple[InAppFacts, ...] = ()
-    made: str = ""
-    """A piece of an install link that a script of the page would have to complete."""
-    unseen: str = ""
-    """Why an install link that stands in the page is none: commented out, text, in an element that phones do not show."""
-    unread: str = ""
-    """Why the page's body was not read: an encoding that we do not undo, or more than we unpack."""
-    undecodable: str = ""
-    """Why nobody can read the body: it is not what its Content-Encoding says."""
-    password: bool = False
-    """It has a field for a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +250,8 @@ _HOLDERS = (
     PageFacts,
     FrameFacts,
     InAppFacts,
+    TabletFacts,
+    PartFacts,
     ManifestFacts,
     FamilyFacts,
     PackageFacts,

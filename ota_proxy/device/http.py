@@ -44,6 +44,8 @@ class Request:
     agent: Agent
     headers: tuple[Header, ...]
     method: str = "GET"
+    body: bytes = b""
+    """Goes over HTTP/1.1 only."""
     h2: bool = True
     authority: str = ""
     server_name: str = ""
@@ -171,7 +173,7 @@ class _Call:
 
     def _context(self, place: _Place) -> ssl.SSLContext:
         if self.request.server_name:
-            return unverified_context(h2=self.request.h2)
+            return unverified_context(h2=self.request.h2 and not self.request.body)
         helpers = self.network.helpers.get((place.host, place.port), "")
         return device_context(self.network.ca_pem, h2=self.request.h2, helpers=helpers)
 
@@ -181,4 +183,4 @@ class _Call:
         self.headers = (("Host", authority), *request.headers)
         h2 = stream.tls is not None and stream.tls.selected_alpn_protocol() == "h2"
         speak = http2.speak if h2 else http1.speak
-        await speak(stream, Ask(request.method, authority, place.target, request.headers), self.incoming)
+        await speak(stream, Ask(request.method, authority, place.target, request.headers, request.body), self.incoming)

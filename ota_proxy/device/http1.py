@@ -15,10 +15,11 @@ async def speak(stream: Stream, ask: Ask, incoming: Incoming) -> None:
     """Send the request exactly as given and take in the answer until it is complete or its limit is reached."""
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADER_LIMIT)
     try:
-        request = h11.Request(
-            method=ask.method, target=ask.target, headers=[(b"Host", ask.authority.encode("ascii")), *ask.fields]
-        )
-        await stream.send((connection.send(request) or b"") + (connection.send(h11.EndOfMessage()) or b""))
+        length = [(b"Content-Length", str(len(ask.body)).encode("ascii"))] if ask.body else []
+        head = [(b"Host", ask.authority.encode("ascii")), *ask.fields, *length]
+        request = h11.Request(method=ask.method, target=ask.target, headers=head)
+        events = [request, *([h11.Data(ask.body)] if ask.body else []), h11.EndOfMessage()]
+        await stream.send(b"".join(connection.send(event) or b"" for event in events))
         while not incoming.done:
             await _step(connection, stream, incoming)
     except h11.RemoteProtocolError as error:

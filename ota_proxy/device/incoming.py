@@ -24,6 +24,7 @@ class Ask:
     authority: str
     target: str
     headers: tuple[Header, ...]
+    body: bytes = b""
 
     @property
     def fields(self) -> tuple[tuple[bytes, bytes], ...]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from ota_proxy.content.link import SCHEME, read_link
 from ota_proxy.content.page import PageContent, read_page
 from ota_proxy.device import agents
 from ota_proxy.device.decode import plain_body
-from ota_proxy.device.facts import FrameFacts, InAppFacts, LinkFacts, PageFacts, Visit, origin
+from ota_proxy.device.facts import FrameFacts, InAppFacts, LinkFacts, PageFacts, PartFacts, TabletFacts, Visit, origin
 from ota_proxy.device.redirects import destination
 from ota_proxy.device.session import Session
 
 FRAMES = 5
 """Frames of a page that are asked for."""
+PARTS = 4
+"""Stylesheets, and images, of a page that are asked for."""
 
 
 async def page_facts(session: Session, visit: Visit) -> PageFacts:
@@ -36,10 +39,35 @@ async def page_facts(session: Session, visit: Visit) -> PageFacts:
         noindex=found.noindex,
         frames=await _frames(session, visit.last.url, found),
     )
+    page = await _opened(session, page)
+    page = replace(page, parts=await _parts(session, visit, found))
     if not (session.options.in_app and visit.ok and all_links(page)):
         return page
+    page = replace(page, tablet=await _tablet(session, visit.first.url))
     seen = [await _in_app(session, visit.first.url, name, sent) for name, sent in agents.in_app().items()]
     return replace(page, in_app=tuple(seen))
+
+
+async def _opened(session: Session, page: PageFacts) -> PageFacts:
+    """Open the page in a real browser where its scripts may make a link, and add what that found."""
+    options = session.options
+    runs = page.scripts and bool(page.made or not all_links(page)) and not page.password
+    if not page.visit.ok or not (runs or options.open_always):
+        return page
+    if options.opener is None:
+        return replace(page, not_run=options.not_opened)
+    views = await options.opener(session, page.visit.last.url)
+    known = {link.manifest_url for link in all_links(page)}
+    usable = {link.manifest_url: link for view in views for link in view.links if origin(link.manifest_url)[1]}
+    return replace(
+        page,
+        links=(*page.links, *(link for url, link in usable.items() if url not in known)),
+        topics=page.topics.union(*(view.topics for view in views)),
+        views=views,
+        not_run=next((view.problem for view in views if view.problem), "")
+        if not any(view.pictures for view in views)
+        else "",
+    )
 
 
 def _shown(visit: Visit) -> PageContent:
@@ -77,6 +105,28 @@ async def _frames(session: Session, url: str, found: PageContent) -> tuple[Frame
 async def _frame(session: Session, url: str) -> FrameFacts:
     visit = await _ask(session, "frame", url)
     return FrameFacts(url, content_of(visit).links if visit.ok else (), visit)
+
+
+async def _tablet(session: Session, url: str) -> TabletFacts:
+    visit = await _ask(session, "page on an iPad", url, agents.user_agent("tablet"))
+    found = _shown(visit)
+    frames = await _frames(session, visit.last.url, found) if visit.ok and not found.links else ()
+    links = [*_redirected(visit), *found.links, *(link for frame in frames for link in frame.links)]
+    return TabletFacts(visit, len(links), found.made)
+
+
+async def _parts(session: Session, visit: Visit, found: PageContent) -> tuple[PartFacts, ...]:
+    """Ask for what the page's own server has to show it with; other servers are somebody else's."""
+    if not visit.ok:
+        return ()
+    here = origin(visit.last.url)
+    styles = [url for url in found.styles if origin(url) == here][:PARTS]
+    images = [url for url in found.images if origin(url) == here][:PARTS]
+    wanted: list[tuple[Literal["stylesheet", "image"], str]] = [
+        *(("stylesheet", url) for url in styles),
+        *(("image", url) for url in images),
+    ]
+    return tuple([PartFacts(kind, url, await session.visit(kind, url, "browser")) for kind, url in wanted])
 
 
 async def _in_app(session: Session, url: str, name: str, user_agent: str) -> InAppFacts:

@@ -10,7 +10,7 @@ from typing import Literal, Protocol, TypedDict, Unpack, runtime_checkable
 
 from ota_proxy.device import agents
 from ota_proxy.device.agents import Agent
-from ota_proxy.device.facts import Exchange, Header, NetError, Visit, origin
+from ota_proxy.device.facts import Exchange, Header, NetError, ViewFacts, Visit, origin
 from ota_proxy.device.http import KEEP, Request, fetch
 from ota_proxy.device.incoming import Watch
 from ota_proxy.device.network import NetFault, Network, Place, Resolve, ascii_host
@@ -23,6 +23,13 @@ Progress = Callable[[str, str], None]
 """Called with the step and a sentence about it, before it is made."""
 
 MIB = 1 << 20
+
+
+class Opener(Protocol):
+    """Opens the page at a URL in a real browser and returns what each device saw; never raises."""
+
+    async def __call__(self, session: Session, url: str) -> tuple[ViewFacts, ...]:
+        """Open the page and look at it."""
 
 
 @runtime_checkable
@@ -65,6 +72,12 @@ class WalkOptions:
     """What a person answers when the landing page asks for a password: the value of Authorization. The installer never has one."""
     link_context: Literal["given", "qr"] = "given"
     """Where an itms-services link to start at was found."""
+    opener: Opener | None = None
+    """Opens a landing page in a real browser."""
+    open_always: bool = False
+    """Open also the pages that show their links without scripts."""
+    not_opened: str = ""
+    """Why there is no opener."""
 
 
 class Bounds(TypedDict, total=False):

@@ -9,18 +9,20 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypedDict
 from urllib.parse import urlsplit
 
+from ota_proxy.browser.find import missing
 from ota_proxy.content.qr_code import is_picture
 from ota_proxy.device.ats_matrix import matrix
 from ota_proxy.device.facts import Exchange, InstallFacts, origin
-from ota_proxy.device.session import Listener
+from ota_proxy.device.session import Listener, Opener
 from ota_proxy.device.tls_facts import AtsRow
 from ota_proxy.device.tls_memory import TlsMemory
 from ota_proxy.device.walk import SCHEME, WalkOptions, walk_all
 from ota_proxy.errors import UsageError
 from ota_proxy.report.model import TargetReport, no_verdict
+from ota_proxy.report.views import views_told
 from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.merge import merge
 from ota_proxy.rules.model import Facts
@@ -38,6 +40,7 @@ _PRODUCT = re.compile(r"([A-Za-z][A-Za-z-]*)(?:/([0-9][0-9A-Za-z.+-]*))?(?=\s|$|
 _LOCAL = re.compile(r"(?i)(localhost|[\w.-]+\.[a-z]{2,}|\d+(?:\.\d+){3}|\[[0-9a-f:]+\])(:\d+)?([/?#].*)?")
 """What people type for a URL without its scheme."""
 
+Browser = Literal["auto", "on", "off"]
 Progress = Callable[[str, str], None]
 """Called with the step and a sentence about it."""
 
@@ -58,6 +61,10 @@ class CheckOptions:
     link_context: Literal["given", "qr"] = "given"
     """Where an itms-services link to start at was found."""
     seconds: float = PATIENCE
+    browser: Browser = "off"
+    """Open the landing page in a real browser: where its scripts may make the link, always, or never."""
+    browser_path: str = ""
+    """The Chromium to use; empty for the one that is found."""
 
 
 def checked(text: str) -> str:
@@ -130,8 +137,27 @@ def _walk_options(options: CheckOptions, tls: TlsMemory | None) -> WalkOptions:
         allow_private=options.allow_private,
         tls_memory=tls,
         link_context=options.link_context,
+        open_always=options.browser == "on",
+        **_opening(options),
     )
     return replace(usual, package_limit=WHOLE) if options.full else usual
+
+
+class _Opening(TypedDict, total=False):
+    opener: Opener
+    not_opened: str
+
+
+def _opening(options: CheckOptions) -> _Opening:
+    """Return how pages are opened, or why they are not."""
+    if options.browser == "off":
+        return {"not_opened": "--browser off"}
+    why = missing(options.browser_path)
+    if why:
+        return {"not_opened": why}
+    from ota_proxy.browser.look import Opener as InBrowser  # noqa: PLC0415 - only who opens pages pays for it
+
+    return {"opener": InBrowser(options.browser_path)}
 
 
 def _report(target: str, walks: tuple[InstallFacts, ...], options: CheckOptions) -> TargetReport:
@@ -147,6 +173,7 @@ def _report(target: str, walks: tuple[InstallFacts, ...], options: CheckOptions)
         None,
         outcomes,
         facts[0],
+        notes=views_told(facts[0]),
         reason=nobody,
         further=tuple(facts[1:]),
         ats=_ats(walks) if options.ats else {},

@@ -19,7 +19,7 @@ _MOST_PLACES = 1000
 def topics(text: str) -> frozenset[str]:
     """Return the topics (`open-in-safari`, `trust`, `restart`, `developer-mode`) that a text speaks of."""
     plain = " ".join(unicodedata.normalize("NFC", text).lower().split())
-    return frozenset(name for name, row in table("page_words").items() if _spoken(plain, row))
+    return frozenset(row.get("topic", name) for name, row in table("page_words").items() if _spoken(plain, row))
 
 
 def _spoken(text: str, row: Mapping[str, Any]) -> bool:

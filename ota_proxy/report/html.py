@@ -11,7 +11,7 @@ from typing import Final
 
 from ota_proxy import __version__
 from ota_proxy.printable import as_html
-from ota_proxy.report import ats, view
+from ota_proxy.report import ats, view, views
 from ota_proxy.report.connection import connections
 from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Tone
@@ -19,7 +19,7 @@ from ota_proxy.report.timeline import render_timeline
 from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import Outcome
 
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _MARKS: Final[dict[Tone, str]] = {"good": "✓", "error": "✗", "warning": "!", "note": "i", "unknown": "?", "none": "–"}
 _WORDS: Final[dict[Tone, str]] = {
     "good": "passed",
@@ -99,6 +99,7 @@ def _target(target: TargetReport, number: int) -> Iterator[str]:
     yield from (f'<p class="about">{text(note)}</p>' for note in target.notes)
     if target.why or not target.outcomes:
         yield f'<p class="reason">{text(target.why) or "Nothing was looked at."}</p>'
+    yield from views.as_html(target, text)
     if target.outcomes:
         yield from _judged(target)
     yield from render_timeline(target, text)

@@ -1,10 +1,10 @@
-"""OTA108, OTA111 to OTA113: what the landing page says, to whom it is shown, and its links where it is an AMP page."""
+"""OTA108, OTA111 to OTA113, OTA115: what the landing page says, to whom it is shown, and its links where it is an AMP page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ota_proxy.device.facts import InAppFacts, InstallFacts, LinkFacts, PackageFacts, PageFacts, Visit
+from ota_proxy.device.facts import InAppFacts, InstallFacts, LinkFacts, PackageFacts, PageFacts, TabletFacts, Visit
 from ota_proxy.rules.evidence import answer, file_name, proof, request_line
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.predicates import is_private_address, is_private_name, page_of, walk
@@ -141,3 +141,46 @@ def page_no_trust_help(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             page.visit.last.url, message, f"{request_line(page.visit.last)}\n{file_name(builds[0].url)}: {kind}"
         )
+
+
+@checks("OTA115")
+def page_hides_link_from_ipad(facts: Facts) -> Iterator[Finding]:
+    """Safari on an iPad asks for desktop sites by default (Apple, iPadOS 13): its user agent says Macintosh, and iPad nowhere."""
+    page = _with_links(facts)
+    seen = page.tablet
+    if seen is None:
+        raise NoVerdict("the page was not asked for as an iPad does")
+    views = {view.device: view for view in page.views if view.engine and not view.problem}
+    shown = views.get("iPad")
+    if seen.links or (shown and shown.links):
+        return
+    if seen.visit.response is None:
+        raise NoVerdict("the page gave no answer to an iPad")
+    if any(link.context != "browser" for link in page.links) or page.frames or not seen.visit.ok:
+        yield from _hidden(page, seen, run=shown is not None)
+    elif shown is None:
+        raise NoVerdict("the page's scripts make the link, and they were not run as on an iPad")
+    else:
+        message = (
+            f"Run as on an iPad, the page's scripts make no install link; as on an iPhone they do ({shown.engine})"
+        )
+        yield _for_ipad(page, seen, message)
+
+
+def _hidden(page: PageFacts, seen: TabletFacts, *, run: bool) -> Iterator[Finding]:
+    last = seen.visit.last
+    if seen.visit.ok and seen.made and not run:
+        raise NoVerdict("what an iPad gets makes its link by a script, which was not run")
+    what = "shows no install link" if seen.visit.ok else f"is answered with {answer(last)}"
+    if len(seen.visit.hops) > 1 and last.url != page.visit.last.url:
+        what = f"leads to {last.url}, which {what}"
+    yield _for_ipad(
+        page, seen, f"The page {what} to an iPad, which asks as a desktop computer; an iPhone gets the link"
+    )
+
+
+def _for_ipad(page: PageFacts, seen: TabletFacts, message: str) -> Finding:
+    agent = next(value for name, value in seen.visit.first.request_headers if name.lower() == "user-agent")
+    return Finding(
+        page.visit.last.url, message, f"{proof(seen.visit.last, 'vary?', 'content-type')}\nUser-Agent: {agent}"
+    )

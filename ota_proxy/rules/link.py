@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ota_proxy.device.facts import InstallFacts, LinkFacts, PageFacts, Visit
+from ota_proxy.device.facts import InstallFacts, LinkFacts, PageFacts, PartFacts, ViewFacts, Visit
 from ota_proxy.rules.evidence import answer, bytes_shown, proof, request_line
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.predicates import is_login, is_rate_limit, leaves_https, location_of, page_of, unconnected, walk
@@ -12,6 +12,7 @@ from ota_proxy.rules.registry import checks
 from ota_proxy.rules.remedies import remedy_for
 
 _PAGE_TYPES = ("text/html", "application/xhtml+xml")
+_MOST_REFUSALS = 5
 _MORE_SPECIFIC = frozenset({"not-encoded", "amp-outside-html", "double-escaped", "slashes-lost"})
 """Problems that leave a link without a usable `url`, so that it also looks malformed."""
 
@@ -47,6 +48,7 @@ _PLACES = {
     "qr": "a QR code",
     "redirect": "a Location header",
     "given": "the link as given",
+    "browser": "what a browser was sent to when the page's scripts ran",
 }
 
 
@@ -156,6 +158,28 @@ def page_wrong_type(facts: Facts) -> Iterator[Finding]:
         shown = response.media_type or "no Content-Type"
         message = f"The landing page comes as {shown}: Safari does not show it as a page"
         yield Finding(page.visit.last.url, message, proof(page.visit.last, "content-type"))
+    for part in page.parts:
+        yield from _part(part)
+
+
+def _part(part: PartFacts) -> Iterator[Finding]:
+    """Stylesheets and SVG pictures count by their type, other pictures by their bytes (WHATWG HTML §4.2.4.3, MIME Sniffing §8.2)."""
+    response = part.visit.response
+    if response is None or not part.visit.ok or len(response.headers_all("content-type")) > 1:
+        return
+    kind, shown = response.media_type, response.media_type or "no Content-Type"
+    evidence = proof(part.visit.last, "content-type")
+    if part.kind == "stylesheet":
+        if kind != "text/css":
+            message = f"A stylesheet of the landing page comes as {shown}: Safari does not apply it"
+            yield Finding(part.url, message, evidence, remedy=remedy_for("OTA110", "part"))
+    elif not kind.startswith("image/"):
+        drawn = not response.body.lstrip()[:200].lower().startswith((b"<svg", b"<?xml"))
+        does = "Safari looks at its bytes, not every browser does" if drawn else "Safari does not show it"
+        message = f"A picture of the landing page comes as {shown}: {does}"
+        yield Finding(
+            part.url, message, evidence, remedy=remedy_for("OTA110", "part"), severity="note" if drawn else None
+        )
 
 
 @checks("OTA114")
@@ -200,19 +224,39 @@ def _read(page: PageFacts) -> None:
 
 
 def _no_link(page: PageFacts) -> Finding:
+    opened = [view for view in page.views if view.engine]
+    made = next((link for view in opened for link in view.links), None)
+    if made is not None:
+        message = f"The page has no install link as delivered, and the one that its script makes is none: {made.detail}"
+        return _without(page.visit, message, "spoilt", f"{_PLACES[made.context]}: {made.text}")
+    if opened and not page.not_run:
+        taps = sum(len(view.taps) for view in opened)
+        message = (
+            f"The page has no install link: none as delivered, and none when {opened[0].engine} ran its scripts as "
+            f"{' and '.join(view.device for view in opened)} and {taps} thing{'s' * (taps != 1)} on it were tapped"
+        )
+        return _without(page.visit, message, "made", *_refusals(opened))
+    not_run = f"scripts were not run{f' ({page.not_run})' if page.not_run else ''}"
     if page.made:
-        message = "The page has no install link as delivered: it is made by a script, and scripts were not run"
+        message = f"The page has no install link as delivered: it is made by a script, and {not_run}"
         return _without(page.visit, message, "script", f"in a script: {page.made[:200]}")
     if page.unseen:
         return _without(page.visit, f"The page's install link {page.unseen}: nobody can tap it", "unseen")
     if page.scripts:
-        message = "The page has no install link as delivered; its scripts may make one, which was not run"
+        message = f"The page has no install link as delivered; its scripts may make one, but {not_run}"
         return _without(page.visit, message, "script")
     return _without(page.visit, "The page has no install link")
 
 
-def _without(visit: Visit, message: str, cause: str = "", more: str = "") -> Finding:
-    evidence = "\n".join(part for part in (proof(visit.last, "content-type"), more) if part)
+def _refusals(views: list[ViewFacts]) -> list[str]:
+    """What the page asked for and did not get, each once."""
+    return [f"not loaded: {one}" for one in dict.fromkeys(one for view in views for one in view.refused)][
+        :_MOST_REFUSALS
+    ]
+
+
+def _without(visit: Visit, message: str, cause: str = "", *more: str) -> Finding:
+    evidence = "\n".join([proof(visit.last, "content-type"), *more])
     return Finding(visit.last.url, message, evidence, remedy=remedy_for("OTA114", cause))
 
 

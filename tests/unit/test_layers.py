@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.test_imports import MODULES, PACKAGE, name_of
 
-FACTS = ("device.exchange", "device.facts", "device.app_facts", "device.tls_facts")
+FACTS = ("device.exchange", "device.facts", "device.page_facts", "device.app_facts", "device.tls_facts")
 BASE = ("errors", "addresses", "limits", "numbers", "printable", "resources", "__version__")
 LAYERS: dict[str, tuple[str, ...]] = {
     "__init__": (),
@@ -27,6 +27,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "hosts": (*BASE, "policy"),
     "content": (*BASE, "policy", *FACTS),
     "device": (*BASE, "policy", "content"),
+    "browser": (*BASE, "policy", "content", "device"),
     "render": (*BASE, "policy", "model"),
     "files": ("errors", "render.header", "render.result"),
     "iis": (*BASE, "policy"),
@@ -37,7 +38,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *BASE,
         *("policy", "model", "settings", "hosts", "content", "device", "render", "rules", "report", "iis"),
     ),
-    "live": (*BASE, "policy", "content", "device", "rules", "report"),
+    "live": (*BASE, "browser", "policy", "content", "device", "rules", "report"),
     "testing": (
         *BASE,
         "policy",

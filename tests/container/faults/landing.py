@@ -157,6 +157,37 @@ FAULTS = (
     linked("an editor put http before the link", "OTA105", f"http://{LINK}"),
     linked("the link is broken over indented lines", "OTA101", LINK.replace("app.plist", "\n    app.plist")),
     fault(
+        "a media type for stylesheets is missing",
+        "OTA110",
+        replaced(r"^( *root /srv/ota;)", r"\1 types { text/html html; image/png png; }", count=1),
+        replaced(
+            r'^( *)(<FilesMatch "\(\?i\)\[\.\]\(\?:apk\)\$">)',
+            r'\1<FilesMatch "css$">\n\1    ForceType text/plain\n\1</FilesMatch>\n\1\2',
+            count=1,
+        ),
+        door="check",
+    ),
+    fault(
+        "an address is for iPhones and iPads by their names",
+        "OTA115",
+        replaced(
+            r"^( *)(location \^~ / \{)",
+            r'\1location = /install { if ($http_user_agent !~* "iPhone|iPad") { return 302 /desktop.html; } return 302 /index.html; }\n\1\2',
+            count=1,
+        ),
+        replaced(
+            r"^( *)(DocumentRoot )",
+            r'\1RewriteCond "%{HTTP_USER_AGENT}" "!(?:iPhone|iPad)"\n\1RewriteRule "^/install$" "/desktop.html" [R=302,L]\n'
+            r'\1RewriteRule "^/install$" "/index.html" [R=302,L]\n\1\2',
+            count=1,
+        ),
+        content=Content(
+            extra=(TestFile("/srv/ota/desktop.html", b"<!DOCTYPE html><p>Open this page on an iPhone or iPad"),)
+        ),
+        door="check",
+        target=f"{BASE}/install",
+    ),
+    fault(
         "the page is not what its Content-Encoding says",
         "OTA110",
         encoded_nginx,
