@@ -173,9 +173,9 @@ class _Call:
 
     def _context(self, place: _Place) -> ssl.SSLContext:
         if self.request.server_name:
-            return unverified_context(h2=self.request.h2 and not self.request.body)
+            return unverified_context(h2=self.request.h2)
         helpers = self.network.helpers.get((place.host, place.port), "")
-        return device_context(self.network.ca_pem, h2=self.request.h2, helpers=helpers)
+        return device_context(self.network.ca_pem, h2=self.request.h2 and not self.request.body, helpers=helpers)
 
     async def _speak(self, stream: Stream, place: _Place) -> None:
         request = self.request
