@@ -23,6 +23,7 @@ from ota_proxy.model.values import (
     Network,
     PartError,
     PublicUrl,
+    Size,
     TrustedNetwork,
     Upstream,
     UpstreamUrl,
@@ -30,6 +31,8 @@ from ota_proxy.model.values import (
     parse_upstream,
 )
 
+MAX_BODY = 1 << 30
+"""Bytes of an upload where `max_body` says nothing: more than a build has, less than a disk; httpd's own default since 2.4.54."""
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 
 
@@ -60,6 +63,22 @@ class Location(Part):
     upstream_name: Domain | None = Field(
         None, description="Name in the https upstream's certificate, where it is not the upstream's host."
     )
+    websocket: bool = Field(
+        False,
+        description="Pass requests to switch to WebSocket on to the upstream; without it the application answers them as plain requests.",
+    )
+    max_body: Size | Off | None = Field(
+        None,
+        description="Largest upload (request body) of this upstream, else 413: bytes, or a number with K, M or G of 1024 each"
+        ' ("500M"); false: no limit; default: 1G.',
+    )
+    read_timeout: int | None = Field(
+        None,
+        ge=1,
+        le=86_400,
+        strict=True,
+        description="Seconds that the upstream may be silent before 504, on an open WebSocket too; default: 60, on IIS its own 120.",
+    )
 
     @model_validator(mode="after")
     def _exactly_one_source(self) -> Self:
@@ -68,6 +87,13 @@ class Location(Part):
                 f"the location {self.path} needs exactly one of root (a folder) and upstream (an application)",
                 *(("upstream",) if self.upstream else ()),
             )
+        for key, given in (
+            ("websocket", self.websocket),
+            ("max_body", self.max_body is not None),
+            ("read_timeout", self.read_timeout is not None),
+        ):
+            if given and self.upstream is None:
+                raise PartError(f"{key} is about an upstream, and the location {self.path} is a folder", key)
         https = self.upstream is not None and self.upstream.startswith("https:")
         if not https and (self.upstream_ca or self.upstream_name):
             raise PartError(
@@ -75,6 +101,11 @@ class Location(Part):
                 "upstream_ca" if self.upstream_ca else "upstream_name",
             )
         return self
+
+    @property
+    def body_limit(self) -> int:
+        """Bytes of the largest upload; 0 for no limit."""
+        return MAX_BODY if self.max_body is None else int(self.max_body)
 
     @property
     def target(self) -> Upstream | None:
@@ -153,7 +184,7 @@ class Log(Part):
 
 DEFAULT_HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "X-Frame-Options": "DENY",
     "Content-Security-Policy": "frame-ancestors 'none'",
     "X-Robots-Tag": "noindex",
@@ -179,13 +210,14 @@ class Site(Part):
     hsts: Hsts = Field(Hsts(), description="Strict-Transport-Security.")
     trusted_proxies: tuple[TrustedNetwork, ...] = Field(
         (),
-        description="Proxies in front whose X-Forwarded-For and X-Forwarded-Proto (or PROXY headers) are believed.",
+        description="Proxies in front that are believed, whether TLS ends there or here: the first entry of X-Forwarded-Proto says how the device came"
+        " (https is served, http is redirected), X-Forwarded-For (or a PROXY header) who it is. Nobody else's are read.",
     )
     media_types: dict[Extension, MediaType] = Field({}, description="Your own, beside (or instead of) the OTA set.")
     cache: Cache = Field(Cache(), description="Cache rules by kind of file.")
     headers: dict[HeaderName, HeaderValue] = Field(
         DEFAULT_HEADERS,
-        description="Security headers of static answers, the landing page's first of all; replaces the default set.",
+        description="Security headers of every answer; those of an application are kept where it sends its own. Replaces the default set.",
     )
     access: Access = Field(Access(), description="Access by network.")
     auth: Auth = Field(Auth(), description="A password on the landing page.")

@@ -13,7 +13,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import idna
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from ota_proxy.addresses import bracketed
 
@@ -22,6 +22,9 @@ _PREFIX = re.compile(r"/(?:[A-Za-z0-9._~@+,=:!-]+/)*", re.ASCII)
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 _HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#&^_.+-]+/[A-Za-z0-9!#&^_.+-]+(?:; ?charset=[A-Za-z0-9-]+)?", re.ASCII)
+_SIZE = re.compile(r"([1-9][0-9]{0,12})([KMG]?)", re.ASCII | re.IGNORECASE)
+_UNITS = ("", "K", "M", "G")  # each 1024 times the one before it
+_MOST_BYTES = 1 << 40
 _EXTENSION = re.compile(r"\.?[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 _NOWHERE = (0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF)
 """Line separators, the byte order mark, and what XML 1.0 §2.2 excludes."""
@@ -185,6 +188,27 @@ def _extension(text: str) -> str:
     return "." + text.lower().removeprefix(".")
 
 
+def _size(value: object) -> int:
+    """Read a size: a whole number of bytes, or a text such as 500M, whose K, M or G stands for 1024 of the one before it."""
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    number = value if isinstance(value, int) and not isinstance(value, bool) else 0
+    if match:
+        number = int(match[1]) << 10 * _UNITS.index(match[2].upper())
+    if not 0 < number <= _MOST_BYTES:
+        shown = str(value).lower() if isinstance(value, bool) else repr(value)
+        raise ValueError(
+            f'{shown[:60]} is not a size: write bytes, or a number and K, M or G (of 1024 each) in quotes, such as "500M",'
+            f" at most {size_text(_MOST_BYTES)}; or false for no limit"
+        )
+    return number
+
+
+def size_text(number: int) -> str:
+    """Write a number of bytes in the largest unit that leaves it whole: 1536 → 1536, 2048 → 2K."""
+    power = next(power for power in (3, 2, 1, 0) if number % (1 << 10 * power) == 0)
+    return f"{number >> 10 * power}{_UNITS[power]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Upstream:
     """Where a proxied location goes: `scheme` http, https or unix; `host` and `port`, or the socket's `path`."""
@@ -274,3 +298,15 @@ MediaType = Annotated[str, AfterValidator(_media_type)]
 Extension = Annotated[str, AfterValidator(_extension)]
 Origin = Annotated[str, AfterValidator(_origin)]
 UpstreamUrl = Annotated[str, AfterValidator(_upstream)]
+Size = Annotated[
+    int,
+    BeforeValidator(_size),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": _MOST_BYTES},
+                {"type": "string", "pattern": "^[1-9][0-9]{0,12}[KMGkmg]?$"},
+            ]
+        }
+    ),
+]

@@ -10,6 +10,7 @@ from ota_proxy.policy.apache import capacity, modules, section
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
 from ota_proxy.render import apache_features as features
+from ota_proxy.render.applications import front_notes, upload_notes, websocket_notes
 from ota_proxy.render.features import certificate_warnings
 from ota_proxy.render.log_notes import log_folders
 from ota_proxy.render.result import Note, NoteKind, Scope
@@ -67,6 +68,9 @@ def _features(site: Site, scope: Scope) -> tuple[str, ...]:
 def _cannot(site: Site, scope: Scope) -> Iterator[str]:
     if site.proxied:
         yield "slashes that repeat in or right after the prefix of an application reach it as one slash; the rest of the path is handed on byte for byte"
+        yield "an application that is silent for too long is answered for with 502, where other servers say 504"
+        if paths := [location.path for location in site.proxied if location.max_body is None]:
+            yield f"an upload to {' and '.join(paths)} without Content-Length may have any size; where max_body is set it is refused with 411"
     if scope == "snippet":
         yield from _snippet(site)
     if _own_tls(site, scope) and site.unknown_hosts == "refuse":
@@ -85,6 +89,8 @@ def _snippet(site: Site) -> Iterator[str]:
 def _parent(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
     if scope != "snippet":
         yield from log_folders(site)
+    if caps.portable and any(location.websocket for location in site.proxied):
+        yield "Apache 2.4.47 or later, for websocket"
     if scope == "full":
         return
     yield "these modules: " + ", ".join(needed_modules(site, scope))
@@ -128,8 +134,11 @@ def _info(site: Site, scope: Scope) -> Iterator[str]:
         yield "TLS ends at the proxy in front: Strict-Transport-Security is its header to send, and it must hand on the Host"
     elif site.tls.profile == "modern" and scope != "snippet":
         yield "the profile modern wants an ECDSA leaf; which kind yours is cannot be seen from here"
+    yield from upload_notes(site)
+    yield from websocket_notes(site)
     if scope == "snippet":
         return
+    yield from front_notes(site)
     if site.listen.http is False:
         yield "listen.http is false: nothing answers or redirects over http, and no ACME challenge is served"
     if site.unknown_hosts == "ignore":

@@ -14,6 +14,7 @@ from ota_proxy.render import apache_hosts as hosts
 from ota_proxy.render import apache_quote as quote
 from ota_proxy.render.apache_features import ERRORS, features
 from ota_proxy.render.apache_notes import listens, needed_modules
+from ota_proxy.render.applications import PLAIN, SECURE, claimed, fronted
 from ota_proxy.render.quoting import Quoted
 from ota_proxy.render.result import Scope
 
@@ -29,6 +30,7 @@ def view(site: Site, caps: Capabilities, scope: Scope) -> View:
         "box": _box,
         "offloaded": site.tls.offloaded,
         "snippet": scope == "snippet",
+        "fronted": fronted(site),
         "proxies": bool(site.proxied),
         "statics": bool(site.static),
         "buffers": buffers,
@@ -132,10 +134,12 @@ def _upstreams(site: Site, caps: Capabilities) -> list[View]:
             "tls": location.target.scheme == "https",
             "ca": quote.path(location.upstream_ca or caps.layout["ca_bundle"], site.key_of(location, "upstream_ca")),
             "protocols": Quoted(protocols),
+            "timeout": location.read_timeout or section("timeouts")["upstream"],
+            "websocket": location.websocket,
             "depth": section("upstream")["verify_depth"],
         }
         for location in _shortest_first(site.proxied)
-        if location.target and _checkable(site, location)
+        if location.target and _checkable(site, location) and _switchable(site, location, caps)
     ]
 
 
@@ -153,6 +157,17 @@ def _checkable(site: Site, location: Location) -> bool:
     return True
 
 
+def _switchable(site: Site, location: Location, caps: Capabilities) -> bool:
+    """Refuse a WebSocket where mod_proxy_http cannot hand one on."""
+    if location.websocket and not caps.has("proxy_upgrade") and not caps.portable:
+        raise UsageError(
+            f"Apache {caps.version} cannot pass a WebSocket on to the path that it was asked for; 2.4.47 and later can",
+            key=site.key_of(location, "websocket"),
+            hint="choose a later version, another server, or leave websocket out",
+        )
+    return True
+
+
 def _app(site: Site, location: Location) -> View:
     port = "" if site.public_port == 443 else f":{site.public_port}"
     return {
@@ -160,6 +175,19 @@ def _app(site: Site, location: Location) -> View:
         "keep_host": Quoted("Off" if location.target and location.target.scheme == "https" else "On"),
         "host": quote.word(site.public_host + port, ("public_url",)),
         "port": site.public_port,
+        **_uploads(site, location),
+    }
+
+
+def _uploads(site: Site, location: Location) -> View:
+    """Return the conditions under which an upload is refused; not for an application inside this one, which has its own."""
+    inner = [other for other in site.proxied if other != location and other.path.startswith(location.path)]
+    key = site.key_of(location, "max_body")
+    elsewhere = "".join(f" && !(%{{REQUEST_URI}} =~ m#^{quote.regex(other.path)}#)" for other in inner)
+    large = f"%{{HTTP:Content-Length}} -gt {location.body_limit}{elsewhere}"
+    return {
+        "too_large": quote.argument(large, key) if location.body_limit else None,
+        "unmeasured": quote.argument("-n %{HTTP:Transfer-Encoding}" + elsewhere, key) if location.max_body else None,
     }
 
 
@@ -174,7 +202,16 @@ def _hsts(site: Site) -> View | None:
 
 
 def _header(name: str, value: str) -> View:
-    return {"name": Quoted(name), "value": quote.header_value(value, ("headers", name))}
+    """Return a header; `stands` is the condition for it where the application is silent.
+
+    A frame-ancestors of ours would overrule an X-Frame-Options of the application (CSP Level 3 §6.4.2.1), which then stands for both.
+    """
+    policy = name.lower() == "content-security-policy"
+    return {
+        "name": Quoted(name),
+        "value": quote.header_value(value, ("headers", name)),
+        "stands": quote.argument("expr=-z resp('X-Frame-Options')", ()) if policy else None,
+    }
 
 
 def _access(site: Site) -> View | None:
@@ -202,7 +239,9 @@ def _hosts_view(site: Site, caps: Capabilities) -> View:
         "redirect": {"status": site.redirect.status, "target": quote.argument(f"{site.base_url}%1", ("public_url",))},
         "acme": _acme(site),
         "trusted": _networks(site.trusted_proxies, "trusted_proxies"),
-        "from_front": _from_front(site),
+        "not_secure": quote.argument(f"!({_said(site, SECURE)})", ("trusted_proxies",)),
+        "said_plain": quote.argument(_said(site, PLAIN), ("trusted_proxies",)),
+        "acme_here": bool(site.listen.http and fronted(site)) and not claimed(site),
         "tls": None if site.tls.offloaded else _tls(site, caps),
         "http2": site.http2,
         "log": _log(site),
@@ -215,7 +254,7 @@ def _http(site: Site) -> View | None:
     if site.listen.http is False:
         return None
     return _virtual_host(
-        site, site.listen.http, site.base_url if site.tls.offloaded else f"{site.domain}:{site.listen.http}"
+        site, site.listen.http, site.base_url if fronted(site) else f"{site.domain}:{site.listen.http}"
     )
 
 
@@ -245,10 +284,11 @@ def _acme(site: Site) -> View:
     }
 
 
-def _from_front(site: Site) -> Quoted:
-    """Return the condition "this is not https by way of a trusted proxy" as an argument of RewriteCond expr."""
-    peers = " || ".join(f"%{{CONN_REMOTE_ADDR}} -ipmatch '{network}'" for network in site.trusted_proxies)
-    return quote.argument(f"!(({peers}) && tolower(%{{HTTP:X-Forwarded-Proto}}) == 'https')", ("trusted_proxies",))
+def _said(site: Site, schemes: str) -> str:
+    """Return the expression "a trusted proxy says that the device came by one of `schemes`": the first entry, empty ones left out."""
+    peers = " || ".join(f"%{{CONN_REMOTE_ADDR}} -ipmatch '{network}'" for network in site.trusted_proxies) or "false"
+    first = f"^[,[:blank:]]*(?:{schemes})[[:blank:]]*(?:,|$)"
+    return f"({peers}) && %{{HTTP:X-Forwarded-Proto}} =~ m#{first}#i"
 
 
 def _outside(site: Site) -> Quoted | None:

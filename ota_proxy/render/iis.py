@@ -14,6 +14,7 @@ from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import profile
 from ota_proxy.policy.media_types import ota_types
 from ota_proxy.render import iis_rules, iis_setup, iis_sites
+from ota_proxy.render.applications import read_timeouts
 from ota_proxy.render.features import refuse
 from ota_proxy.render.header import header_lines
 from ota_proxy.render.iis_notes import notes
@@ -21,6 +22,8 @@ from ota_proxy.render.iis_plan import Plan
 from ota_proxy.render.iis_quote import ps_string, windows_path, xml_attribute, xml_comment
 from ota_proxy.render.quoting import Quoted, render_template
 from ota_proxy.render.result import Note, Rendered, RenderedFile, Scope
+
+_MOST_BODY = (1 << 32) - 1  # maxAllowedContentLength is a 32 bit number (requestLimits)
 
 
 def render(  # noqa: PLR0913 - what every renderer takes, and one thing more
@@ -83,6 +86,7 @@ def _possible(site: Site, caps: Capabilities, *, rewrite: bool) -> None:
         raise _refused(key, "on IIS this needs URL Rewrite", "install URL Rewrite 2.1")
     for location in site.proxied:
         _possible_upstream(site, location)
+    _one_timeout(site)
     _distinct(site)
     for location in site.locations:
         if ":" in location.path or any(step.endswith(".") for step in location.path.split("/")):
@@ -91,6 +95,17 @@ def _possible(site: Site, caps: Capabilities, *, rewrite: bool) -> None:
                 f"a folder of IIS cannot be named '{location.path}'",
                 "choose another prefix",
             )
+
+
+def _one_timeout(site: Site) -> None:
+    wanted = read_timeouts(site)
+    other = next((location for location in wanted if location.read_timeout != wanted[0].read_timeout), None)
+    if other:
+        raise _refused(
+            site.key_of(other, "read_timeout"),
+            f"IIS has one timeout for all applications, and {wanted[0].path} wants {wanted[0].read_timeout} seconds",
+            "write the longest one everywhere",
+        )
 
 
 def _possible_upstream(site: Site, location: Location) -> None:
@@ -102,6 +117,12 @@ def _possible_upstream(site: Site, location: Location) -> None:
             site.key_of(location, "upstream"),
             f"IIS cannot reach the Unix socket {target}",
             "give it a port on 127.0.0.1",
+        )
+    if not 0 < location.body_limit <= _MOST_BODY:
+        raise _refused(
+            site.key_of(location, "max_body"),
+            f"IIS always has a limit for a request, and none above {_MOST_BODY} bytes",
+            "write a size below 4G",
         )
     if location.upstream_name and location.upstream_name != target.host:
         raise _refused(
@@ -152,6 +173,7 @@ def _web_config(plan: Plan, scope: Scope, header: Sequence[str]) -> dict[str, ob
         "header": [xml_comment(line) for line in header],
         "snippet": scope == "snippet",
         "proxied": top is not None and top.root is None,
+        "body": top.body_limit if top else 0,
         "types": _pairs(ota_types(site.media_types)),
         "error_pages": _error_pages(plan),
         "headers": _pairs(
@@ -189,11 +211,17 @@ def _differs(site: Site, location: Location) -> bool:
     """Say whether a location is not of the kind of the one around it; outside every location the rules of files hold."""
     around = [other for other in site.locations if other.path != location.path and location.path.startswith(other.path)]
     outer = max(around, key=lambda other: len(other.path), default=None)
+    if location.root is None and outer is not None and outer.root is None:
+        return location.body_limit != outer.body_limit
     return (location.root is None) != (outer is not None and outer.root is None)
 
 
 def _block(location: Location) -> dict[str, object]:
-    return {"path": xml_attribute(location.path.strip("/")), "proxied": location.root is None}
+    return {
+        "path": xml_attribute(location.path.strip("/")),
+        "proxied": location.root is None,
+        "body": location.body_limit,
+    }
 
 
 def _lines(texts: Sequence[str]) -> list[Quoted]:

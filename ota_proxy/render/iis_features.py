@@ -6,6 +6,7 @@ Source of the sections and attributes: MicrosoftDocs/iis-docs, configuration ref
 from __future__ import annotations
 
 from ota_proxy.model import Site
+from ota_proxy.render.applications import read_timeouts
 from ota_proxy.render.iis_networks import address_and_mask
 from ota_proxy.render.iis_plan import POOLS, SITES, Plan, Step, add_element, set_attribute, within
 from ota_proxy.render.iis_quote import PsValue
@@ -65,6 +66,12 @@ def proxy(plan: Plan) -> Step:
         ("enabled", True),
     ):
         calls.append(set_attribute(f"proxy {name}", "system.webServer/proxy", name, value))
+    for location in read_timeouts(plan.site)[:1]:
+        seconds = location.read_timeout or 0
+        span = f"{seconds // 86400}.{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}".removeprefix(
+            "0."
+        )
+        calls.append(set_attribute("proxy timeout", "system.webServer/proxy", "timeout", span))
     return Step(
         "Proxy",
         (

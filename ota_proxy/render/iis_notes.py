@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from ota_proxy.model import Site
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
+from ota_proxy.render.applications import front_notes, read_timeouts, upload_notes
 from ota_proxy.render.features import error_files
 from ota_proxy.render.iis_features import capacity
 from ota_proxy.render.iis_plan import Plan
@@ -39,6 +41,10 @@ def _cannot(plan: Plan, scope: Scope) -> Iterator[str]:
     yield from _cannot_tls(plan, scope)
     yield from _cannot_hsts(plan, scope)
     yield from _cannot_network(plan)
+    if any(not location.websocket for location in site.proxied):
+        yield "an application gets WebSocket requests wherever the feature WebSocket is installed, whatever its websocket says"
+    if site.trusted_proxies and not plan.rewrite:
+        yield "without URL Rewrite X-Forwarded-Proto is not read: the connection alone says whether a device came by https"
     if site.log.error or site.log.access:
         yield "log.access and log.error name files: IIS has a log folder for each site and no error log of its own"
     yield plan.caps.cannot("remove_server_header")
@@ -87,12 +93,7 @@ def _needs(plan: Plan, scope: Scope) -> Iterator[str]:
     if plan.rewrite:
         yield "URL Rewrite 2.1 (2.0 does not know useOriginalURLEncoding and would answer 500.19)"
     if site.proxied:
-        yield "Application Request Routing 3, its proxy enabled for the server" + (
-            "; preserveHostHeader on, reverseRewriteHostInResponseHeaders off" * (scope == "snippet")
-        )
-    for location in site.proxied:
-        if location.upstream_ca:
-            yield f"{location.upstream_ca} in the machine's trusted roots, or the https upstream of {location.path} is 502.3"
+        yield from _needs_applications(site, scope)
     yield from error_files(site)
     if scope == "snippet":
         yield "a site with bindings by name and a certificate, whose root folder this web.config lies in"
@@ -112,6 +113,17 @@ def _needs(plan: Plan, scope: Scope) -> Iterator[str]:
         yield "a certificate in LocalMachine\\My (-CertificateThumbprint), or a PFX file (-PfxPath, -PfxPassword)"
 
 
+def _needs_applications(site: Site, scope: Scope) -> Iterator[str]:
+    yield "Application Request Routing 3, its proxy enabled for the server" + (
+        "; preserveHostHeader on, reverseRewriteHostInResponseHeaders off" * (scope == "snippet")
+    )
+    if any(location.websocket for location in site.proxied):
+        yield "the feature WebSocket (Install-WindowsFeature Web-WebSockets), without which no application gets one"
+    for location in site.proxied:
+        if location.upstream_ca:
+            yield f"{location.upstream_ca} in the machine's trusted roots, or the https upstream of {location.path} is 502.3"
+
+
 def _warnings(plan: Plan) -> Iterator[str]:
     hsts, ends_here = plan.site.hsts, not plan.site.tls.offloaded
     if ends_here and not hsts.enabled:
@@ -128,8 +140,7 @@ def _info(plan: Plan, scope: Scope) -> Iterator[str]:
     if plan.site.tls.offloaded:
         yield "Strict-Transport-Security belongs to the proxy in front, where TLS ends"
         yield "the proxy in front must pass on the device's Host: the bindings are by name"
-    if site.proxied:
-        yield "X-Forwarded-For ends with address:port of the peer; what a client sent in it stands before that"
+    yield from _applications(plan, scope)
     if site.tls.profile == "modern":
         yield "the modern profile wants an ECDSA certificate"
     roots = {location.root: location for location in site.static if location.root and location.root.startswith("/")}
@@ -149,3 +160,16 @@ def _info(plan: Plan, scope: Scope) -> Iterator[str]:
         yield f"{site.expected_devices} phones at the same time need {names} in applicationHost.config; scope site sets it"
     if scope == "full":
         yield "scope full is scope site: IIS has one configuration for the whole machine"
+
+
+def _applications(plan: Plan, scope: Scope) -> Iterator[str]:
+    site, timeouts = plan.site, read_timeouts(plan.site)
+    if plan.rewrite:
+        yield from front_notes(site)
+    yield from upload_notes(site)
+    if timeouts:
+        yield f"the timeout of {timeouts[0].read_timeout} seconds holds for every application of this server" + (
+            "; set proxy/@timeout in applicationHost.config, scope site does it" * (scope == "snippet")
+        )
+    if site.proxied:
+        yield "X-Forwarded-For ends with address:port of the peer; what a client sent in it stands before that"

@@ -6,11 +6,13 @@ the bytes the device sent with the query (documented there under "Preserving Ori
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ota_proxy.model import Location, Site
 from ota_proxy.policy.media_types import extensions
+from ota_proxy.render.applications import PLAIN, SECURE, fronted
 from ota_proxy.render.iis_networks import address_pattern
 from ota_proxy.render.iis_quote import action_text, regex
 
@@ -66,7 +68,7 @@ def inbound(site: Site) -> tuple[Rule, ...]:
     """Return the inbound rules in their order."""
     guards = [_origin_form()]
     guards += [_host(site)] if site.unknown_hosts == "refuse" else []
-    guards += [_redirect(site)]
+    guards += _redirects(site)
     guards += [_challenges()] if serves_acme(site) else []
     nested = sorted(_places(site), key=lambda location: (-len(location.path), location.path))
     return (*guards, *(rule for location in nested for rule in _location(site, location)))
@@ -80,7 +82,7 @@ def _places(site: Site) -> tuple[Location, ...]:
 def serves_acme(site: Site) -> bool:
     """Say whether ACME challenges have a folder of their own here: there is plain http, and no location claims their prefix."""
     own = {location.path.lower() for location in site.locations}
-    return bool(site.listen.http) and not site.tls.offloaded and ACME_PREFIX + "/" not in own
+    return bool(site.listen.http) and ACME_PREFIX + "/" not in own
 
 
 def _challenges() -> Rule:
@@ -113,33 +115,47 @@ def _host(site: Site) -> Rule:
     )
 
 
-def _redirect(site: Site) -> Rule:
-    target = f"https://{action_text(authority(site), ('public_url',))}{RAW}"
-    action = {"type": "Redirect", "url": target, "appendQueryString": "false", "redirectType": "Permanent"}
+def _redirects(site: Site) -> list[Rule]:
+    """Return the redirects to https: of what came without TLS here, or without TLS to a trusted proxy in front.
+
+    Its word is the first entry of X-Forwarded-Proto; empty entries count for nothing (RFC 9110 5.6.1.2).
+    """
+    if not fronted(site):
+        return [_redirect(site, "https", "Every request without TLS.", _HTTP)]
+    front = address_pattern(site.trusted_proxies, ("trusted_proxies",))
+    stranger, trusted = Condition("{REMOTE_ADDR}", front, negate=True), Condition("{REMOTE_ADDR}", front)
+    silent, plain = _said(SECURE, negate=True), _said(PLAIN)
     if site.tls.offloaded:
-        return Rule(
-            "ota-proxy https",
-            (
-                "TLS ends at a proxy in front: served is what a trusted address says came over https,",
-                "all else is sent to the public URL. A forged header from elsewhere changes nothing.",
-            ),
-            action,
-            conditions=(
-                Condition("{REMOTE_ADDR}", address_pattern(site.trusted_proxies, ("trusted_proxies",)), negate=True),
-                Condition("{HTTP_X_FORWARDED_PROTO}", "^https$", negate=True),
-            ),
-            any_of=True,
-        )
+        why = "TLS ends at a proxy in front: served is what a trusted address says came over https."
+        return [_redirect(site, "https", why, stranger, silent, any_of=True)]
+    return [
+        _redirect(site, "https", "Without TLS, and not from a trusted proxy: what strangers claim does not count.", _HTTP, stranger),
+        _redirect(site, "https of the front", "A trusted proxy that does not say the device came over https.", _HTTP, trusted, silent),
+        _redirect(site, "http of the front", "A trusted proxy that says, over TLS, that the device came without.", trusted, plain),
+    ]  # fmt: skip
+
+
+_HTTP = Condition("{HTTPS}", "^off$")
+
+
+def _said(schemes: str, *, negate: bool = False) -> Condition:
+    return Condition("{HTTP_X_FORWARDED_PROTO}", rf"^[, \t]*(?:{schemes})[ \t]*(?:,|$)", negate=negate)
+
+
+def _redirect(site: Site, name: str, why: str, *conditions: Condition, any_of: bool = False) -> Rule:
+    target = f"https://{action_text(authority(site), ('public_url',))}{RAW}"
     return Rule(
-        "ota-proxy https",
+        f"ota-proxy {name}",
         (
+            why,
             "Path and query byte for byte (UNENCODED_URL has both); the public port, never the one of the http request.",
             *(("ACME challenges stay on http.",) if site.listen.http else ()),
         ),
-        action,
+        {"type": "Redirect", "url": target, "appendQueryString": "false", "redirectType": "Permanent"},
         match=ACME if site.listen.http else ".*",
         negate=bool(site.listen.http),
-        conditions=(Condition("{HTTPS}", "^off$"),),
+        conditions=conditions,
+        any_of=any_of,
     )
 
 
@@ -182,6 +198,7 @@ def _proxy(site: Site, location: Location, prefix: str) -> Rule:
 def outbound(site: Site, *, hsts: bool) -> tuple[HeaderRule, ...]:
     """Return the header rules; `hsts` says whether Strict-Transport-Security is theirs (else it is native, or nobody's)."""
     rules = [rule for location in _places(site) for rule in _caching(site, location)]
+    rules += [rule for location in site.proxied for rule in _words(site, location)]
     if hsts:
         rules.append(
             HeaderRule(
@@ -219,6 +236,23 @@ def _caching(site: Site, location: Location) -> tuple[HeaderRule, ...]:
         f"public, max-age={site.cache.max_age}, immutable",
     )
     return (manifests, packages)
+
+
+def _words(site: Site, location: Location) -> Iterator[HeaderRule]:
+    """Yield the security headers that an answer of an application gets where it has none itself, Content-Security-Policy first.
+
+    A frame-ancestors of ours would overrule an X-Frame-Options of the application (CSP Level 3 6.4.2.1), which then stands for both.
+    """
+    for name, value in sorted(site.headers.items(), key=lambda row: row[0].lower()):
+        policy = name.lower() == "content-security-policy"
+        yield HeaderRule(
+            f"ota-proxy {name} {location.path}",
+            ("The application's own word stands; silence becomes ours.",),
+            (*_inside(site, location), *((Condition("{RESPONSE_X_FRAME_OPTIONS}", "^$"),) if policy else ())),
+            "RESPONSE_" + name.replace("-", "_"),
+            "^$",
+            action_text(value, ("headers", name)),
+        )
 
 
 def _named(kind: str) -> str:

@@ -41,6 +41,7 @@ def _modules(plan: Plan) -> tuple[Quoted, ...]:
     needed += [("RequestFilteringModule", install.format("Web-Filtering"))]
     needed += [("RewriteModule", "install URL Rewrite 2.1")] if plan.rewrite else []
     needed += [("ApplicationRequestRouting", "install Application Request Routing 3")] if plan.site.proxied else []
+    needed += [("WebSocketModule", install.format("Web-WebSockets"))] * any(x.websocket for x in plan.site.proxied)
     needed += [("HttpRedirectionModule", install.format("Web-Http-Redirect"))] if plan.second_site else []
     needed += [("IpRestrictionModule", install.format("Web-IP-Security"))] if iis_features.restricted(plan.site) else []
     return tuple(ps_call("Assert-OtaModule", Name=name, Remedy=remedy) for name, remedy in needed)

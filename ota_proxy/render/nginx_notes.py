@@ -10,6 +10,7 @@ from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE, Profile
 from ota_proxy.render import nginx_features as features
+from ota_proxy.render.applications import front_notes, fronted, upload_notes, websocket_notes
 from ota_proxy.render.log_notes import log_folders
 from ota_proxy.render.result import Note, Scope
 from ota_proxy.render.version_notes import version_notes
@@ -84,8 +85,10 @@ def _snippet_cannot(site: Site) -> Iterator[str]:
         yield "upstream connections are opened for each request: keeping them open takes an upstream block"
     if site.log.access is not None or site.log.error is not None:
         yield "log files stay those of the server block around this file: log has no effect"
-    if site.tls.offloaded:
-        yield "whether a request comes from a trusted proxy with X-Forwarded-Proto https is not checked, which takes a geo block in the http block"
+        if site.headers:
+            yield "the security headers of an application's answers stay its own (but for X-Content-Type-Options), which else takes maps in the http block"
+    if fronted(site):
+        yield "X-Forwarded-Proto of a trusted proxy is not read, which takes a geo block in the http block: only the connection says whether it is https"
 
 
 def _needs(site: Site, scope: Scope) -> Iterator[str]:
@@ -121,7 +124,8 @@ def _modules(site: Site, scope: Scope) -> Iterator[str]:
         "http_ssl_module": terminates or https,
         "http_v2_module": terminates and site.http2 and scope != "snippet",
         "http_realip_module": bool(site.trusted_proxies),
-        "http_geo_module (Debian 11 has it in nginx-core, not in nginx-light)": not terminates and scope != "snippet",
+        "http_geo_module (Debian 11 has it in nginx-core, not in nginx-light)": bool(site.trusted_proxies)
+        and scope != "snippet",
         "http_proxy_module": bool(site.proxied),
         "http_rewrite_module": True,
     }
@@ -149,12 +153,14 @@ def _warnings(site: Site, scope: Scope) -> Iterator[str]:
 def _infos(site: Site, caps: Capabilities, profile: Profile, scope: Scope) -> Iterator[str]:
     if site.tls.offloaded:
         front = ", ".join(site.trusted_proxies)
-        yield f"TLS ends at the proxy in front ({front}): Strict-Transport-Security, the TLS profile and ACME belong there, and it must send X-Forwarded-Proto: https with every request, its own health checks too"
+        yield f"TLS ends at the proxy in front ({front}): Strict-Transport-Security, the TLS profile and ACME belong there, and it must send X-Forwarded-Proto: https with every request of a device that came by https, its own health checks too"
     elif "rsa" not in profile.leaf_kinds:
         yield f"the profile {profile.name} wants an ECDSA certificate; which kind the files have is not seen here"
     if names := sorted({t.host for x in site.proxied if (t := x.target) and t.host and not is_address(t.host)}):
         yield f"{' and '.join(names)} must resolve when nginx loads this file: one dead name stops every reload"
     if site.http2 and not caps.has("http2_directive") and scope == "site" and not site.tls.offloaded:
         yield f"http2 on a listen line holds for every server of port {site.https_port}"
-    if site.proxied:
-        yield "an upload to a proxied application may have client_max_body_size of the configuration around it, 1 MB by default"
+    yield from upload_notes(site)
+    yield from websocket_notes(site)
+    if scope != "snippet":
+        yield from front_notes(site)

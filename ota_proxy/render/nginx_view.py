@@ -10,10 +10,12 @@ from ota_proxy.addresses import bracketed, is_address
 from ota_proxy.errors import Key, UsageError
 from ota_proxy.model import Location, Site
 from ota_proxy.model.names import VirtualHost, taken
+from ota_proxy.model.values import size_text
 from ota_proxy.policy import media_types
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.forwarding import claims
 from ota_proxy.policy.guideline import Profile
+from ota_proxy.render.applications import ACME, PLAIN, SECURE, claimed, fronted
 from ota_proxy.render.nginx_features import features
 from ota_proxy.render.nginx_notes import limits, name_bucket
 from ota_proxy.render.nginx_quote import identifier, quote, quote_path, quote_socket
@@ -22,6 +24,8 @@ from ota_proxy.render.result import Scope
 
 _REVALIDATE = "no-cache"  # RFC 9111 section 5.2.2.4: may be stored, is asked for again before every use
 _NEVER = "no-store"
+_SAID = r"^front:[, \t]*(?:{})[ \t]*(?:,|$)"
+"""A trusted proxy and the first entry of its X-Forwarded-Proto; empty entries count for nothing (RFC 9110 section 5.6.1.2)."""
 _TOGETHER = 10  # names of at most 253 bytes in one condition, so that it stays below the 4096 bytes nginx reads at once
 
 
@@ -58,6 +62,15 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """A header for an answer that lacks it: its `name` and `value`, and `source`, the upstream's own words, empty where there are none."""
+
+    name: Quoted
+    source: Quoted
+    value: Quoted
+
+
+@dataclass(frozen=True, slots=True)
 class Static:
     """A prefix with a folder: the `directive` root or alias, and its argument; `dotfiles` is a regular expression on the path."""
 
@@ -84,6 +97,9 @@ class Proxied:
     url: Quoted
     tls_name: Quoted | None
     ca: Quoted | None
+    body: Quoted
+    timeout: int
+    websocket: bool
     certificate: bool
     """Whether a client certificate is wanted here."""
 
@@ -104,6 +120,19 @@ def view(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> dict
         "bare_static": any(location.path != "/" for location in site.static),
         "bare_proxied": any(location.path != "/" for location in site.proxied),
         "claims": [Quoted(name) for name in claims()],
+        "websocket": any(location.websocket for location in site.proxied),
+        "timeouts": any(location.read_timeout for location in site.proxied),
+        **_switching(name, scope),
+        "own_words": _own_words(site),
+        "sniffing": any(name.lower() == "x-content-type-options" for name in site.headers),
+        "said_https": _regex(_SAID.format(SECURE)),
+        "said_http": _regex(_SAID.format(PLAIN)),
+        "acme_path": _regex("^" + re.escape(ACME)),
+        "acme": quote(ACME, ()),
+        "shared": _shared_listener(site),
+        "fronted": fronted(site),
+        "acme_exempt": bool(site.listen.http and fronted(site)),
+        "acme_here": bool(site.listen.http and fronted(site)) and not claimed(site),
         "has_root": any(location.path == "/" for location in site.locations),
         "kinds": list(_kinds(site)),
         "headers": [(quote(key, ("headers",)), quote(value, ("headers", key))) for key, value in site.headers.items()],
@@ -119,6 +148,36 @@ def view(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> dict
         **_main(site, caps),
         **features(site, scope),
     }
+
+
+def _own_words(site: Site) -> list[Word]:
+    """Return the headers that an answer of an application gets where it has none itself.
+
+    A frame-ancestors of ours would overrule an X-Frame-Options of the application (CSP Level 3 section 6.4.2.1), which then stands for both.
+    """
+    found = []
+    for name, value in site.headers.items():
+        sources = [name] + ["X-Frame-Options"] * (name.lower() == "content-security-policy")
+        variables = "".join("${upstream_http_" + source.lower().replace("-", "_") + "}" for source in sources)
+        key = ("headers", name)
+        found.append(Word(quote(name, ("headers",)), Quoted(f'"{variables}"'), quote(value, key)))
+    return found
+
+
+def _switching(name: Quoted, scope: Scope) -> dict[str, object]:
+    """Return the variables of a request to switch protocols: maps, and in a snippet, which can have none, variables of the server."""
+    if scope == "snippet":
+        return {
+            "upgrade": Quoted("$ota_proxy_upgrade"),
+            "hop": Quoted("$ota_proxy_hop"),
+            "switched": Quoted("$ota_proxy_upgrade"),
+        }
+    return {key: Quoted(f"$ota_proxy_{key}_{name}") for key in ("upgrade", "hop", "switched")}
+
+
+def _shared_listener(site: Site) -> bool:
+    """Say whether the plain listener is the https server's own: a front may reach it there and say that the device came over https."""
+    return bool(fronted(site) and site.listen.http and not site.tls.offloaded)
 
 
 def _each(values: tuple[str, ...], *key: str) -> list[Quoted]:
@@ -277,6 +336,9 @@ def _proxied(site: Site, location: Location, site_name: Quoted, number: int, cap
         url=_whole_url(target.path, key) if unix else quote(f"{scheme}://{str(target).split('://')[1]}", key),
         tls_name=_tls_name(site, location, target.host) if scheme == "https" else None,
         ca=quote_path(location.upstream_ca or caps.layout["ca_bundle"], site.key_of(location, "upstream_ca")),
+        body=Quoted(size_text(location.body_limit).lower() if location.body_limit else "0"),
+        timeout=location.read_timeout or 0,
+        websocket=location.websocket,
         certificate=location.path in site.client_certificates.locations,
     )
 

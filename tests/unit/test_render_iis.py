@@ -53,6 +53,7 @@ _SCHEMA: dict[str, dict[str, set[str] | None]] = {
     "system.webServer": {},
     "security": {},
     "directoryBrowse": {"enabled": _BOOL},
+    "requestLimits": {"maxAllowedContentLength": None},
     "defaultDocument": {"enabled": _BOOL},
     "urlCompression": {"doStaticCompression": _BOOL, "doDynamicCompression": _BOOL},
     "staticContent": {},

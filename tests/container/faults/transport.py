@@ -116,7 +116,7 @@ FAULTS = (
     fault(
         "the redirect does not believe the proxy in front",
         "OTA204",
-        replaced(r"front:https on;", 'front:https "";'),
+        replaced(r"\^front:", "^nobody:"),
         replaced(r"^ *RewriteCond expr .*CONN_REMOTE_ADDR.*$", ""),
         site=variant("static behind an offloading proxy"),
     ),

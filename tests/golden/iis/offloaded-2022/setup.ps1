@@ -19,6 +19,9 @@
 #     rendering
 #   - Strict-Transport-Security belongs to the proxy in front, where TLS ends
 #   - the proxy in front must pass on the device's Host: the bindings are by name
+#   - the first entry of X-Forwarded-Proto from 10.1.0.0/20, 2001:db8::5/128 says how the device came:
+#     https is served, http is redirected to https; without it the connection decides; nobody else is
+#     believed
 #   - /srv/ota is %SystemDrive%\srv\ota on Windows
 #   - folders with content need read permission for IIS AppPool\ota.example.com
 
@@ -428,6 +431,7 @@ Read-OtaRecords
 # | Certificate, folders and web.config                                |
 # ----------------------------------------------------------------------
 
+Add-OtaFolder -Path '%SystemDrive%\var\www\acme\.well-known\acme-challenge'
 Test-OtaFolder -Path '%SystemDrive%\srv\ota'
 Copy-OtaWebConfig -Folder '%SystemDrive%\srv\ota'
 
@@ -451,6 +455,11 @@ try {
     # By name only: what nobody bound is answered by Windows, not by this site.
     # SslFlags: 1 asks for the name in the handshake (SNI), 64 refuses TLS 1.0 and 1.1.
     Add-OtaElement -What 'binding *:8080:ota.example.com' -Section 'system.applicationHost/sites' -Key @{ 'protocol' = 'http'; 'bindingInformation' = '*:8080:ota.example.com' } -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com' } }) -In 'bindings'
+
+    # ACME challenges over http
+    # Their names have no extension, which IIS maps as '.'.
+    Add-OtaElement -What 'folder of /.well-known/acme-challenge' -Section 'system.applicationHost/sites' -Key @{ 'path' = '/.well-known/acme-challenge' } -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com' } }, @{ 'In' = ''; 'Key' = @{ 'path' = '/' } }) -With @{ 'physicalPath' = '%SystemDrive%\var\www\acme\.well-known\acme-challenge' }
+    Add-OtaElement -What 'media type of ACME challenges' -Section 'system.webServer/staticContent' -Key @{ 'fileExtension' = '.' } -Location 'ota.example.com/.well-known/acme-challenge' -With @{ 'mimeType' = 'text/plain' }
 
     if ($OtaRecords.Count -gt $kept) { Save-OtaRecords }
     $OtaDelayed = $false

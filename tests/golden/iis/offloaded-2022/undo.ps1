@@ -19,6 +19,9 @@
 #     rendering
 #   - Strict-Transport-Security belongs to the proxy in front, where TLS ends
 #   - the proxy in front must pass on the device's Host: the bindings are by name
+#   - the first entry of X-Forwarded-Proto from 10.1.0.0/20, 2001:db8::5/128 says how the device came:
+#     https is served, http is redirected to https; without it the connection decides; nobody else is
+#     believed
 #   - /srv/ota is %SystemDrive%\srv\ota on Windows
 #   - folders with content need read permission for IIS AppPool\ota.example.com
 

@@ -16,6 +16,8 @@
 #     it
 #   - a refused network gets 403 for http too instead of the redirect; a denied one for ACME
 #     challenges as well
+#   - an application gets WebSocket requests wherever the feature WebSocket is installed, whatever its
+#     websocket says
 #
 # What this file needs from the configuration around it:
 #   - URL Rewrite 2.1 (2.0 does not know useOriginalURLEncoding and would answer 500.19)
@@ -33,6 +35,7 @@
 # Good to know:
 #   - checked without Windows: this follows the documentation of IIS, no IIS has run it for this
 #     rendering
+#   - an upload to /api/ may have 1G, more is 413 (max_body)
 #   - X-Forwarded-For ends with address:port of the peer; what a client sent in it stands before that
 #   - /srv/ota is %SystemDrive%\srv\ota on Windows
 #   - /srv/team's builds is %SystemDrive%\srv\team's builds on Windows
