@@ -1,0 +1,30 @@
+"""A rendered site behind a chain of proxies, played beside it: the first one speaks TLS, the next one adds its own word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ota_proxy.harness.docker.engine import DockerEngine
+from ota_proxy.harness.served import Content
+from ota_proxy.harness.side.config import SIDE_ROOT, front_config
+from ota_proxy.harness.verify import Trial, verify
+from tests.reports import failed, warnings_of
+from tests.variants import variant
+
+pytestmark = pytest.mark.container
+SITE = variant("proxied behind an offloading proxy")
+
+
+@pytest.mark.parametrize("said", ["HTTPS ,http", "https, http, http"])
+@pytest.mark.parametrize("server", ["nginx", "apache"])
+def test_a_chain_of_proxies_that_list_their_schemes_makes_no_loop(
+    server: str, said: str, engine_of: Callable[[str], DockerEngine]
+) -> None:
+    front = front_config(SITE, f"{SIDE_ROOT}/front")
+    assert "X-Forwarded-Proto https;" in front
+    content = Content(front=front.replace("X-Forwarded-Proto https;", f'X-Forwarded-Proto "{said}";'))
+    report = verify(Trial(server, SITE, content=content), engine_of("trixie"), lambda _: None)
+    assert failed(report) == []
+    assert warnings_of(report) == []
