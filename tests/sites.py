@@ -25,7 +25,7 @@ def site(**changes: Any) -> Site:  # noqa: ANN401 - raw keys of a site file
     return Site.model_validate(raw(**changes))
 
 
-def proxied(upstream: str, **more: str) -> dict[str, Any]:
+def proxied(upstream: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - raw keys of a location
     return {"locations": [{"path": "/", "upstream": upstream, **more}]}
 
 

@@ -228,6 +228,10 @@ class Upstream:
 def parse_upstream(text: str) -> Upstream:
     """Read `http://host:port`, `https://host:port` or `unix:/run/app.sock`; ValueError says what is wrong."""
     refuse_control(text, "the upstream")
+    if len(re.findall(r"https?://|unix:", text)) > 1 or (
+        not text.startswith("unix:") and re.search(r"[\s,;|]", text.strip())
+    ):
+        raise _several(text)
     if text.startswith("unix:"):
         path = _file_path(text.removeprefix("unix:").removeprefix("//"))
         if ":" in path or _WINDOWS.match(path):
@@ -253,6 +257,20 @@ def parse_upstream(text: str) -> Upstream:
         _host(parts.hostname or "", "the upstream's host"),
         port or (443 if parts.scheme == "https" else 80),
     )
+
+
+def _several(text: str) -> ValueError:
+    shown = "..." if "@" in text else text  # what stands before an @ may be a password
+    return ValueError(
+        f"the upstream '{shown}' looks like several, and a location has one: name a load balancer there that stands before"
+        " them (HAProxy, or an nginx with an upstream block and a server line for each)"
+    )
+
+
+def _one_upstream(value: object) -> object:
+    if isinstance(value, (list, tuple)):
+        raise _several(", ".join(map(str, value)))
+    return value
 
 
 def _host(text: str, what: str) -> str:
@@ -297,7 +315,7 @@ HeaderValue = Annotated[str, AfterValidator(_header_value)]
 MediaType = Annotated[str, AfterValidator(_media_type)]
 Extension = Annotated[str, AfterValidator(_extension)]
 Origin = Annotated[str, AfterValidator(_origin)]
-UpstreamUrl = Annotated[str, AfterValidator(_upstream)]
+UpstreamUrl = Annotated[str, BeforeValidator(_one_upstream), AfterValidator(_upstream)]
 Size = Annotated[
     int,
     BeforeValidator(_size),

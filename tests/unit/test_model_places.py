@@ -194,8 +194,31 @@ def test_an_upstream_that_cannot_be_meant_is_refused_with_the_reason(text: str, 
     assert sentence in refusal(**proxied(text))
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://a:1 http://b:2",
+        "http://a:1,http://b:2",
+        "http://a:1, b:2",
+        "http://a:1;b:2",
+        "a:1 b:2",
+        "unix:/a.sock unix:/b.sock",
+        ["http://a:1", "http://b:2"],
+        [],
+    ],
+)
+def test_several_upstreams_are_refused_with_what_to_do(value: object) -> None:
+    said = refusal(**proxied(value))  # type: ignore[arg-type] # what somebody may write
+    assert "looks like several, and a location has one: name a load balancer there" in said
+
+
+def test_a_socket_with_a_blank_in_its_path_is_one_upstream() -> None:
+    assert site(**proxied("unix:/run/ota app,1.sock")).locations[0].upstream == "unix:/run/ota app,1.sock"
+
+
 def test_a_refused_upstream_does_not_repeat_the_password() -> None:
     assert "secret" not in refusal(**proxied("http://me:secret@a:80"))
+    assert "secret" not in refusal(**proxied("http://me:secret@a:80,http://b"))
 
 
 @pytest.mark.parametrize(
