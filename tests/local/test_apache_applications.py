@@ -86,7 +86,7 @@ def test_behind_a_front_a_trusted_https_request_is_served_and_nothing_loops(apac
 
 
 @pytest.mark.parametrize(
-    "headers", [(), ("X-Forwarded-Proto: http",), ("X-Forwarded-Proto: https, http",), ("X-Forwarded-Proto: xhttps",)]
+    "headers", [(), ("X-Forwarded-Proto: http",), ("X-Forwarded-Proto: http, https",), ("X-Forwarded-Proto: xhttps",)]
 )
 def test_behind_a_front_everything_else_is_redirected(apache_behind: Host, headers: tuple[str, ...]) -> None:
     reply = apache_behind.get("/ota/a%2Fb?c=%2F", *headers)
