@@ -124,8 +124,7 @@ def _modules(site: Site, scope: Scope) -> Iterator[str]:
         "http_ssl_module": terminates or https,
         "http_v2_module": terminates and site.http2 and scope != "snippet",
         "http_realip_module": bool(site.trusted_proxies),
-        "http_geo_module (Debian 11 has it in nginx-core, not in nginx-light)": bool(site.trusted_proxies)
-        and scope != "snippet",
+        "http_geo_module (Debian 11 has it in nginx-core, not in nginx-light)": fronted(site) and scope != "snippet",
         "http_proxy_module": bool(site.proxied),
         "http_rewrite_module": True,
     }

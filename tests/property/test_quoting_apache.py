@@ -72,7 +72,7 @@ def _name(section: str) -> Callable[[str], str]:
 def _plain(one: Directive) -> tuple[str, ...]:
     if one.name == "<Directory>":
         return tuple(map(apache_reader.directory_name, one.arguments))
-    if one.name == "Header" and one.arguments[:2] == ("always", "set"):
+    if one.name == "Header" and one.arguments[:2] in {("always", "set"), ("onsuccess", "setifempty")}:
         return (*one.arguments[:3], *map(apache_reader.header_value, one.arguments[3:4]), *one.arguments[4:])
     return one.arguments
 

@@ -12,6 +12,8 @@
 #   - cipher suites and versions belong to Windows, not to a site: setup.ps1 -Schannel sets them for
 #     the whole machine
 #   - the order of key exchange groups is left to Windows
+#   - an application gets WebSocket requests wherever the feature WebSocket is installed, whatever its
+#     websocket says
 #
 # What this file needs from the configuration around it:
 #   - URL Rewrite 2.1 (2.0 does not know useOriginalURLEncoding and would answer 500.19)
@@ -29,6 +31,7 @@
 # Good to know:
 #   - checked without Windows: this follows the documentation of IIS, no IIS has run it for this
 #     rendering
+#   - an upload to /api/ may have 1G, more is 413 (max_body)
 #   - X-Forwarded-For ends with address:port of the peer; what a client sent in it stands before that
 #   - /srv/ota is %SystemDrive%\srv\ota on Windows
 #   - a PFX from the PEM files: openssl pkcs12 -export -in /etc/ssl/ota.pem -inkey /etc/ssl/ota.key
