@@ -105,9 +105,9 @@ class _Conversation:
         elif isinstance(event, h2.events.StreamEnded):
             self.incoming.complete = True
         elif isinstance(event, h2.events.StreamReset):
-            raise NetFault("protocol", f"the server reset the HTTP/2 stream: {_code(event.error_code)}")
+            raise _ended("reset the HTTP/2 stream", event.error_code)
         elif isinstance(event, h2.events.ConnectionTerminated) and (event.error_code or not event.last_stream_id):
-            raise NetFault("protocol", f"the server ended the HTTP/2 connection: {_code(event.error_code)}")
+            raise _ended("ended the HTTP/2 connection", event.error_code)
 
     def _data(self, event: h2.events.DataReceived) -> None:
         self.incoming.data(event.data or b"")
@@ -131,6 +131,15 @@ def _begin(incoming: Incoming, headers: tuple[Header, ...]) -> None:
     fields = tuple((name, value) for name, value in headers if not name.startswith(":"))
     lowered = tuple((name.lower(), value) for name, value in fields)
     incoming.begin(int(status), lowered, "2", illegal=forbidden(fields))
+
+
+HTTP_1_1_REQUIRED = h2.errors.ErrorCodes.HTTP_1_1_REQUIRED.name
+"""The error of a server that wants the request over HTTP/1.1 (RFC 9113 §7)."""
+
+
+def _ended(how: str, number: object) -> NetFault:
+    code = _code(number)
+    return NetFault("protocol", f"the server {how}: {code}", code=code.partition(" ")[0])
 
 
 def _code(number: object) -> str:

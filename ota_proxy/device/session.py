@@ -12,6 +12,7 @@ from ota_proxy.device import agents
 from ota_proxy.device.agents import Agent
 from ota_proxy.device.facts import Exchange, Header, NetError, ViewFacts, Visit, origin
 from ota_proxy.device.http import KEEP, Request, fetch
+from ota_proxy.device.http2 import HTTP_1_1_REQUIRED
 from ota_proxy.device.incoming import Watch
 from ota_proxy.device.network import NetFault, Network, Place, Resolve, ascii_host
 from ota_proxy.device.reach import Reach
@@ -174,7 +175,14 @@ class Session:
         return exchange
 
     async def _looked_into(self, request: Request, exchange: Exchange) -> Exchange:
-        """Look again, once, at an origin whose TLS failed: the error may be another one, or there is another way to its root."""
+        """Look again, once, at an origin whose TLS failed: the error may be another one, or there is another way to its root.
+
+        A request that the server wants over HTTP/1.1 goes out again so (RFC 9113 §7).
+        """
+        if exchange.error and exchange.error.code == HTTP_1_1_REQUIRED and request.h2:
+            return await self._looked_into(
+                replace(request, h2=False), await fetch(replace(request, h2=False), self.network, exchange.id)
+            )
         place = _place(request.url)
         if request.server_name or not worth_it(exchange) or place is None or place in self._looked_at:
             return exchange

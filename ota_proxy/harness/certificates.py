@@ -39,6 +39,8 @@ Flaw = Literal[
     "no-san",
     "no-server-auth",
     "weak-key",
+    "expired-intermediate",
+    "expired-cross-sign",
 ]
 FLAWS: tuple[Flaw, ...] = get_args(Flaw)
 LEAF_DAYS = 89
@@ -91,22 +93,33 @@ class Authority:
     def _stranger(self) -> Authority:
         return Authority()
 
+    @cached_property
+    def _expired(self) -> x509.Certificate:
+        """The intermediate as it was issued before the one in use: name and key are the same."""
+        return self._sign_intermediate(timedelta(days=-400), timedelta(days=-1))
+
     def _chain(self, leaf: x509.Certificate, flaw: Flaw | None) -> tuple[x509.Certificate, ...]:
         if flaw in ("missing-intermediate", "self-signed"):
             return (leaf,)
         if flaw == "wrong-order":  # RFC 5246 §7.4.2: each certificate vouches for the one before it
             return (leaf, self._root_certificate, self._certificate)
+        if flaw == "expired-intermediate":
+            return (leaf, self._expired)
+        if flaw == "expired-cross-sign":  # beside a good way, which is nothing
+            return (leaf, self._expired, self._certificate)
         return (leaf, self._certificate)
 
-    def _sign_intermediate(self) -> x509.Certificate:
+    def _sign_intermediate(
+        self, begin: timedelta = timedelta(days=-1), end: timedelta = timedelta(days=365)
+    ) -> x509.Certificate:
         now = datetime.now(UTC)
         builder = x509.CertificateBuilder(
             self._root_certificate.subject,
             _name("ota-proxy test intermediate"),
             self._key.public_key(),
             x509.random_serial_number(),
-            now - timedelta(days=1),
-            now + timedelta(days=365),
+            now + begin,
+            now + end,
         )
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         builder = builder.add_extension(_usage(signs_certificates=True), critical=True)

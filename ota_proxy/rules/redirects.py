@@ -187,8 +187,12 @@ _HANDSHAKE = frozenset({"tls", "refused"})
 
 
 def _failed(install: InstallFacts, known: Mapping[Place, TlsFacts], inside: set[Place]) -> Iterator[Finding]:
-    """Yield the places where a request of the walk never got through and that no other rule explains, each once."""
+    """Yield the places where a request of the walk never got through and that no other rule explains, each once.
+
+    A host that nobody probed is spoken of for its package only: that of the walk itself is for the walk that probed it.
+    """
     seen: set[Place] = set(inside)
+    packages = [package.get for package in install.packages]
     for visit in needed(install):
         error, (scheme, host, port) = visit.error, origin(visit.last.url)
         where = (host, port)
@@ -196,9 +200,9 @@ def _failed(install: InstallFacts, known: Mapping[Place, TlsFacts], inside: set[
             continue
         seen.add(where)
         tls = known.get(where)
-        if tls is None:
+        if tls is None and visit in packages and error.code != UNVERIFIED:
             yield Finding(f"{bracketed(host)}:{port}", f"Nothing answers over TLS at {host}:{port}", proof(visit.last))
-        elif unexplained(tls, error, install.now):
+        elif tls is not None and unexplained(tls, error, install.now):
             yield Finding(tls.place, _unclear(tls, error), proof(visit.last))
 
 

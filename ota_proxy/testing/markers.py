@@ -26,6 +26,8 @@ FLAWS: tuple[Flaw, ...] = (
     "no-san",
     "no-server-auth",
     "expiring",
+    "expired-intermediate",
+    "expired-cross-sign",
 )
 """What `harness.certificates` can make wrong and servers take (they refuse a weak key); written out because that module is heavy."""
 SITE_KEYS = ("site", "domain", "root", "upstream", "cert", "key", "public_url", "tls_profile", "trusted_proxy", "set")

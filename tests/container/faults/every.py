@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tests.container.faults import app, archive, landing, manifest, package, server, transport
+from tests.container.faults import app, archive, hosts, landing, manifest, package, server, transport
 from tests.container.faults.model import Fault
 
 FAULTS: tuple[Fault, ...] = (
     *landing.FAULTS,
     *transport.FAULTS,
+    *hosts.FAULTS,
     *manifest.FAULTS,
     *package.FAULTS,
     *archive.FAULTS,

@@ -74,6 +74,7 @@ FAULTS = (
     fault("the intermediate is not served", "OTA210", content=Content(flaw="missing-intermediate")),
     fault("the certificate authority is unknown", "OTA207", content=Content(flaw="unknown-ca")),
     fault("the certificate has expired", "OTA208", content=Content(flaw="expired")),
+    fault("an intermediate has expired", "OTA208", content=Content(flaw="expired-intermediate")),
     fault("the certificate is not valid yet", "OTA208", content=Content(flaw="not-yet-valid")),
     fault("the certificate is for another host", "OTA209", content=Content(flaw="wrong-host")),
     fault("the certificate lives too long", "OTA212", content=Content(flaw="too-long")),
@@ -231,7 +232,7 @@ FAULTS = (
     ),
     fault(
         "devices are asked for a certificate and told so by HTTP",
-        "OTA114",
+        "OTA225",
         replaced(
             r"^( *ssl_early_data off;.*)$",
             r"\1\n ssl_client_certificate /etc/ssl/ota/ecdsa.pem; ssl_verify_client on;",
@@ -240,7 +241,7 @@ FAULTS = (
     ),
     fault(
         "devices are asked for a certificate and told so by TLS",
-        "OTA206",
+        "OTA225",
         None,
         replaced(r"^( *SSLEngine on)$", r"\1\nSSLCACertificateFile /etc/ssl/ota/ecdsa.pem\nSSLVerifyClient require"),
         door="check",

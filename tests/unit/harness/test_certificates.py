@@ -78,6 +78,7 @@ def test_a_sound_leaf_passes_the_strict_checks(authority: Authority, kind: Kind,
         ("unknown-ca", "unable to get local issuer"),
         ("self-signed", "self-signed certificate"),
         ("no-san", "Hostname mismatch"),
+        ("expired-intermediate", "expired"),
     ],
 )
 @pytest.mark.parametrize("kind", ["ecdsa", "rsa"])
@@ -110,6 +111,10 @@ def test_an_expiring_leaf_is_valid_and_near_its_end(authority: Authority, tmp_pa
     issued = authority.issue(NAMES, flaw="expiring")
     assert handshake(issued, authority.ca_pem, NAMES[0], tmp_path) == ""
     assert issued.leaf.not_valid_after_utc - datetime.now(UTC) < timedelta(days=6)
+
+
+def test_an_expired_cross_sign_beside_a_good_way_is_taken(authority: Authority, tmp_path: Path) -> None:
+    assert handshake(authority.issue(NAMES, flaw="expired-cross-sign"), authority.ca_pem, NAMES[0], tmp_path) == ""
 
 
 def test_a_sound_leaf_has_most_of_its_life_before_it(authority: Authority) -> None:
