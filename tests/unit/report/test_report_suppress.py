@@ -11,6 +11,7 @@ import pytest
 from ota_proxy.report import html, view
 from ota_proxy.report.model import Report, TargetReport, exit_code, no_verdict, summary
 from ota_proxy.report.suppress import Standing, Suppression, highest, matches, standings, suppress, unused
+from ota_proxy.rules.model import Outcome
 from ota_proxy.testing import InstallReport
 from tests.report_samples import REASON, TARGET, URL, outcome, sample
 
@@ -139,6 +140,29 @@ def test_a_stage_says_what_is_left_of_it(tmp_path: Path) -> None:
         return dict(view.stages(done))["manifest"]
 
     assert (mark(), mark("OTA301"), mark("OTA301", "OTA315")) == ("error", "warning", "good")
+
+
+@pytest.mark.parametrize(
+    ("seen", "marks"),
+    [
+        ([outcome("OTA505")], {"package": "good", "install": "error", "open": "error"}),
+        ([outcome("OTA503")], {"package": "good", "install": "error", "open": "none"}),
+        ([outcome("OTA401")], {"package": "error", "install": "none", "open": "none"}),
+        ([outcome("OTA205")], {"connect": "error", "package": "error", "open": "none"}),
+        ([outcome("OTA505", severity="note")], {"package": "good", "install": "note", "open": "note"}),
+        ([outcome("OTA511", severity="note")], {"install": "good", "open": "good"}),
+        ([outcome("OTA301")], {"manifest": "error", "package": "good", "open": "good"}),
+        ([outcome("OTA605")], {"server": "error", "package": "good", "install": "error", "open": "none"}),
+        ([outcome("OTA606")], {"server": "error", "package": "error", "install": "none"}),
+        ([outcome("OTA415", severity="warning")], {"install": "warning", "open": "good"}),
+    ],
+)
+def test_a_stage_is_marked_by_every_finding_that_is_felt_there(seen: list[Outcome], marks: dict[str, str]) -> None:
+    told = {one.rule.id for one in seen}
+    fine = ("OTA101", "OTA206", "OTA302", "OTA306", "OTA410", "OTA504", "OTA113")
+    passed = [outcome(rule, "passed") for rule in fine if rule not in told]
+    stages = dict(view.stages(target(*seen, *passed)))
+    assert {stage: stages[stage] for stage in marks} == marks  # type: ignore[index]
 
 
 def test_a_page_that_is_sent_around_does_not_hide_that_an_error_was_suppressed(tmp_path: Path) -> None:
