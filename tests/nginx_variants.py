@@ -69,12 +69,13 @@ FEATURES: Raw = {
         {"path": "/", "root": "/srv/ota"},
         {"path": "/staff/", "root": "/srv/staff"},
         {"path": "/app/", "upstream": "http://127.0.0.1:8080"},
+        {"path": "/crew/", "upstream": "http://127.0.0.1:8080"},
     ],
     "http3": True,
     "auth": {"htpasswd": "/etc/ota/htpasswd", "realm": "Builds of our team"},
     "limits": {"requests_per_second": 20, "burst": 30},
     "cors": {"origins": ["https://portal.example.com", "http://127.0.0.1:3000"]},
-    "client_certificates": {"ca": "/etc/ota/staff-ca.pem", "locations": ["/staff/"]},
+    "client_certificates": {"ca": "/etc/ota/staff-ca.pem", "locations": ["/staff/", "/crew/"]},
     "error_pages": {"folder": "/srv/ota errors", "statuses": [401, 403, 404, 405, 429, 502]},
 }
 BALANCED: Raw = {

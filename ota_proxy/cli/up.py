@@ -72,7 +72,9 @@ def _tell(started: Started, ca_file: Path, replaced: str) -> None:
         f"--connect-to {host}:{port}:{address}:{there}" for (host, port), (address, there) in endpoint.resolve.items()
     )
     hand = f"try      curl --cacert {ca_file} {connect} {url}"
-    emit("\n".join([f"URL      {url}", *manifests, f"CA file  {ca_file}", hand]) + "\n")
+    person = started.prepared.person
+    asked = [f"password {person[1]} of {person[0]}, of this run alone"] if person else []
+    emit("\n".join([f"URL      {url}", *manifests, *asked, f"CA file  {ca_file}", hand]) + "\n")
     print_qr(url)
     flush()
     for line in (replaced, endpoint.by_hand.replace("CA.pem", str(ca_file)), "^C stops it"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -69,8 +70,8 @@ class WalkOptions:
     """Links of one page that `walk_all` walks."""
     in_app: bool = True
     """Ask for the landing page as the browsers inside other apps too."""
-    login: str = ""
-    """What a person answers when the landing page asks for a password: the value of Authorization. The installer never has one."""
+    login: tuple[str, str] | tuple[()] = ()
+    """Name and password that a person types when the landing page asks for them. The installer never has any."""
     link_context: Literal["given", "qr"] = "given"
     """Where an itms-services link to start at was found."""
     opener: Opener | None = None
@@ -132,7 +133,8 @@ class Session:
     async def visit(self, step: str, url: str, agent: Agent, **wanted: Unpack[Wanted]) -> Visit:
         """Ask for a URL and follow its redirects."""
         if self.options.login and agent == "browser" and step == "page":
-            wanted["extra"] = (*wanted.get("extra", ()), ("authorization", self.options.login))
+            given = base64.b64encode(":".join(self.options.login).encode()).decode()  # RFC 7617 section 2
+            wanted["extra"] = (*wanted.get("extra", ()), ("authorization", f"Basic {given}"))
         return await follow(self.request(step, url, agent, **wanted), self.send)
 
     @staticmethod

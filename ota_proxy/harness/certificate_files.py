@@ -14,6 +14,7 @@ from cryptography.utils import CryptographyDeprecationWarning
 
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.certificate_chain import check_chain, kind
+from ota_proxy.harness.named_files import check_named_files
 from ota_proxy.model.names import shown
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def check_files(loaded: Loaded) -> tuple[str, ...]:
     """Look at every certificate and key of a site; return what deserves a warning.
 
     UsageError for the first file that is missing or unreadable, the first key that does not belong to its certificate, and
-    the first certificate that a device would refuse: for its names, its dates, its chain.
+    the first certificate that a device would refuse: for its names, its dates, its chain. Likewise for what the other keys name.
     """
     site, said, kinds = loaded.site, [], {}
     for index, pair in enumerate(site.certificates):
@@ -41,6 +42,7 @@ def check_files(loaded: Loaded) -> tuple[str, ...]:
         kinds[index] = kind(chain[0])
     for host in site.virtual_hosts:
         _one_of_a_kind(host, kinds, loaded)
+    check_named_files(loaded)
     return tuple(said)
 
 

@@ -43,8 +43,8 @@ class Prepared:
     """The bytes of every manifest by its URL, as they are when the server does its part."""
     package: bytes = field(repr=False)
     issued: tuple[Issued, ...] = ()
-    login: str = field(default="", repr=False)
-    """What a person answers where the site asks for a password: the value of Authorization."""
+    person: tuple[str, str] | None = field(default=None, repr=False)
+    """Name and password, of this run alone, where the site asks for one."""
 
 
 def build_scenario(
@@ -96,7 +96,7 @@ def build_scenario(
         expected=files.expected(),
         package=files.package,
         issued=issued,
-        login="Basic " + base64.b64encode(f"{_PERSON}:{password}".encode()).decode() if password else "",
+        person=(_PERSON, password) if password else None,
     )
 
 

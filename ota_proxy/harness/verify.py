@@ -178,7 +178,7 @@ def _walk(url: str, started: Started, progress: Progress, *, first: bool, tls: b
         closed=True,
         in_app=False,  # what chat apps show is judged by `check` only
         probe_tls=first or tls,  # a name with certificates of its own shows others
-        login=started.prepared.login,
+        login=started.prepared.person or (),
     )
     if not first:
         progress(f"another install, the same requests: {url}")

@@ -209,14 +209,26 @@ def _no_way_around(site: Site) -> None:
                 )
 
 
-def _asked_before(site: Site) -> None:
-    """Refuse an error page's folder that is a location's own: its pages would be there with status 200."""
+def _error_folder(site: Site) -> None:
+    """Refuse a folder with a location's folder in it: what Apache says about error pages would hold for builds, too."""
     folder = site.error_pages.folder
-    if folder and any(folder == location.root for location in site.static):
+    inside = next((place for place in site.static if folder and _below(place.root or "", folder)), None)
+    if inside is not None:
         raise PartError(
-            f"error_pages.folder {folder} is the folder of a location; put the pages into one of their own",
+            f"error_pages.folder {folder} has the folder {inside.root} of the location {inside.path} in it; put the"
+            " pages into a folder of their own",
             *("error_pages", "folder"),
         )
+
+
+def _headers(site: Site) -> None:
+    """Refuse headers that one of the keys writes."""
+    for name in site.headers:
+        word = name.lower()
+        key = "cors" if word.startswith("access-control-") and site.cors.origins else ""
+        key = "http3" if word == "alt-svc" and site.http3 else key
+        if key:
+            raise PartError(f"headers has {name}, which {key} writes; leave one of the two out", "headers", name)
 
 
 def _once(what: str, values: Sequence[object], *key: str) -> None:
@@ -234,5 +246,5 @@ def _below(path: str, folder: str) -> bool:
     return left.startswith(right)
 
 
-CHECKS = (_http3, _proxy_protocol, _auth, _client_certificates, _asked_before)
+CHECKS = (_http3, _proxy_protocol, _auth, _client_certificates, _error_folder, _headers)
 """Each raises PartError for keys that cannot be true together, with the way out."""

@@ -41,11 +41,12 @@ def host() -> Iterator[Host]:
                 {"path": "/staff/", "root": str(place / "staff")},
                 {"path": "/staff/app/", "upstream": f"http://127.0.0.1:{port}"},
                 {"path": "/app/", "upstream": f"http://127.0.0.1:{port}"},
+                {"path": "/crew/", "upstream": f"http://127.0.0.1:{port}"},
                 {"path": "/dead/", "upstream": f"http://127.0.0.1:{apache_host.free_port()}"},
             ]
             raw["auth"] = {"htpasswd": str(place / "etc" / "htpasswd"), "realm": "Builds of our team"}
             raw["cors"] = {"origins": [PORTAL, "http://127.0.0.1:3000"]}
-            raw["client_certificates"] = {"ca": str(place / "etc" / "ca.pem"), "locations": ["/staff/"]}
+            raw["client_certificates"] = {"ca": str(place / "etc" / "ca.pem"), "locations": ["/staff/", "/crew/"]}
             raw["error_pages"] = {"folder": str(place / "error pages"), "statuses": [401, 403, 404, 405, 503]}
             supply(Site.model_validate(raw), place)
 
@@ -162,6 +163,13 @@ def test_a_guarded_location_answers_holders_of_a_certificate_only(host: Host) ->
     ):
         assert wanted(host.get(path, PASSWORD), 403).body == b"<!doctype html>our own 403"
         wanted(host.get(path, PASSWORD, certificate=str(host.folder / "anna.pem")), 200)
+
+
+def test_a_guarded_application_hears_of_holders_of_a_certificate_only(host: Host) -> None:
+    for target in ("/crew/x.plist", "/crew/x"):
+        for method in ("GET", "POST"):
+            assert host.get(target, method=method).status == 403
+            assert host.get(target, method=method, certificate=str(host.folder / "anna.pem")).status == 200
 
 
 def test_other_locations_ask_for_no_certificate_even_inside_the_guarded_one(host: Host) -> None:

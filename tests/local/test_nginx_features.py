@@ -170,6 +170,13 @@ def test_a_guarded_location_answers_holders_of_a_certificate_only(bench: Bench, 
     wanted(bench.ask(path, Authorization=LOGIN, certificate=str(bench.folder / "anna.pem")), 200)
 
 
+def test_a_guarded_application_hears_of_holders_of_a_certificate_only(bench: Bench) -> None:
+    for path in ("/crew/x.plist", "/crew/x"):
+        for method in ("GET", "POST"):
+            assert bench.ask(path, method).status == 403
+            assert bench.ask(path, method, certificate=str(bench.folder / "anna.pem")).status == 200
+
+
 def test_the_other_locations_ask_for_no_certificate(bench: Bench) -> None:
     assert bench.ask("/app.ipa").status == 200
     assert bench.ask("/app/anything").status == 200

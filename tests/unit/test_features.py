@@ -50,7 +50,14 @@ TWO = [{"path": "/", "root": "/srv/ota"}, {"path": "/staff/", "root": "/srv/staf
         ({"error_pages": {"statuses": [403]}}, "without error_pages.folder"),
         ({"error_pages": {"folder": "/srv/e", "statuses": [404, 404]}}, "has 404 twice"),
         ({"error_pages": {"folder": "/srv/e", "statuses": [200]}}, "Input should be 401"),
-        ({"error_pages": {"folder": "/srv/ota"}}, "is the folder of a location"),
+        ({"error_pages": {"folder": "/srv/ota"}}, "put the pages into a folder of their own"),
+        ({"error_pages": {"folder": "/srv"}}, "has the folder /srv/ota of the location / in it"),
+        ({"error_pages": {"folder": "/"}}, "has the folder /srv/ota of the location / in it"),
+        (
+            {"cors": {"origins": ["https://a.example"]}, "headers": {"access-Control-allow-origin": "*"}},
+            "headers has access-Control-allow-origin, which cors writes",
+        ),
+        ({"http3": True, "headers": {"Alt-Svc": "clear"}}, "headers has Alt-Svc, which http3 writes"),
     ],
 )
 def test_keys_that_cannot_be_true_together_are_refused(changes: dict[str, Any], said: str) -> None:
@@ -220,7 +227,7 @@ def test_a_vulnerable_version_and_a_location_without_installs_are_warned_of() ->
     warnings = "\n".join(note.text for note in said if note.kind == "warning")
     assert "CVE-2024-34161" in warnings
     assert "CVE-2025-23419" in warnings
-    assert "/staff/ asks for a client certificate, and the installer has none" in warnings
+    assert "/staff/ and /crew/ ask for a client certificate, and the installer has none" in warnings
     every = site(client_certificates={"ca": "/etc/ca.pem", "locations": ["/"]})
     for server in ("nginx", "apache"):
         said = renderer(server)(every, resolve(server), "site", "test").notes
