@@ -1,62 +1,76 @@
-"""`ota-proxy explain`: the page of a rule, or the rules that can be behind what a phone says; nothing is asked of any network."""
+"""`ota-proxy explain`: the page of a rule, what can be behind a complaint, or what a log says; nothing is asked of any network."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ota_proxy.cli.streams import emit
+from ota_proxy.cli.streams import emit, tell
 from ota_proxy.errors import EXIT_CLEAN, UsageError
 
 if TYPE_CHECKING:
     from ota_proxy.report.paint import Paint
     from ota_proxy.rules.model import Rule
-    from ota_proxy.rules.symptoms import Symptom
 
 _DESCRIPTION = """\
-Explain a rule, or what can be behind a sentence on the phone, most likely first.
+Explain a rule, a sentence of the phone, an error code, any complaint in your own words, or a log: causes, most likely first, and what to run next.
 
   ota-proxy explain OTA406
   ota-proxy explain package-no-range
   ota-proxy explain "cannot connect to server"
-  ota-proxy explain icon stays grey on waiting
+  ota-proxy explain icon stays grey on waiting, android is fine
+  ota-proxy explain NSURLErrorDomain -1202
+  ota-proxy explain "500.19 duplicate mimeMap"
+  ota-proxy explain - < console.log
+
+`-` reads a device's console, a browser's console or a server's error or access log from standard input, and names the rules with the lines.
+Words may be misspelt and in other languages. Nothing is asked of any network. What fits nothing is answered too, and said to fit nothing.
 """
 _ID = re.compile(r"(?i)(?:ota)?[-_ ]?(\d{3})")
-_WIDTH = 80
+_ALMOST_ID = re.compile(r"(?i)ota[-_ ]?[\w]{1,4}")
+_SHORT = 600
+"""Characters of what comes by standard input that may be a complaint rather than a log."""
+_ARCHIVES = {
+    b"\x1f\x8b": "gzip",
+    b"PK": "a ZIP archive",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"bplist": "a binary property list",
+    b"(\xb5/\xfd": "zstd",
+}
 
 
 def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
     """Add the command."""
     command = commands.add_parser(
         "explain",
-        help="what a rule or a sentence on the phone means",
+        help="what a rule, a sentence on the phone, an error code or a log means",
         description=_DESCRIPTION,
     )
     command.add_argument(
-        "what", metavar="RULE|NAME|SYMPTOM", nargs="+", help="a rule's id or name, or what the phone says"
+        "what",
+        metavar="RULE|SYMPTOM",
+        nargs="+",
+        help="a rule's id or name, what is wrong in any words, or - to read a log",
     )
+    command.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a page or a list of rules; UsageError with what is nearest for words that say nothing we know."""
-    from ota_proxy.report.paint import paint_for  # noqa: PLC0415
-    from ota_proxy.rules.symptoms import by_letter, matching  # noqa: PLC0415 - imports every rule
-
-    paint = paint_for(sys.stdout)
+    """Print a page, causes or what a log says; UsageError for nothing at all and for the id of a rule that there is not."""
     asked = " ".join(args.what).strip()
-    rule = _rule(asked)
-    if rule is not None:
-        emit(_page(rule, paint) + "\n")
+    if not asked:
+        raise UsageError("nothing was asked", hint="write what the phone says, such as 'cannot connect to server'")
+    as_json = args.format == "json"
+    if asked == "-":
+        emit(_log(as_json=as_json) + "\n")
         return EXIT_CLEAN
-    letter = by_letter(asked) if len(asked) == 1 else None
-    found = (letter,) if letter else matching(asked)
-    if not found or (len(asked.split()) == 1 and _near_names(asked)):
-        raise _unknown(asked)
-    more = f"`ota-proxy explain {found[0].rules[0]}` says more of a rule, with the lines to change."
-    emit("\n\n".join([*(_fan(one, paint) for one in found), more]) + "\n")
+    rule = _rule(asked)
+    emit((_of_rule(asked, rule, as_json=as_json) if rule else _of_words(asked, as_json=as_json)) + "\n")
     return EXIT_CLEAN
 
 
@@ -65,55 +79,90 @@ def _rule(asked: str) -> Rule | None:
     from ota_proxy.rules.catalogue import catalogue  # noqa: PLC0415
 
     match = _ID.fullmatch(asked)
-    if match and f"OTA{match[1]}" not in catalogue():
-        raise _unknown(f"OTA{match[1]}")
+    if match and f"OTA{match[1]}" in catalogue():
+        return catalogue()[f"OTA{match[1]}"]
+    if _ALMOST_ID.fullmatch(asked):
+        raise _no_such_rule(asked)
     name = re.sub(r"[ _]+", "-", asked.lower())
-    return catalogue()[f"OTA{match[1]}"] if match else next((r for r in catalogue().values() if r.name == name), None)
+    return next((rule for rule in catalogue().values() if rule.name == name), None)
 
 
-def _near_names(asked: str) -> list[str]:
-    """Return ids and names like a word; parts of a name count."""
+def _no_such_rule(asked: str) -> UsageError:
     import difflib  # noqa: PLC0415
 
     from ota_proxy.rules.catalogue import catalogue  # noqa: PLC0415
 
     rules = catalogue()
-    names = {rule.name: f"{rule.id} {rule.name}" for rule in rules.values()}
-    if asked in names or asked.upper().startswith("OTA"):
-        near = difflib.get_close_matches(asked.upper(), rules, n=3, cutoff=0.6)
-        return [f"{id_} {rules[id_].name}" for id_ in near]
-    word = asked.lower()
-    close = difflib.get_close_matches(word, names, n=3, cutoff=0.75)
-    return [names[name] for name in close] or [shown for name, shown in names.items() if word in name.split("-")][:5]
+    near = difflib.get_close_matches(asked.upper().replace("-", ""), rules, n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(f'{one} {rules[one].name}' for one in near)}? " if near else ""
+    return UsageError(f"there is no rule {asked.upper()}", hint=f"{hint}`ota-proxy rules` lists every rule")
 
 
-def _pages_with(word: str) -> list[str]:
-    """Return the three rules whose pages have a word most often."""
-    from ota_proxy.rules.catalogue import catalogue  # noqa: PLC0415
+def _of_rule(asked: str, rule: Rule, *, as_json: bool) -> str:
+    from ota_proxy.report.answer import page_document  # noqa: PLC0415
+    from ota_proxy.report.paint import paint_for  # noqa: PLC0415
     from ota_proxy.rules.pages import page  # noqa: PLC0415
 
-    whole = re.compile(rf"(?i)(?<!\w){re.escape(word)}(?!\w)")
-    counts = {rule: len(whole.findall(page(rule.id).body)) for rule in catalogue().values()}
-    most = sorted((rule for rule in counts if counts[rule]), key=lambda rule: (-counts[rule], rule.id))
-    return [f"{rule.id} {rule.name}" for rule in most[:3]]
+    if as_json:
+        return _dumped(page_document(asked, rule.id, page(rule.id).body, _commands()))
+    status = asked.isdigit() and f"As a status of HTTP: `ota-proxy explain HTTP {asked}`."
+    return _page(rule, paint_for(sys.stdout)) + (f"\n\n{status}" if status else "")
 
 
-def _unknown(asked: str) -> UsageError:
-    from ota_proxy.rules.symptoms import nearest  # noqa: PLC0415
+def _of_words(asked: str, *, as_json: bool) -> str:
+    from ota_proxy.report.answer import answer_document, answer_text  # noqa: PLC0415
+    from ota_proxy.report.paint import paint_for  # noqa: PLC0415
+    from ota_proxy.rules.complaints.diagnosis import diagnose, of_letter  # noqa: PLC0415 - imports every rule
 
-    near = _near_names(asked)
-    if near:
-        hint = f"did you mean {' or '.join(near)}?"
-    elif pages := _pages_with(asked):
-        hint = f"the pages of {', '.join(pages)} speak of it"
-    else:
-        titles = [f"'{one.title}'" for one in nearest(asked)]
-        hint = (
-            f"nearest: {', '.join(titles)}"
-            if titles
-            else "write what the phone says, such as 'cannot connect to server'"
+    answer = of_letter(asked) if len(asked) == 1 else None
+    answer = answer or diagnose(asked)
+    if as_json:
+        return _dumped(answer_document(asked, answer, _commands()))
+    return answer_text(answer, paint_for(sys.stdout), _commands())
+
+
+def _log(*, as_json: bool) -> str:
+    """Return what standard input says: as a log, or as a complaint where it is short and no line of it is one of a log."""
+    from ota_proxy.report.answer import reading_document, reading_text  # noqa: PLC0415
+    from ota_proxy.report.paint import paint_for  # noqa: PLC0415
+    from ota_proxy.rules.complaints.logs import MOST_BYTES, decoded, is_text, read  # noqa: PLC0415 - imports every rule
+
+    data = _standard_input(MOST_BYTES + 1)
+    if not is_text(data):
+        raise UsageError(
+            "this is not text", place="stdin", hint="ota-proxy explain - < console.log reads consoles and logs"
         )
-    return UsageError(f"no rule and no symptom is called '{asked}'", hint=f"{hint}; `ota-proxy rules` lists every rule")
+    reading = read(data)
+    if not reading.groups and not reading.asides and len(data) <= _SHORT and data.strip():
+        return _of_words(decoded(data).strip(), as_json=as_json)
+    if as_json:
+        return _dumped(reading_document(reading, _commands()))
+    return reading_text(reading, paint_for(sys.stdout), _commands())
+
+
+def _standard_input(most: int) -> bytes:
+    """Return at most so many bytes of standard input; UsageError where there is none, or what comes is no text."""
+    stream = getattr(sys.stdin, "buffer", None)
+    if stream is None:
+        raise UsageError("there is no standard input to read", hint="ota-proxy explain - < console.log")
+    if sys.stdin.isatty():
+        tell("ota-proxy: paste the log; it ends with ^D on a line of its own\n")
+    try:
+        data = bytes(stream.read(most))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read: {error}", place="stdin", hint="ota-proxy explain - < console.log") from None
+    for magic, name in _ARCHIVES.items():
+        if data.startswith(magic):
+            raise UsageError(
+                f"this is {name}, not a log",
+                place="stdin",
+                hint="unpack it first, such as `zcat LOG.gz | ota-proxy explain -`",
+            )
+    return data
+
+
+def _dumped(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False)
 
 
 def _page(rule: Rule, paint: Paint) -> str:
@@ -140,29 +189,3 @@ def _commands() -> tuple[str, ...]:
     from ota_proxy.cli.main import COMMANDS  # noqa: PLC0415 - it imports this module
 
     return COMMANDS
-
-
-def _fan(symptom: Symptom, paint: Paint) -> str:
-    """Return the rules behind a symptom, each with its title and the command that would confirm it."""
-    from dataclasses import replace  # noqa: PLC0415
-
-    narrow = replace(paint, width=min(_WIDTH, paint.width))
-    lines = [paint.bold(symptom.title), *narrow.wrap(f"Most likely first: {symptom.reason}.", "  ")]
-    for number, rule_id in enumerate(symptom.rules, 1):
-        lines += ["", *_entry(number, rule_id, narrow)]
-    return "\n".join(lines)
-
-
-def _entry(number: int, rule_id: str, paint: Paint) -> list[str]:
-    from ota_proxy.rules.catalogue import catalogue  # noqa: PLC0415
-    from ota_proxy.rules.pages import page  # noqa: PLC0415
-    from ota_proxy.rules.symptoms import confirmation  # noqa: PLC0415
-
-    rule = catalogue()[rule_id]
-    title = page(rule_id).body.partition("\n")[0].removeprefix("# ").replace("`", "")
-    first, *rest = paint.wrap(f"{rule.id} {rule.name}: {title}", "      ", f"{number:>3}.  ")
-    return [
-        first.replace(rule.id, paint.bold(rule.id), 1),
-        *rest,
-        f"      {paint.tint(confirmation(rule, _commands()), 'note')}",
-    ]

@@ -9,9 +9,10 @@ import pytest
 from ota_proxy.cli.main import COMMANDS
 from ota_proxy.cli.main import parser as command_line
 from ota_proxy.rules.catalogue import catalogue, sentence
+from ota_proxy.rules.complaints.diagnosis import diagnose
 from ota_proxy.rules.doors import checked_by
 from ota_proxy.rules.model import Rule
-from ota_proxy.rules.symptoms import Symptom, _data, by_letter, confirmation, matching, nearest, symptoms
+from ota_proxy.rules.symptoms import Symptom, _data, by_letter, confirmation, symptoms
 
 LETTERS = "NCVHUWITX"
 SAID = [
@@ -85,34 +86,71 @@ NOTHING_WE_KNOW = [
 ]
 
 
-@pytest.mark.parametrize(("said", "meant"), SAID, ids=[said for said, _ in SAID])
+ABROAD = [
+    ("Verbindung zu „ota.example.com“ nicht möglich", "C"),
+    ("Connexion à « ota.example.com » impossible", "C"),
+    ("No se puede conectar con ota.example.com", "C"),
+    ("无法连接到“ota.example.com”", "C"),
+    ("“ota.example.com”に接続できません", "C"),
+    ("Не удается подключиться к ota.example.com", "C"),
+    ("무결성을 확인할 수 없어 설치할 수 없습니다", "I"),
+    ("Cette app ne peut pas être installée car son intégrité n'a pas pu être vérifiée.", "I"),
+    ("Nicht vertrauenswürdiger Unternehmensentwickler", "T"),
+    ("未受信任的企业级开发者", "T"),
+    ("Desarrollador empresarial no de confianza", "T"),
+    ("无法安装应用程序，因为“ota.example.com”的证书无效", "V"),
+    ("“ota.example.com”の証明書が無効なため、Appをインストールできません", "V"),
+    ("点击安装没有反应", "N"),
+    ("图标一直显示等待中", "W"),
+    ("起動するとすぐ落ちる", "X"),
+]
+"""What phones say in other languages."""
+
+
+@pytest.mark.parametrize(("said", "meant"), SAID + ABROAD, ids=[said for said, _ in SAID + ABROAD])
 def test_a_sentence_leads_to_its_symptom(said: str, meant: str) -> None:
-    found = matching(said)
+    found = diagnose(said).symptoms
     assert found, said
     assert meant in (found[0].letter, found[0].title), [one.title for one in found]
 
 
 @pytest.mark.parametrize("said", NOTHING_WE_KNOW)
-def test_a_sentence_that_says_nothing_we_know_leads_nowhere(said: str) -> None:
-    assert matching(said) == ()
+def test_a_sentence_that_says_nothing_we_know_names_no_symptom_and_fits_nothing(said: str) -> None:
+    answer = diagnose(said)
+    assert answer.symptoms == ()
+    assert not answer.fits
 
 
 def test_the_sentence_of_every_letter_leads_to_that_letter() -> None:
     for letter in LETTERS:
-        assert matching(sentence(letter, "ota.example.com"))[0].letter == letter
+        assert diagnose(sentence(letter, "ota.example.com")).symptoms[0].letter == letter
 
 
 def test_every_phrase_of_the_data_leads_to_its_own_symptom() -> None:
     for one in symptoms():
         for phrase in one.phrases:
-            assert matching(phrase)[0] == one, phrase
+            assert diagnose(phrase).symptoms[0] == one, phrase
+
+
+def test_a_sentence_alone_has_every_rule_of_its_symptom_in_the_order_of_the_data() -> None:
+    answer = diagnose("Cannot connect to ota.example.com")
+    assert [guess.rule for guess in answer.guesses] == list(answer.symptoms[0].rules)
+
+
+def test_a_connection_that_fails_may_be_a_certificate_or_plain_http() -> None:
+    symptom = by_letter("C")
+    assert symptom is not None
+    assert {"OTA106", "OTA207", "OTA208", "OTA209", "OTA210"} <= set(symptom.rules)
+    assert symptom.rules.index("OTA207") < symptom.rules.index("OTA610")
 
 
 def test_a_letter_has_exactly_the_rules_that_the_catalogue_gives_it() -> None:
     for letter in LETTERS:
         symptom = by_letter(letter.lower())
         assert symptom is not None
-        assert sorted(symptom.rules) == [rule.id for rule in catalogue().values() if letter in rule.sees], letter
+        own = set(symptom.rules) - set(symptom.beyond)
+        assert sorted(own) == [rule.id for rule in catalogue().values() if letter in rule.sees], letter
+        assert set(symptom.beyond) <= set(symptom.rules)
     assert by_letter("-") is None
 
 
@@ -134,11 +172,6 @@ def test_the_likeliest_causes_of_a_connection_that_fails_come_before_the_rare_on
     assert symptom is not None
     place = symptom.rules.index
     assert place("OTA301") < place("OTA304") < place("OTA218")
-
-
-def test_words_near_a_symptom_are_suggested() -> None:
-    assert nearest("host")
-    assert nearest("frobnicate") == ()
 
 
 def test_what_lint_confirms_on_iis_only_has_a_command_for_other_servers_too() -> None:

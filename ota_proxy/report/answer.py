@@ -1,0 +1,205 @@
+"""What `explain` answers to a complaint or a log: as text for people, and as JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from ota_proxy.report.paint import Paint
+from ota_proxy.rules.catalogue import catalogue
+from ota_proxy.rules.complaints.diagnosis import Answer, Guess
+from ota_proxy.rules.complaints.index import phrases, title
+from ota_proxy.rules.complaints.logs import Group, Line, Reading
+from ota_proxy.rules.evidence import printable, safe
+from ota_proxy.rules.symptoms import confirmation
+
+SCHEMA = "ota-proxy/explain/1"
+_DETAILED = 5
+"""So many causes are told at length, the others by name."""
+_WIDTH = 80
+_EXCERPT = 240
+_HOST_COMMAND = "ota-proxy check https://HOST/"
+_COMMENT = re.compile(r"\s{3}\(.*\)$")
+
+
+def answer_text(answer: Answer, paint: Paint, commands: Collection[str]) -> str:
+    """Return the answer to a complaint for people: causes, most likely first, how to recognise each, and what to ask next."""
+    narrow = replace(paint, width=min(_WIDTH, paint.width))
+    parts = ["\n".join(_head(answer, narrow))]
+    detailed = answer.guesses[:_DETAILED]
+    parts += ["\n".join(_cause(number, one, narrow, commands)) for number, one in enumerate(detailed, 1)]
+    others = answer.guesses[_DETAILED:]
+    if others:
+        parts.append(
+            "\n".join(narrow.wrap("Also possible: " + ", ".join(_named(one.rule) for one in others) + ".", "  ", ""))
+        )
+    parts.append("\n".join(_next(answer, narrow, commands)))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _head(answer: Answer, paint: Paint) -> Iterator[str]:
+    for said in answer.asides:
+        yield from paint.wrap(f"Known: {said}.", "  ", "")
+    if not answer.guesses:
+        yield from paint.wrap("Nothing that is known here fits these words.", "  ", "") if not answer.asides else ()
+        return
+    if not answer.fits:
+        yield from paint.wrap("Nothing fits these words well. The nearest, to be taken with care:", "  ", "")
+        return
+    for said in dict.fromkeys(said for one in answer.guesses for said in one.because):
+        yield from paint.wrap(f"{said[:1].upper()}{said[1:]}.", "  ", "")
+    for symptom in answer.symptoms[:2]:
+        yield paint.bold(symptom.title)
+        yield from paint.wrap(f"{symptom.reason[:1].upper()}{symptom.reason[1:]}.", "  ")
+    yield "Most likely first:"
+
+
+def _cause(number: int, guess: Guess, paint: Paint, commands: Collection[str]) -> Iterator[str]:
+    rule = catalogue()[guess.rule]
+    first, *rest = paint.wrap(f"{rule.id} {rule.name}: {title(rule.id)}", "      ", f"{number:>3}.  ")
+    yield from (first.replace(rule.id, paint.bold(rule.id), 1), *rest)
+    yield from paint.wrap(look(rule.id), "      ", "      tell it by: ")
+    yield f"      {paint.tint(confirmation(rule, commands), 'note')}"
+
+
+def look(rule_id: str) -> str:
+    """Return how to recognise a rule's cause and tell it from its neighbours."""
+    said: str = phrases().get(rule_id, {}).get("look") or catalogue()[rule_id].what
+    return said
+
+
+def _named(rule_id: str) -> str:
+    return f"{rule_id} {catalogue()[rule_id].name}"
+
+
+def _next(answer: Answer, paint: Paint, commands: Collection[str]) -> Iterator[str]:
+    """Yield the next command to run: the one that most of the causes have in common, and the page of the first."""
+    shown = [one.rule for one in answer.guesses[:_DETAILED]]
+    asked = [_COMMENT.sub("", confirmation(catalogue()[rule], commands)) for rule in shown]
+    common = max(dict.fromkeys(asked), key=asked.count, default="")
+    if asked.count(common) > 1 and common.startswith("ota-proxy check "):
+        yield from paint.wrap(f"`{common}` tells these apart: it walks the install as a phone does.", "  ", "")
+    elif asked.count(common) > 1 and common.startswith("ota-proxy lint "):
+        yield from paint.wrap(f"`{common}` tells these apart: it reads the file as IIS does.", "  ", "")
+    else:
+        yield from paint.wrap(
+            f"`{_HOST_COMMAND}` walks the install as a phone does and names the cause by itself.", "  ", ""
+        )
+    if not answer.fits:
+        yield from paint.wrap(
+            "Better words: the sentence on the phone, an error code, a line of the log (`ota-proxy explain - < error.log`). `ota-proxy rules` lists every rule.",
+            "  ",
+            "",
+        )
+    if shown:
+        yield from paint.wrap(
+            f"`ota-proxy explain {shown[0]}` says more of a rule, with the lines to change.", "  ", ""
+        )
+
+
+def reading_text(reading: Reading, paint: Paint, commands: Collection[str]) -> str:
+    """Return what a log says for people: rules, most likely first, each with its lines."""
+    wide = replace(paint, width=max(paint.width, _WIDTH))
+    parts = [_counted(reading)]
+    parts += ["\n".join(_found(number, one, wide, commands)) for number, one in enumerate(reading.groups, 1)]
+    parts += ["\n".join(_aside(one, wide)) for one in reading.asides]
+    if reading.groups:
+        parts.append(f"`ota-proxy explain {reading.groups[0].rules[0]}` says more of a rule, with the lines to change.")
+    else:
+        parts.append(
+            f"`{_HOST_COMMAND}` walks the install as a phone does. An error log at its default level is enough; a device's console needs the lines of the"
+            " moment of the install (macOS: Console, or `idevicesyslog`)."
+        )
+    return "\n\n".join(parts)
+
+
+def _counted(reading: Reading) -> str:
+    many = f"{reading.lines} line{'' if reading.lines == 1 else 's'}"
+    read = (
+        many
+        if reading.whole
+        else f"The first {many} (the rest was not read; give the end of a long log: `tail -n 100000 LOG | ota-proxy explain -`)"
+    )
+    if not reading.groups and not reading.asides:
+        return f"{read}: none says anything that is known here."
+    return f"{read}. Most likely first:" if reading.groups else f"{read}."
+
+
+def _found(number: int, group: Group, paint: Paint, commands: Collection[str]) -> Iterator[str]:
+    rule = catalogue()[group.rules[0]]
+    first, *rest = paint.wrap(f"{rule.id} {rule.name}: {title(rule.id)}", "      ", f"{number:>3}.  ")
+    yield from (first.replace(rule.id, paint.bold(rule.id), 1), *rest)
+    for said in group.says[:3]:
+        yield from paint.wrap(f"{said}", "      ", "      ")
+    yield from _lines(group, paint)
+    if group.rules[1:]:
+        yield from paint.wrap("or " + ", ".join(map(_named, group.rules[1:5])), "      ", "      ")
+    yield f"      {paint.tint(confirmation(rule, commands), 'note')}"
+
+
+def _aside(group: Group, paint: Paint) -> Iterator[str]:
+    yield from paint.wrap(f"Known, and no rule is behind it: {group.says[0]}", "      ", "   -  ")
+    yield from _lines(group, paint)
+
+
+def _lines(group: Group, paint: Paint) -> Iterator[str]:
+    yield from (f"      {paint.tint(f'line {line.number}:', 'none')} {excerpt(line)}" for line in group.lines)
+    if group.count > len(group.lines):
+        yield f"      … {group.count} lines"
+
+
+def excerpt(line: Line) -> str:
+    """Return a line as it may be shown: printable, without secrets, not too long."""
+    text = safe(line.text[: 20 * _EXCERPT].replace("\t", " ").strip())
+    return text if len(text) <= _EXCERPT else f"{text[: _EXCERPT - 1]}…"
+
+
+def answer_document(asked: str, answer: Answer, commands: Collection[str]) -> dict[str, Any]:
+    """Return the answer to a complaint as JSON."""
+    rows = [_row(one.rule, commands) | {"because": list(one.because), "lines": []} for one in answer.guesses]
+    return _document(asked, "words", rows, asides=answer.asides, fits=answer.fits)
+
+
+def reading_document(reading: Reading, commands: Collection[str]) -> dict[str, Any]:
+    """Return what a log says as JSON; `or` are the rules that the same lines can mean."""
+    rows = [
+        _row(one.rules[0], commands)
+        | {"because": one.says, "lines": [{"line": line.number, "text": excerpt(line)} for line in one.lines]}
+        | {"count": one.count, "or": list(one.rules[1:])}
+        for one in reading.groups
+    ]
+    asides = [said for one in reading.asides for said in one.says]
+    document = _document("-", "log", rows, asides=asides, fits=bool(reading.groups))
+    return document | {"lines_read": reading.lines, "whole": reading.whole}
+
+
+def page_document(asked: str, rule_id: str, body: str, commands: Collection[str]) -> dict[str, Any]:
+    """Return a rule's page as JSON."""
+    return _document(asked, "rule", [_row(rule_id, commands) | {"page": body}], asides=(), fits=True)
+
+
+def _document(
+    asked: str, kind: str, rows: list[dict[str, Any]], *, asides: Iterable[str], fits: bool
+) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "asked": printable(asked),
+        "kind": kind,
+        "fits": fits,
+        "asides": list(asides),
+        "rules": rows,
+    }
+
+
+def _row(rule_id: str, commands: Collection[str]) -> dict[str, Any]:
+    rule = catalogue()[rule_id]
+    return {
+        "id": rule.id,
+        "name": rule.name,
+        "severity": rule.severity,
+        "title": title(rule.id),
+        "look": look(rule.id),
+        "confirm": confirmation(rule, commands),
+    }

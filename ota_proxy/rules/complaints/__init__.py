@@ -1,0 +1,1 @@
+"""What people, devices, browsers and servers say, brought to the rules that can be behind it. Data stands in the .toml files beside the code."""
