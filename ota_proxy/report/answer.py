@@ -7,12 +7,13 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from ota_proxy.printable import printable
 from ota_proxy.report.paint import Paint
 from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.complaints.diagnosis import Answer, Guess
 from ota_proxy.rules.complaints.index import phrases, title
 from ota_proxy.rules.complaints.logs import Group, Line, Reading
-from ota_proxy.rules.evidence import printable, safe
+from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.symptoms import confirmation
 
 SCHEMA = "ota-proxy/explain/1"
