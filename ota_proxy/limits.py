@@ -48,6 +48,8 @@ PROFILE: Final = 2 * MIB
 
 # -- files of a person ------------------------------------------------------------------------------------------------
 
+TARGET: Final = 1 << 16
+"""Bytes of one line of --targets."""
 CONFIG_FILE: Final = 16 * MIB
 """Bytes of one configuration, settings or site file."""
 TREE_FILES: Final = 100_000

@@ -78,15 +78,23 @@ class Fleet:
         _write(member.process, json.dumps([self._number, target]).encode() + b"\n")
 
     async def _listen(self, member: _Member, tell: Tell) -> None:
+        """Pass results on; where the process is gone, or says what is no result, another takes its place."""
+        try:
+            await self._results(member, tell)
+        except ValueError:  # a line beyond the limit, or one that is no JSON: nothing it says later can be told apart
+            with contextlib.suppress(ProcessLookupError):
+                member.process.kill()
+        code = await member.process.wait()
+        self._members[self._members.index(member)] = await self._member(tell)
+        for target in member.targets.values():
+            tell(target, failed_line(target, EXIT_BUG, f"bug in ota-proxy: a worker process ended with {code}"))
+
+    async def _results(self, member: _Member, tell: Tell) -> None:
         assert member.process.stdout is not None  # noqa: S101 - it was asked for as a pipe
         while row := await member.process.stdout.readline():
             number, line, standings = json.loads(row)
             self.standings = highest([self.standings, standings])
             tell(member.targets.pop(number), line)
-        code = await member.process.wait()
-        self._members[self._members.index(member)] = await self._member(tell)
-        for target in member.targets.values():
-            tell(target, failed_line(target, EXIT_BUG, f"bug in ota-proxy: a worker process ended with {code}"))
 
 
 def _processors() -> int:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO
 
+from ota_proxy import limits
 from ota_proxy.errors import EXIT_CLEAN, UsageError
 from ota_proxy.live.fleet import Fleet
 from ota_proxy.live.meter import Meter
@@ -44,7 +47,8 @@ def check_many(  # noqa: PLR0913, PLR0917 - one argument for each flag of the co
     A suppression that matched nothing in any of them is told at the end.
     UsageError for a file that cannot be read or holds no target; what `sink.write` raises ends the run.
     """
-    with _source(file) as lines:
+    with _source(file) as opened:
+        lines = Rows(opened)
         run = _Run(sink, Meter(sys.stderr, _total(file, urls, lines), mixed=sink.terminal))
         fleet = Fleet(options, judging, jobs)
         asyncio.run(run.all(chain(urls, targets_of(lines)), fleet))
@@ -64,12 +68,38 @@ def targets_of(lines: Iterable[bytes]) -> Iterator[str]:
             yield target
 
 
-def _total(file: str, urls: Sequence[str], lines: IO[bytes]) -> int | None:
+class Rows:
+    """The lines of a file, each of bounded length: what is beyond `limits.TARGET` of one is passed over, and a line without an end ends the run."""
+
+    def __init__(self, opened: IO[bytes]) -> None:
+        self.file = opened
+
+    def __iter__(self) -> Iterator[bytes]:
+        while row := self.file.readline(limits.TARGET):
+            yield row
+            if len(row) == limits.TARGET and not row.endswith(b"\n"):
+                self._pass_over()
+
+    def _pass_over(self) -> None:
+        for _ in range(limits.CONFIG_FILE // limits.TARGET):
+            rest = self.file.readline(limits.TARGET)
+            if not rest or rest.endswith(b"\n"):
+                return
+        raise UsageError(
+            f"a line has more than {limits.CONFIG_FILE} bytes", place="--targets", hint="write one URL a line"
+        )
+
+
+def _total(file: str, urls: Sequence[str], lines: Rows) -> int | None:
     """Count the targets, where that does not use them up."""
-    if file == "-" or not lines.seekable():
+    try:
+        known = file != "-" and stat.S_ISREG(os.fstat(lines.file.fileno()).st_mode)
+    except OSError:
+        known = False
+    if not known:
         return None
     total = len(urls) + sum(1 for _ in targets_of(lines))
-    lines.seek(0)
+    lines.file.seek(0)
     return total
 
 
@@ -95,7 +125,7 @@ class _Run:
 
     async def all(self, targets: Iterable[str], fleet: Fleet) -> None:
         """Check every target; returns when the last line is written."""
-        events: asyncio.Queue[str | tuple[str, Line] | None] = asyncio.Queue()
+        events: asyncio.Queue[str | tuple[str, Line] | Exception | None] = asyncio.Queue()
         reader = Reader(targets, events.put_nowait)
         ticking = asyncio.create_task(self.meter.tick())
         try:
@@ -111,10 +141,12 @@ class _Run:
             ticking.cancel()
             self.meter.end()
 
-    def _happened(self, event: str | tuple[str, Line] | None) -> None:
-        """Take in a target that was read, the end of all targets (None), or a target's line."""
+    def _happened(self, event: str | tuple[str, Line] | Exception | None) -> None:
+        """Take in a target that was read, the end of all targets (None), what ended them instead, or a target's line."""
         if event is None:
             self.ended = True
+        elif isinstance(event, Exception):
+            raise event
         elif isinstance(event, str):
             self.waiting.add(event)
         else:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Iterable
+
+from ota_proxy.errors import OtaError
 
 AHEAD = 4096
 """Targets that wait at most; among them the next is chosen fairly by host."""
 
 
 class Reader:
-    """Hands each target to `tell` in the event loop, and None after the last. A daemon thread: it never outlives the program."""
+    """Hands each target to `tell` in the event loop, and None after the last, or what went wrong. A daemon thread: it never outlives the program."""
 
-    def __init__(self, targets: Iterable[str], tell: Callable[[str | None], None]) -> None:
+    def __init__(self, targets: Iterable[str], tell: Callable[[str | Exception | None], None]) -> None:
         self._targets, self._tell = targets, tell
         self._room = threading.Semaphore(AHEAD)
 
@@ -34,3 +37,6 @@ class Reader:
             loop.call_soon_threadsafe(self._tell, None)
         except RuntimeError:  # the loop is closed: the run was interrupted, nobody wants to hear more
             return
+        except (OSError, OtaError) as error:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._tell, error)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypedDict
@@ -100,7 +101,7 @@ async def check(
     `tls` is what an earlier target of the same run found out about the hosts they share.
     """
     wanted = checked(target)
-    tracker = _Tracker(progress)
+    tracker, end = _Tracker(progress), time.monotonic() + options.seconds
     try:
         async with asyncio.timeout(options.seconds) as limit:
             seen = await walk_all(wanted, _walk_options(options, tls), tracker)
@@ -108,7 +109,7 @@ async def check(
         if not limit.expired():
             raise
         return no_verdict(wanted, "", f"given up after {options.seconds:g} s, at the step {tracker.last}")
-    return _report(wanted, seen, options)
+    return _report(wanted, seen, options, lambda: time.monotonic() < end)
 
 
 class _Tracker:
@@ -160,11 +161,14 @@ def _opening(options: CheckOptions) -> _Opening:
     return {"opener": InBrowser(options.browser_path)}
 
 
-def _report(target: str, walks: tuple[InstallFacts, ...], options: CheckOptions) -> TargetReport:
+def _report(
+    target: str, walks: tuple[InstallFacts, ...], options: CheckOptions, alive: Callable[[], bool]
+) -> TargetReport:
+    """Judge what was seen while there is time: `alive` says so."""
     server, version = server_of(walks[0])
     facts = [Facts(install=one, server=server, udid=options.udid, ios_version=options.ios) for one in walks]
     nobody = _nobody(walks[0])
-    outcomes = () if nobody else merge([evaluate(one, target, "c") for one in facts])
+    outcomes = () if nobody else merge([evaluate(one, target, "c", alive) for one in facts])
     return TargetReport(
         target,
         server,

@@ -15,15 +15,16 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+from ota_proxy import limits
 from ota_proxy.device.tls_memory import TlsMemory
 from ota_proxy.errors import EXIT_BUG, OtaError
 from ota_proxy.live.target import CheckOptions, check
-from ota_proxy.report.line import Line, failed_line, line_of
+from ota_proxy.report.line import Line, failed_line, fitted, line_of
 from ota_proxy.report.model import TargetReport
 from ota_proxy.report.places import project_root
 from ota_proxy.report.suppress import Judging, Standing, Suppression, standings, suppress
 
-LONGEST = 1 << 24
+LONGEST = limits.WIRE
 """Bytes of one line between the processes."""
 _WAYS = ("resolve", "also")
 """Fields of the options whose keys JSON cannot have."""
@@ -62,7 +63,7 @@ class Worker:
 
     async def _one(self, number: int, target: str) -> None:
         line, standing = await self.line(target)
-        sys.stdout.write(json.dumps([number, line, standing]) + "\n")
+        sys.stdout.write(json.dumps([number, fitted(line), standing]) + "\n")
         sys.stdout.flush()
 
     async def line(self, target: str) -> tuple[Line, list[Standing]]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ota_proxy import limits
 from ota_proxy.errors import EXIT_BUG, EXIT_CLEAN, EXIT_FINDINGS, EXIT_NO_VERDICT, EXIT_USAGE
-from ota_proxy.printable import as_json
+from ota_proxy.printable import as_bytes, as_json, clipped
 from ota_proxy.report.json import outcome_document
 from ota_proxy.report.model import FailOn, Report, TargetReport, exit_code, summary
 from ota_proxy.report.places import fingerprints, project_root
@@ -44,6 +45,25 @@ def failed_line(target: str, code: int, reason: str, seconds: float = 0) -> Line
         "outcomes": [],
         "summary": _counts(Report(())),
     }
+
+
+def fitted(line: Line, most: int = limits.RESULT) -> Line:
+    """Return a line of at most `most` bytes: where it has more, without evidence, and where that is not enough, without its outcomes. The exit code stays."""
+    if _size(line) <= most:
+        return line
+    left_out = f"(left out: this line would have more than {most} bytes)"
+    short = {
+        **line,
+        "outcomes": [{**one, "evidence": left_out} if one["evidence"] else one for one in line["outcomes"]],
+    }
+    if _size(short) <= most:
+        return short
+    reason = f"the {len(line['outcomes'])} outcomes are left out: this line would have more than {most} bytes"
+    return {**line, "target": clipped(line["target"]), "reason": reason, "outcomes": []}
+
+
+def _size(line: Line) -> int:
+    return len(as_bytes(as_json(line)))
 
 
 def _counts(report: Report) -> dict[str, Any]:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Literal
 from urllib.parse import urlsplit
 
+from ota_proxy import limits
 from ota_proxy.rules.catalogue import catalogue, sentence
 from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import Check, Facts, Finding, NotApplicable, NoVerdict, Outcome, Rule, Status
@@ -90,11 +92,26 @@ def unchecked(door: Door) -> tuple[Rule, ...]:
     return tuple(rule for rule in catalogue().values() if door in rule.doors and rule.id not in checks_of(door))
 
 
-def evaluate(facts: Facts, target: str, door: Door) -> tuple[Outcome, ...]:
-    """Run every check of a door: one outcome for each finding, else one passed, not-applicable or no-verdict for the rule."""
+def _always() -> bool:
+    return True
+
+
+def evaluate(facts: Facts, target: str, door: Door, alive: Callable[[], bool] = _always) -> tuple[Outcome, ...]:
+    """Run every check of a door: one outcome for each finding, else one passed, not-applicable or no-verdict for the rule.
+
+    Once `alive` says no, because the time for the target is over, the rules that are left have no verdict.
+    """
     rules = catalogue()
     chosen = ((rules[id_], check) for id_, check in checks_of(door).items() if door in rules[id_].doors)
-    return tuple(outcome for rule, check in chosen for outcome in _outcomes(rule, check, facts, target, door))
+    return tuple(
+        outcome
+        for rule, check in chosen
+        for outcome in _outcomes(rule, check if alive() else _too_late, facts, target, door)
+    )
+
+
+def _too_late(_facts: Facts) -> Iterator[Finding]:
+    raise NoVerdict("the time for this target was over before the rule could be judged")
 
 
 def _outcomes(rule: Rule, check: Check, facts: Facts, target: str, door: Door) -> Iterator[Outcome]:
@@ -104,6 +121,10 @@ def _outcomes(rule: Rule, check: Check, facts: Facts, target: str, door: Door) -
     try:
         for finding in check(facts):
             found += 1
+            if found > limits.FINDINGS:
+                rest = f"This rule found more than {limits.FINDINGS} places; the others are not listed"
+                yield _failed(rule, replace(finding, message=rest, evidence=""), facts, target, door)
+                break
             yield _failed(rule, finding, facts, target, door)
     except NotApplicable as error:
         status, reason = "not-applicable", str(error)

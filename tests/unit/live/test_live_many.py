@@ -233,8 +233,8 @@ def test_the_reader_stays_a_bounded_number_ahead(monkeypatch: pytest.MonkeyPatch
             yield f"https://h.example/{number}"
             number += 1
 
-    async def scene() -> str | None:
-        heard: asyncio.Queue[str | None] = asyncio.Queue()
+    async def scene() -> str | Exception | None:
+        heard: asyncio.Queue[str | Exception | None] = asyncio.Queue()
         source = reader.Reader(endless(), heard.put_nowait)
         source.start()
         for _ in range(5):
