@@ -4,7 +4,7 @@
 # Needs: docker, mmdebstrap, root. An image that exists is left alone; a change to this file builds anew.
 set -eu
 
-packages=nginx,apache2,openssl,ca-certificates,iproute2,nftables
+packages=nginx,apache2,javascript-common,openssl,ca-certificates,iproute2,nftables
 modules="access_compat alias allowmethods auth_basic authn_core authz_core authz_host authz_user brotli deflate dir env expires
  filter headers http2 info mime negotiation proxy proxy_http remoteip reqtimeout rewrite setenvif socache_shmcb ssl status"
 
@@ -13,9 +13,17 @@ need() {
     command -v "$1" >/dev/null || { say "$1 is missing: $2"; exit 3; }
 }
 
+more() { # SUITE: compressors of nginx, installed and not loaded, where the suite has them
+    case $1 in
+        bullseye) ;;
+        forky) echo ,libnginx-mod-http-brotli-filter,libnginx-mod-http-zstd-filter ;;
+        *) echo ,libnginx-mod-http-brotli-filter ;;
+    esac
+}
+
 build_tar() { # SUITE FILE
     # bullseye and forky have Release files past their date; packages stay verified by signature.
-    mmdebstrap --quiet --format=tar --variant=apt --include="$packages" \
+    mmdebstrap --quiet --format=tar --variant=apt --include="$packages$(more "$1")" \
         --aptopt='Acquire::Check-Valid-Until "false"' \
         --aptopt='APT::Install-Recommends "false"' \
         --dpkgopt='path-exclude=/usr/share/doc/*' \
@@ -24,7 +32,8 @@ build_tar() { # SUITE FILE
         --dpkgopt='path-exclude=/usr/share/info/*' \
         --customize-hook='chroot "$1" a2dissite -q 000-default >&2' \
         --customize-hook="chroot \"\$1\" a2enmod -q mpm_event $(echo $modules)" \
-        --customize-hook='rm -f "$1/etc/nginx/sites-enabled/default"' \
+        --customize-hook='chroot "$1" a2disconf -q javascript-common >&2' \
+        --customize-hook='rm -f "$1/etc/nginx/sites-enabled/default" "$1"/etc/nginx/modules-enabled/*brotli* "$1"/etc/nginx/modules-enabled/*zstd*' \
         --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/var/log/apt "$1"/var/log/dpkg.log' \
         "$1" "$2.part"
     mv "$2.part" "$2"

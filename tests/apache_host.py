@@ -186,7 +186,7 @@ def running(change: Change, *extra: str, before: Sequence[str] = ()) -> Iterator
     """Render the site in full scope, start it, yield it, and end it. `extra` are server-wide lines of a parent, `before` loads modules."""
     with folder() as place:
         authority = Authority()
-        site = _site(change, place, authority)
+        site = described(change, place, authority)
         config = place / "httpd.conf"
         config.write_text(render(site, capabilities(place), "full", "test").files[0].text)
         options = [part for line in before for part in ("-C", line)] + [part for line in extra for part in ("-c", line)]
@@ -194,11 +194,11 @@ def running(change: Change, *extra: str, before: Sequence[str] = ()) -> Iterator
         words = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
         host = Host(site, place, authority, config, words.stderr)
         assert words.returncode == 0, words.stderr
-        with _process([*command, "-DFOREGROUND"], host):
+        with serving([*command, "-DFOREGROUND"], host):
             yield host
 
 
-def _site(change: Change, place: Path, authority: Authority) -> Site:
+def described(change: Change, place: Path, authority: Authority) -> Site:
     pairs = []
     for kind in ("rsa", "ecdsa"):
         issued = authority.issue(
@@ -220,10 +220,12 @@ def _site(change: Change, place: Path, authority: Authority) -> Site:
 
 
 @contextlib.contextmanager
-def _process(command: list[str], host: Host) -> Iterator[None]:
+def serving(command: list[str], host: Host) -> Iterator[None]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:
-            _await(int(host.site.listen.http or host.site.https_port), process)
+            for port in {host.site.listen.http, None if host.site.tls.offloaded else host.site.https_port}:
+                if port:
+                    _await(int(port), process)
             yield
         finally:
             process.terminate()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _HARMLESS = string.ascii_letters.encode() + string.digits.encode() + b"/._:= "
 _REPEATED = ("domain", "root", "upstream", "cert", "key", "trusted_proxy")
-_IIS = ("without_module",)
+_MODULES = ("with_module", "without_module")
 _SINGLE = ("public_url", "tls_profile", "server_version", "tls_library", "scope")
 
 
@@ -25,8 +25,8 @@ def canonical_command(args: argparse.Namespace, loaded: Loaded) -> str:
     pairs += [(_flag(name), value) for name in _REPEATED for value in getattr(args, name)]
     pairs += [(_flag(name), getattr(args, name)) for name in _SINGLE if getattr(args, name) is not None]
     pairs += [("--set", text) for text in args.sets]
-    pairs += [(_flag(name), value) for name in _IIS for value in getattr(args, name, ())]
-    order = [*map(_flag, (*_REPEATED, *_SINGLE, *_IIS)), "--set"]
+    pairs += [(_flag(name), value) for name in _MODULES for value in getattr(args, name, ())]
+    order = [*map(_flag, (*_REPEATED, *_SINGLE, *_MODULES)), "--set"]
     pairs.sort(key=lambda pair: order.index(pair[0]))
     site = [("--site", loaded.file.name)] if loaded.file else []
     return " ".join(

@@ -1,4 +1,4 @@
-"""`--without-module` of the commands that render for IIS: what the server is not to have."""
+"""`--with-module` and `--without-module` of the commands that render: what nginx has beside its own, what IIS is not to have."""
 
 from __future__ import annotations
 
@@ -13,15 +13,31 @@ if TYPE_CHECKING:
 _REWRITE, _ARR = "RewriteModule", "ApplicationRequestRouting"
 
 
-def add_module_flag(command: argparse.ArgumentParser) -> None:
-    """Add the flag."""
-    command.add_argument_group("IIS modules").add_argument(
+def add_module_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags."""
+    group = command.add_argument_group("modules")
+    group.add_argument(
+        "--with-module",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="nginx only: a module it loads that compresses: brotli, zstd (repeat); packages are kept from it",
+    )
+    group.add_argument(
         "--without-module",
         metavar="NAME",
         action="append",
         default=[],
         help="IIS only: a module that is not installed: rewrite, arr (repeat)",
     )
+
+
+def check_modules(args: argparse.Namespace) -> None:
+    """Raise UsageError for a module that the server to render for cannot have."""
+    if args.with_module and args.server not in ("nginx", "all"):
+        why = {"apache": "what is rendered for Apache keeps mod_deflate and mod_brotli away by itself"}
+        hint = f"leave it out: {why.get(args.server, 'IIS compresses with modules of its own')}"
+        raise UsageError("only for nginx", place="--with-module", hint=hint)
 
 
 def uses_rewrite(args: argparse.Namespace, server: str, site: Site) -> bool:

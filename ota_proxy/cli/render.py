@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ota_proxy.cli.again import canonical_command
-from ota_proxy.cli.modules import add_module_flag, uses_rewrite
+from ota_proxy.cli.modules import add_module_flags, check_modules, uses_rewrite
 from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site, say
 from ota_proxy.cli.streams import emit
 from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, UsageError
@@ -49,7 +49,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
     command.add_argument("server", choices=("nginx", "apache", "iis"))
     add_site_flags(command)
     add_server_flags(command)
-    add_module_flag(command)
+    add_module_flags(command)
     group = command.add_argument_group("output")
     group.add_argument(
         "--scope",
@@ -91,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
             place="--check" if args.check else "--diff",
             hint="name the file with -o PATH",
         )
+    check_modules(args)
     loaded = load_site(args)
     if args.check_files:
         from ota_proxy.harness.certificate_files import check_files  # noqa: PLC0415 - needs cryptography
@@ -111,13 +112,15 @@ def run(args: argparse.Namespace) -> int:
 
 def capabilities(server: str, loaded: Loaded) -> Capabilities:
     """Look up the version that the options name, or the server of this machine; UsageError where it was written, NoVerdictError for none."""
-    from ota_proxy.policy.capabilities import AUTO, resolve  # noqa: PLC0415 - `--help` needs none of it
+    from ota_proxy.policy.capabilities import AUTO, resolve, with_compressors  # noqa: PLC0415 - `--help` needs none of it
 
     options = loaded.options
     with at_its_place(loaded, VERSION_KEYS):
         if options.server_version == AUTO:
-            return found_here(server, options.tls_library)
-        return resolve(server, options.server_version, options.tls_library)
+            found = found_here(server, options.tls_library)
+            return with_compressors(found, options.with_modules, all_known=not found.compressors_unknown)
+        known = resolve(server, options.server_version, options.tls_library)
+        return with_compressors(known, options.with_modules, all_known=False)
 
 
 def found_here(server: str, tls_library: str = "") -> Capabilities:

@@ -107,6 +107,7 @@ def load_site(args: argparse.Namespace) -> Loaded:
         trusted_proxies=args.trusted_proxy,
         sets=args.sets,
         options={name: getattr(args, name, None) for name in _OPTION_FLAGS},
+        with_modules=getattr(args, "with_module", ()),
         ignores=getattr(args, "ignores", ()),
     )
     loaded = load(args.site, flags)

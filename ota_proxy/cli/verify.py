@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ota_proxy.cli.modules import add_module_flag, uses_rewrite
+from ota_proxy.cli.modules import add_module_flags, check_modules, uses_rewrite
 from ota_proxy.cli.render import VERSION_KEYS
 from ota_proxy.cli.report_flags import add_report_flags, check_output, deliver
 from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site, say
@@ -53,7 +53,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
 
 def add_run_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of everything that starts a server."""
-    add_module_flag(command)
+    add_module_flags(command)
     group = command.add_argument_group("engine")
     group.add_argument(
         "--engine",
@@ -87,6 +87,7 @@ def add_run_flags(command: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Verify one server or all of them."""
+    check_modules(args)
     loaded = load_site(args)
     servers = SERVERS if args.server == "all" else (args.server,)
     trials = [trial(server, loaded, args) for server in servers]

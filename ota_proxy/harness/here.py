@@ -37,12 +37,18 @@ class Here:
 
     def capabilities(self, tls_library: str = "") -> Capabilities:
         """Look it up, with the places of this distribution; `tls_library` where a person named another."""
-        return capabilities.resolve(self.server, self.version, tls_library or self.tls_library, _layout())
+        known = capabilities.resolve(self.server, self.version, tls_library or self.tls_library, _layout())
+        if self.modules is None:
+            return known
+        return capabilities.with_compressors(known, self.modules, all_known=True)
 
     def described(self) -> str:
         """Return what was found, for stderr."""
         how = "which runs" if self.running else "which does not run, or may not be looked at"
-        return f"{self.server} {self.version} with {self.tls_library} ({self.path}, {how})"
+        compressors = self.capabilities().compressors
+        modules = f" and {' and '.join(compressors)}" if compressors else ""
+        unread = "; its modules could not be listed" if self.modules is None else ""
+        return f"{self.server} {self.version} with {self.tls_library}{modules} ({self.path}, {how}{unread})"
 
 
 def find_here(server: str) -> Here:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.engine import Engine
-from ota_proxy.policy.capabilities import AUTO, PORTABLE, Capabilities, resolve
+from ota_proxy.policy.capabilities import AUTO, PORTABLE, Capabilities, resolve, with_compressors
 from ota_proxy.settings import Loaded
 
 
 def asked(server: str, loaded: Loaded) -> Capabilities | None:
     """Return what `render` would write for, so that a trial is of the same lines; None for `auto`, which is what the engine has."""
     options = loaded.options
-    return None if options.server_version == AUTO else resolve(server, options.server_version, options.tls_library)
+    if options.server_version == AUTO:
+        return None
+    known = resolve(server, options.server_version, options.tls_library)
+    return with_compressors(known, options.with_modules, all_known=False)
 
 
 def check_version(engine: Engine, server: str, loaded: Loaded) -> None:

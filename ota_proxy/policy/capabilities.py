@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ota_proxy.errors import UsageError, did_you_mean
 from ota_proxy.policy.tables import table
@@ -35,6 +35,10 @@ class Capabilities:
     """Stands for every version from this one on, and has what all of them have."""
     library_assumed: bool = False
     """Nobody named the TLS library, so it is taken for the oldest: a group it does not know ends Apache at its next reload."""
+    compressors: Mapping[str, str] = field(default_factory=dict)
+    """Modules that are there and compress beside the server's own → the line that switches one off; `brotli` → `brotli off`."""
+    compressors_unknown: tuple[str, ...] = ()
+    """Those that may be there as well: nobody looked and nobody said."""
 
     def has(self, feature: str) -> bool:
         """Say whether the version has the feature; KeyError for a name that the table does not know."""
@@ -57,6 +61,22 @@ class Capabilities:
 def presets() -> tuple[str, ...]:
     """Return the names that stand for a distribution's versions."""
     return tuple(table("capabilities")["presets"])
+
+
+def compressors(server: str) -> dict[str, str]:
+    """Return the compressing modules that a server does not have itself, each with the line that switches it off."""
+    return dict(table("capabilities")[server].get("compressors", {}))
+
+
+def with_compressors(caps: Capabilities, modules: Iterable[str], *, all_known: bool) -> Capabilities:
+    """Return the same server with the compressors among these modules; `http_brotli_filter` is `brotli`'s, its `static` part compresses nothing.
+
+    `all_known` says that these are all modules there are.
+    """
+    names, known = {*modules, *caps.compressors}, compressors(caps.server)
+    found = {one: line for one, line in known.items() if any(one in name and "static" not in name for name in names)}
+    unknown = () if all_known else tuple(name for name in known if name not in found)
+    return replace(caps, compressors=found, compressors_unknown=unknown)
 
 
 def layout(name: str) -> Mapping[str, str]:
@@ -92,6 +112,7 @@ def resolve(server: str, version: str = PORTABLE, tls_library: str = "", layout:
         unnamed={name: _adds(row) for name, row in absent.items() if portable or (assumed and "tls" in row)},
         portable=portable,
         library_assumed=assumed,
+        compressors_unknown=tuple(compressors(server)),
     )
 
 

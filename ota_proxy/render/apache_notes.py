@@ -79,11 +79,26 @@ def _cannot(site: Site, scope: Scope) -> Iterator[str]:
 
 def _snippet(site: Site) -> Iterator[str]:
     yield "a snippet cannot choose protocols, ciphers or certificates: the virtual host around it does"
+    yield "TRACE is refused by the virtual host around it only: TraceEnable holds for a whole host"
     yield "a snippet cannot redirect http to https, serve the ACME challenge or refuse unknown hosts (421)"
     if site.trusted_proxies:
         yield "a snippet does not decide whom to trust: trusted_proxies has no effect, set RemoteIPHeader in the virtual host"
     if site.log.access is not None or site.log.error is not None:
         yield "a snippet does not choose log files: log has no effect"
+
+
+def _host_needs(site: Site) -> Iterator[str]:
+    """Yield what a snippet leaves to its virtual host, so that nothing outside its prefixes changes."""
+    yield "in the virtual host: TraceEnable Off, which refuses a method that repeats a request with its cookies"
+    if folders := " and ".join(dict.fromkeys(location.root for location in site.static if location.root)):
+        yield f"no other path of the virtual host that shows {folders}: the rules for files hold for the folder, by whatever path it is reached"
+    if site.proxied:
+        yield "in the virtual host: AllowEncodedSlashes NoDecode, without which a path with %2F is not found before it reaches an application"
+    if not site.tls.offloaded and site.hsts.enabled:
+        yield (
+            "one Strict-Transport-Security for the host: where the virtual host sends one with `Header always set`, it stays and this file "
+            "sends none; set without `always`, its errors and its applications below these prefixes get this file's"
+        )
 
 
 def _parent(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
@@ -94,6 +109,8 @@ def _parent(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
     if scope == "full":
         return
     yield "these modules: " + ", ".join(needed_modules(site, scope))
+    if scope == "snippet":
+        yield from _host_needs(site)
     if scope == "site":
         yield "these lines: " + ", ".join(f"Listen {place}" for place, _ in listens(site))
         if site.unknown_hosts == "refuse":

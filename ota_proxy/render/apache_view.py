@@ -21,6 +21,8 @@ from ota_proxy.render.result import Scope
 View = dict[str, object]
 ACME = "/.well-known/acme-challenge/"
 _BOX = 76
+_REFUSED = "%{REQUEST_STATUS} -ge 300 && %{REQUEST_STATUS} -ne 304"
+"""Answers that Apache makes from the table `always` alone: redirects and errors."""
 
 
 def view(site: Site, caps: Capabilities, scope: Scope) -> View:
@@ -42,8 +44,9 @@ def view(site: Site, caps: Capabilities, scope: Scope) -> View:
         "upstreams": _upstreams(site, caps),
         "apps": [_app(site, location) for location in _shortest_first(site.proxied)],
         "claims": [Quoted(name) for name in claims()],
-        "kinds": _kinds(site),
+        "kinds": _kinds(site, scope),
         "hsts": _hsts(site),
+        "inside": _inside(site),
         "headers": [_header(name, value) for name, value in sorted(site.headers.items())],
         "access": _access(site),
         "statuses": section("pages")["statuses"],
@@ -97,12 +100,14 @@ def _folder(site: Site, location: Location) -> View:
     }
 
 
-def _kinds(site: Site) -> View:
+def _kinds(site: Site, scope: Scope) -> View:
     types = ota_types(site.media_types)
     cache = f"public, max-age={site.cache.max_age}, immutable" if site.cache.packages == "immutable" else "no-cache"
     manifest = quote.extensions(extensions("manifest"))
     proxied_manifest = f"expr=%{{HANDLER}} == 'proxy-server' && %{{REQUEST_URI}} =~ m#{manifest}#i"
     folders = "|".join(quote.regex(location.path) for location in _shortest_first(site.static))
+    whole = extensions("manifest") + extensions("package")
+    within = f"{_prefixes(site)}.*" if scope == "snippet" else ""
     metadata = {name: Quoted(" ".join(words)) for name, words in section("metadata").items()}
     return {
         "types": [
@@ -115,7 +120,7 @@ def _kinds(site: Site) -> View:
         "all": quote.argument(f"%{{REQUEST_URI}} =~ m#^(?:{folders}).*{quote.extensions(types)}#i", ("media_types",)),
         "manifest": _match(manifest),
         "package": _match(quote.extensions(extensions("package"))),
-        "whole": quote.argument(quote.extensions(extensions("manifest") + extensions("package")), ("media_types",)),
+        "whole": quote.argument(f"{within}{quote.extensions(whole)}", ("media_types",)),
         "proxied_manifest": quote.argument(proxied_manifest, ("media_types",)),
         "package_cache": quote.header_value(cache, ("cache",)),
         "metadata": metadata,
@@ -198,7 +203,21 @@ def _hsts(site: Site) -> View | None:
     return {
         "value": quote.header_value(site.hsts.value, ("hsts",)),
         "condition": Quoted(f" {only}"),
+        # The table `onsuccess` is written after `always`, and %{resp:…} looks into both.
+        "silent": quote.argument("expr=%{HTTPS} == 'on' && %{resp:Strict-Transport-Security} == ''", ("hsts",)),
+        "error": quote.argument(f"expr=%{{HTTPS}} == 'on' && {_REFUSED}", ("hsts",)),
+        "proxied": quote.argument("expr=%{HANDLER} == 'proxy-server'", ("hsts",)),
     }
+
+
+def _prefixes(site: Site) -> str:
+    """Return a regular expression for the begin of every path that a location covers, its folder without the slash too."""
+    bare = [quote.regex(location.path.rstrip("/")) for location in _shortest_first(site.locations)]
+    return f"^(?:{'|'.join(bare)})(?:/|$)" if all(bare) else "^/"
+
+
+def _inside(site: Site) -> Quoted:
+    return quote.argument(_prefixes(site), ("locations",))
 
 
 def _header(name: str, value: str) -> View:

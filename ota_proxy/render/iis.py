@@ -186,7 +186,9 @@ def _web_config(plan: Plan, scope: Scope, header: Sequence[str]) -> dict[str, ob
             _block(location) for location in site.locations if location.path != "/" and _differs(site, location)
         ],
         "inbound": [_inbound(rule) for rule in iis_rules.inbound(site)] if plan.rewrite else [],
-        "outbound": [_outbound(rule) for rule in iis_rules.outbound(site, hsts=hsts)] if plan.rewrite else [],
+        "outbound": [_outbound(rule) for rule in iis_rules.outbound(site, hsts=hsts, snippet=scope == "snippet")]
+        if plan.rewrite
+        else [],
     }
 
 

@@ -96,7 +96,7 @@ def _needs(plan: Plan, scope: Scope) -> Iterator[str]:
         yield from _needs_applications(site, scope)
     yield from error_files(site)
     if scope == "snippet":
-        yield "a site with bindings by name and a certificate, whose root folder this web.config lies in"
+        yield _where(site)
         if site.proxied:
             yield "HTTP_X_FORWARDED_PROTO, _HOST and _PORT among rewrite/allowedServerVariables of the site"
         if site.access.allow or site.access.deny:
@@ -122,6 +122,22 @@ def _needs_applications(site: Site, scope: Scope) -> Iterator[str]:
     for location in site.proxied:
         if location.upstream_ca:
             yield f"{location.upstream_ca} in the machine's trusted roots, or the https upstream of {location.path} is 502.3"
+
+
+def _where(site: Site) -> str:
+    """Say where a snippet's web.config goes and what it holds for: a file of IIS governs a folder and all below, whatever the prefix."""
+    around, paths = "a site with bindings by name and a certificate", [location.path for location in site.locations]
+    if "/" in paths:
+        return f"{around}, whose root folder this web.config lies in"
+    if not site.proxied:
+        return (
+            f"{around}; this web.config in the folder behind {' and '.join(paths)}, not in the site's root: everything here (methods, headers, "
+            "media types, redirect, 421) holds for its folder and all below"
+        )
+    return (
+        f"{around}, whose root folder this web.config lies in; what names no prefix (methods, headers, media types, compression, redirect, 421, "
+        "Strict-Transport-Security) then holds for that whole site: give this one a site of its own where that is not wanted"
+    )
 
 
 def _warnings(plan: Plan) -> Iterator[str]:

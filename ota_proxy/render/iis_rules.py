@@ -195,11 +195,25 @@ def _proxy(site: Site, location: Location, prefix: str) -> Rule:
     )
 
 
-def outbound(site: Site, *, hsts: bool) -> tuple[HeaderRule, ...]:
-    """Return the header rules; `hsts` says whether Strict-Transport-Security is theirs (else it is native, or nobody's)."""
+def outbound(site: Site, *, hsts: bool, snippet: bool = False) -> tuple[HeaderRule, ...]:
+    """Return the header rules; `hsts` says whether Strict-Transport-Security is theirs (else it is native, or nobody's).
+
+    In a `snippet` the header of the site around it stays: browsers keep one rule for a whole host, the last they saw.
+    """
     rules = [rule for location in _places(site) for rule in _caching(site, location)]
     rules += [rule for location in site.proxied for rule in _words(site, location)]
-    if hsts:
+    if hsts and snippet and not site.proxied:
+        rules.append(
+            HeaderRule(
+                "ota-proxy hsts",
+                ("On https answers only (RFC 6797 7.2); what the site around it says about the host stays.",),
+                (Condition("{HTTPS}", "^on$"),),
+                "RESPONSE_Strict_Transport_Security",
+                "^$",
+                site.hsts.value,
+            )
+        )
+    elif hsts:
         rules.append(
             HeaderRule(
                 "ota-proxy hsts",

@@ -50,7 +50,7 @@ def notes(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> tup
     return (
         *sorted(lacking, key=lambda note: note.kind, reverse=True),
         *(Note("cannot-enforce", text) for text in (*_cannot(site, caps, scope), *features.cannot(site, scope))),
-        *(Note("needs-parent", text) for text in (*_needs(site, scope), *features.needs(site, scope))),
+        *(Note("needs-parent", text) for text in (*_needs(site, caps, scope), *features.needs(site, scope))),
         *(Note("warning", text) for text in (*_warnings(site, scope), *features.warnings(site, caps, scope))),
         *(Note("info", text) for text in (*_infos(site, caps, profile, scope), *features.infos(site, scope))),
     )
@@ -91,7 +91,7 @@ def _snippet_cannot(site: Site) -> Iterator[str]:
         yield "X-Forwarded-Proto of a trusted proxy is not read, which takes a geo block in the http block: only the connection says whether it is https"
 
 
-def _needs(site: Site, scope: Scope) -> Iterator[str]:
+def _needs(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
     if scope == "full":
         yield f"nginx with {', '.join(_modules(site, scope))}"
         yield from log_folders(site)
@@ -103,6 +103,17 @@ def _needs(site: Site, scope: Scope) -> Iterator[str]:
         "of 1024 open files ends at about 500 downloads a worker)"
     )
     yield f"in the http block: include mime.types and a default_type; nginx with {', '.join(_modules(site, scope))}"
+    if caps.compressors_unknown:
+        names = " and ".join(caps.compressors_unknown)
+        yield (
+            f"where nginx loads a module for {names}: not on for packages and manifests, which lose length and ranges; "
+            f"--with-module {caps.compressors_unknown[0]} switches it off in this file"
+        )
+    if scope == "snippet" and site.hsts.enabled and not site.tls.offloaded:
+        yield (
+            "one Strict-Transport-Security for the host: these locations send this file's, and browsers keep the last they saw for the whole "
+            f'name: give the server block the same, add_header Strict-Transport-Security "{site.hsts.value}" always'
+        )
     if scope == "snippet":
         yield f"a server block for {' '.join(site.domains)} around it, and no location in it with the same prefix"
     elif site.unknown_hosts == "refuse":

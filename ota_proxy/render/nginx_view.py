@@ -135,6 +135,7 @@ def view(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> dict
         "acme_here": bool(site.listen.http and fronted(site)) and not claimed(site),
         "has_root": any(location.path == "/" for location in site.locations),
         "kinds": list(_kinds(site)),
+        "compressors": [Quoted(line) for line in caps.compressors.values()],
         "headers": [(quote(key, ("headers",)), quote(value, ("headers", key))) for key, value in site.headers.items()],
         "cache": Quoted(_REVALIDATE),
         "manifest_pattern": _pattern(media_types.extensions("manifest")),

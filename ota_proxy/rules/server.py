@@ -1,4 +1,4 @@
-"""OTA604, OTA612 to OTA616: what the answers give away of the server, and what its host shows."""
+"""OTA604, OTA605, OTA612 to OTA616: what the answers give away of the server, and what its host shows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ota_proxy.device.facts import Exchange
 from ota_proxy.hosts.facts import HostFacts
 from ota_proxy.rules.evidence import proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
-from ota_proxy.rules.predicates import answers, is_html, walk
+from ota_proxy.rules.predicates import answers, is_encoded, is_html, walk
 from ota_proxy.rules.registry import checks
 
 _VERSION_HEADERS = ("server", "x-powered-by", "x-aspnet-version", "x-aspnetmvc-version")
@@ -40,6 +40,24 @@ def content_type_added_twice(facts: Facts) -> Iterator[Finding]:
             message = f"The answer has {len(types)} Content-Type headers: {' and '.join(types)}"
             yield Finding(hop.url, message, proof(hop, "content-type"))
             return
+
+
+@checks("OTA605")
+def compression_covers_package(facts: Facts) -> Iterator[Finding]:
+    """The server compresses the manifest for a client that offers it; for a package that is OTA409."""
+    if facts.host is None:
+        raise NotApplicable("the host itself was not looked at")
+    manifest = walk(facts).manifest
+    if manifest is None:
+        raise NoVerdict("no manifest was reached")
+    asked = (manifest.compressed, manifest.visit)
+    visit = next((visit for visit in asked if visit is not None and visit.ok and is_encoded(visit.response)), None)
+    if visit is not None:
+        value = visit.response.header("content-encoding") if visit.response else ""
+        message = f"The manifest is sent with Content-Encoding: {value}"
+        yield Finding(
+            visit.last.url, message, proof(visit.last, "content-encoding", "vary?", "etag?", "content-length?")
+        )
 
 
 @checks("OTA612")

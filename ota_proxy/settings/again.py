@@ -8,7 +8,7 @@ from ota_proxy.settings.flags import SHORT
 from ota_proxy.settings.load import Loaded
 from ota_proxy.settings.sources import Key, dotted
 
-OPTIONS = ("server_version", "tls_library", "scope")
+OPTIONS = ("server_version", "tls_library", "with_modules", "scope")
 """Keys of `[options]` that change what is rendered."""
 
 
@@ -18,7 +18,8 @@ def flags_again(loaded: Loaded, environ: Mapping[str, str]) -> list[tuple[str, s
     for key, source in sorted(loaded.sources.items(), key=lambda row: dotted(row[0])):
         whole = not any(isinstance(step, int) for step in key)  # the flags of an array repeat its parts
         if whole and source.kind == "environment" and (key[0] != "options" or key[1] in OPTIONS):
-            pairs += _pairs(key, source.name, environ)
+            modules = loaded.options.with_modules if key == ("options", "with_modules") else ()
+            pairs += [("--with-module", name) for name in modules] or _pairs(key, source.name, environ)
     return pairs
 
 

@@ -37,6 +37,7 @@ class SiteFlags:
     sets: Sequence[str] = ()
     options: Mapping[str, str | None] = field(default_factory=dict)
     """Key of `[options]` → value of its flag."""
+    with_modules: Sequence[str] = ()
     ignores: Sequence[str] = ()
     """RULE=REASON texts; they add to `options.ignore`, all other flags replace."""
 
@@ -57,6 +58,7 @@ def flag_layer(flags: SiteFlags) -> Layer:
     for key, value, name in (
         (("public_url",), flags.public_url, "--public-url"),
         (("tls", "profile"), flags.tls_profile, "--tls-profile"),
+        (("options", "with_modules"), list(flags.with_modules) or None, "--with-module"),
     ):
         if value is not None:
             layer.append((key, value, Source("flag", name)))

@@ -23,6 +23,10 @@ class Options(Part):
         "",
         description="TLS library to render for, such as openssl-3.0.19; default: the preset's, else the oldest that is supported.",
     )
+    with_modules: tuple[Literal["brotli", "zstd"], ...] = Field(
+        (),
+        description="Modules that nginx does not have itself and that its configuration loads: packages and manifests are kept away from them.",
+    )
     scope: Literal["snippet", "site", "full"] = Field(
         "site", description="How much of the server's configuration to write."
     )

@@ -22,6 +22,8 @@ apache=$(command -v apache2 || command -v httpd)
 ssl=$(ls /usr/lib/apache2/modules/mod_ssl.so /usr/local/apache2/modules/mod_ssl.so /etc/httpd/modules/mod_ssl.so 2>/dev/null)
 echo "nginx=$([ -n "$nginx" ] && "$nginx" -v 2>&1 | head -n 1)"
 echo "nginx_tls=$([ -n "$nginx" ] && library "$nginx")"
+echo "nginx_compressors=$([ -n "$nginx" ] && { "$nginx" -V 2>&1 | tr ' ' '\n' | grep -e --add-module
+    "$nginx" -T 2>/dev/null | grep -E '^[[:space:]]*load_module'; } | grep -v static | grep -oE 'brotli|zstd' | sort -u | tr '\n' ' ')"
 echo "apache=$([ -n "$apache" ] && "$apache" -v 2>&1 | head -n 1)"
 echo "apache_tls=$([ -n "$ssl" ] && library "$ssl")"
 echo "debian_nginx=$([ -d /etc/nginx/sites-enabled ] && echo yes)"
@@ -40,6 +42,8 @@ class ImageFacts:
     versions: dict[str, str]
     tls: dict[str, str]
     layouts: dict[str, str]
+    compressors: tuple[str, ...] = ()
+    """Those of nginx's modules that compress and are built in or loaded."""
 
     def capabilities(self, server: str) -> Capabilities:
         """Look the server up in the capability table; NoVerdictError when the image has no such server, or an unknown one."""
@@ -48,7 +52,8 @@ class ImageFacts:
                 f"the image {self.image} has no {server}", place="docker", hint="take another one with --image"
             )
         try:
-            return capabilities.resolve(server, self.versions[server], self.tls[server], self.layouts[server])
+            known = capabilities.resolve(server, self.versions[server], self.tls[server], self.layouts[server])
+            return capabilities.with_compressors(known, self.compressors if server == "nginx" else (), all_known=True)
         except OtaError as error:
             raise NoVerdictError(f"the image {self.image} cannot be used: {error.message}", place="docker") from error
 
@@ -69,4 +74,5 @@ def read(image: str, output: str) -> ImageFacts:
             "nginx": rhel or ("debian" if said["debian_nginx"] else "official"),
             "apache": rhel or ("debian" if said["debian_apache"] else "official"),
         },
+        compressors=tuple(said.get("nginx_compressors", "").split()),
     )
