@@ -84,9 +84,12 @@ def test_the_bytes_of_the_default_do_not_depend_on_the_machine(nginx: Path, run:
 def test_auto_says_what_it_found_and_renders_for_it(run: Run) -> None:
     said = run("render", "nginx", "--server-version", "auto")
     assert said.code == 0
-    assert "note: --server-version auto: nginx 1.26.3 with openssl-3.0.22" in said.err
+    assert "note: --server-version auto: nginx 1.26.3 with openssl-3.0.22 and brotli and zstd (" in said.err
     assert "# For nginx 1.26.3 with openssl-3.0.22, scope site," in said.out
     assert "http2 on;" in said.out
+    assert "brotli off;" in said.out
+    assert "zstd off;" in said.out
+    assert "a module for brotli" not in said.err, "somebody looked"
 
 
 @pytest.mark.usefixtures("bare")
@@ -98,3 +101,29 @@ def test_auto_without_a_server_is_no_verdict_with_a_way_out(server: str, run: Ru
     assert "--server-version" in said.err
     with pytest.raises(NoVerdictError):
         here.find_here(server)
+
+
+def test_a_module_is_named_by_flag_variable_or_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    flag = run("render", "nginx", "--with-module", "brotli")
+    assert "brotli off;" in flag.out
+    assert "# Command: ota-proxy render nginx --with-module brotli" in flag.out
+    monkeypatch.setenv("OTA_PROXY_WITH_MODULES", "brotli")
+    assert run("render", "nginx").out == flag.out
+    monkeypatch.delenv("OTA_PROXY_WITH_MODULES")
+    Path("ota-proxy.toml").write_text('domains = ["ota.example.com"]\n[options]\nwith_modules = ["zstd"]\n')
+    assert "zstd off;" in run("render", "nginx").out
+    assert run("render", "apache").code == 0, "one file for every server"
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("apache", "--with-module", "brotli"), "--with-module: only for nginx"),
+        (("iis", "--with-module", "brotli"), "--with-module: only for nginx"),
+        (("nginx", "--with-module", "lzma"), "must be 'brotli' or 'zstd', not 'lzma'"),
+    ],
+)
+def test_a_module_that_nothing_could_be_done_about_is_refused(words: tuple[str, ...], complaint: str, run: Run) -> None:
+    said = run("render", *words)
+    assert (said.code, said.out) == (2, "")
+    assert complaint in said.err

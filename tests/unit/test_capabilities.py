@@ -228,3 +228,16 @@ def test_what_naming_would_add_says_from_when() -> None:
     assert added["mlkem"].startswith("with openssl-3.5.0 or later: ")
     assert added["header_inherit"] == "", "makes no difference to what is served"
     assert resolve("nginx", "1.26.3").unnamed.keys() == {"mlkem"}
+
+
+def test_compressors_beside_a_server_s_own_are_known_by_their_modules() -> None:
+    assert resolve("nginx").compressors_unknown == ("brotli", "zstd")
+    assert resolve("apache").compressors_unknown == ()
+    named = capabilities.with_compressors(resolve("nginx"), ["brotli"], all_known=False)
+    assert (named.compressors, named.compressors_unknown) == ({"brotli": "brotli off"}, ("zstd",))
+    looked = capabilities.with_compressors(named, ["http_zstd_filter", "http_image_filter"], all_known=True)
+    assert (looked.compressors, looked.compressors_unknown) == ({"brotli": "brotli off", "zstd": "zstd off"}, ())
+    static = capabilities.with_compressors(
+        resolve("nginx"), ["http_brotli_static", "ngx_http_zstd_static_module"], all_known=True
+    )
+    assert static.compressors == {}

@@ -6,7 +6,7 @@ from ota_proxy.hosts.facts import ConfigTest, HostFacts, KeyFile, Socket
 from ota_proxy.model import Site
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
-from tests.facts import HOST, outcomes, reported
+from tests.facts import HOST, MANIFEST_URL, healthy, outcomes, reported, respond, visit, with_manifest
 
 SITE = Site.model_validate(
     {
@@ -105,3 +105,17 @@ def test_what_could_not_be_read_on_the_host_is_no_verdict_with_its_reason() -> N
     (found,) = [o for o in outcomes(None, host=host) if o.rule.id == "OTA614"]
     assert found.status == "no-verdict"
     assert "stat is missing" in found.message
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd", "identity, br"])
+def test_a_manifest_that_the_server_compresses_is_605_where_the_host_is_looked_at(encoding: str) -> None:
+    packed = visit(MANIFEST_URL, respond(200, {"Content-Encoding": encoding, "Content-Type": "text/xml"}))
+    walk = with_manifest(compressed=packed)
+    assert status(Facts(install=walk), "OTA605") == "not-applicable"
+    assert status(Facts(install=walk, host=HostFacts("local://")), "OTA605") == "failed"
+    assert status(Facts(install=healthy(), host=HostFacts("local://")), "OTA605") == "passed"
+
+
+def status(facts: Facts, rule: str) -> str:
+    (outcome,) = (one for one in evaluate(facts, "web", "a") if one.rule.id == rule)
+    return outcome.status

@@ -12,7 +12,7 @@ import pytest
 from ota_proxy.errors import UsageError
 from ota_proxy.model import Site
 from ota_proxy.policy import media_types
-from ota_proxy.policy.capabilities import presets, resolve
+from ota_proxy.policy.capabilities import presets, resolve, with_compressors
 from ota_proxy.policy.guideline import profile
 from ota_proxy.render.nginx import render
 from ota_proxy.render.nginx_notes import limits, name_bucket
@@ -346,3 +346,22 @@ def test_own_log_files_have_their_folders_asked_for_or_are_said_to_have_no_effec
     said = [note.text for note in render(Site.model_validate(raw), resolve("nginx"), scope, "test").notes]
     assert any("log has no effect" in text for text in said) == (scope == "snippet")
     assert any("/var/log/ota" in text for text in said) == (scope != "snippet")
+
+
+def test_a_compressor_that_is_there_is_kept_away_wherever_gzip_is() -> None:
+    caps = with_compressors(resolve("nginx"), ["brotli", "zstd"], all_known=False)
+    out = render(Site.model_validate(EVERYTHING), caps, "site", "test").files[0].text
+    lines = [line.split("#")[0].strip() for line in out.splitlines() if not line.strip().startswith("#")]
+    assert lines.count("gzip off;") > 3
+    assert lines.count("gzip off;") == lines.count("brotli off;") == lines.count("zstd off;")
+    assert all(
+        lines[number + 1 : number + 3] == ["brotli off;", "zstd off;"]
+        for number, line in enumerate(lines)
+        if line == "gzip off;"
+    )
+
+
+@pytest.mark.parametrize(("scope", "said_there"), [("snippet", True), ("site", True), ("full", False)])
+def test_a_compressor_nobody_looked_for_is_left_to_the_parent_in_words(scope: Scope, *, said_there: bool) -> None:
+    assert any("a module for brotli and zstd" in line for _, line in said(STATIC, "portable", scope)) == said_there
+    assert "brotli off" not in text(STATIC, "portable", scope)

@@ -163,6 +163,13 @@ def test_what_an_image_says_is_looked_up_in_the_capability_table() -> None:
     assert caps.layout["apache_site"] == capabilities.resolve("apache", layout="debian").layout["apache_site"]
 
 
+def test_compressors_of_an_image_s_nginx_are_known_and_no_others_are_looked_for() -> None:
+    assert image_facts.read("an/image:1", DEBIAN).capabilities("nginx").compressors_unknown == ()
+    brotli = image_facts.read("an/image:1", DEBIAN.replace("end=", "nginx_compressors=brotli zstd \nend="))
+    assert list(brotli.capabilities("nginx").compressors) == ["brotli", "zstd"]
+    assert brotli.capabilities("apache").compressors == {}
+
+
 def test_an_image_without_debian_s_folders_has_the_official_layout() -> None:
     text = DEBIAN.replace("debian_apache=yes", "debian_apache=").replace("debian_nginx=yes", "debian_nginx=")
     layout = image_facts.read("httpd:2.4", text).capabilities("apache").layout
