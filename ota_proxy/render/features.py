@@ -84,14 +84,14 @@ def open_to_installers(site: Site) -> str:
     return (
         "auth asks for a password on pages only: manifests, packages, profiles and images stay open to whoever knows their"
         " address, because the installer has no password to give; choose names that nobody guesses"
-        + (f"; the application of {apps} asks for itself" if apps else "")
+        + (f"; applications ask for themselves ({apps})" if apps else "")
     )
 
 
 def for_folders_only(site: Site) -> Iterator[str]:
     """Say which applications `cors` does not speak for."""
     if site.cors.origins and site.proxied:
-        yield f"cors is about folders; the application of {' and '.join(x.path for x in site.proxied)} answers for itself"
+        yield f"cors is about folders; applications answer for themselves ({' and '.join(x.path for x in site.proxied)})"
 
 
 def error_files(site: Site) -> Iterator[str]:
