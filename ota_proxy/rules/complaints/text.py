@@ -23,6 +23,7 @@ _HOST = re.compile(
     rf"(?<![\w/])(?!asp\.net)(?:[\w-]+\.)+(?!(?:{_FILES})\b)[^\W\d_]{{2,}}(?::\d+)?(?![\w/.-]*\.(?:{_FILES})\b)"
 )
 _SCHEME = re.compile(r"(?i)itms-services:\S*")
+_SIZE = re.compile(r"\b(\d+)\s?(k|m|g)i?b?\b")
 _QUOTES = str.maketrans(
     {"’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‐": "-", "‑": "-", "–": "-"}
 )
@@ -75,7 +76,7 @@ def tokens(text: str) -> tuple[str, ...]:
     """Return the words of a text that say something, each once, in their order."""
     text = _SCHEME.sub(_link, plain(text[:MOST_CHARACTERS]))
     text = _HOST.sub(" server ", _URL.sub(_address, text))
-    text = _spoken().sub(_meaning, text)
+    text = _spoken().sub(_meaning, _SIZE.sub(r"\1 \2b", text))
     found = _WORD.findall(_RUN.sub(_pairs, text))
     return tuple(dict.fromkeys(stem(_bare(word)) for word in found if word not in _silent()))
 

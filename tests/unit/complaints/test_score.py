@@ -7,7 +7,6 @@ from pathlib import Path
 
 from benchmarks import explain
 from ota_proxy.rules.catalogue import catalogue
-from tests.unit.complaints.test_signals import COMING
 
 ROWS = tomllib.loads((Path(explain.__file__).with_name("complaints.toml")).read_text(encoding="utf-8"))["complaint"]
 
@@ -15,7 +14,7 @@ ROWS = tomllib.loads((Path(explain.__file__).with_name("complaints.toml")).read_
 def test_there_are_enough_complaints_each_with_its_own_source_and_a_cause_that_is_a_rule() -> None:
     assert len(ROWS) >= 200
     assert len({row["source"] for row in ROWS}) == len({row["said"] for row in ROWS}) == len(ROWS)
-    assert {rule for row in ROWS for rule in row["rules"]} - set(catalogue()) <= COMING
+    assert {rule for row in ROWS for rule in row["rules"]} - set(catalogue()) == set()
     assert all(set(row) == {"source", "said", "rules"} and row["rules"] for row in ROWS)
 
 
