@@ -24,6 +24,10 @@ _HOST = re.compile(
 )
 _SCHEME = re.compile(r"(?i)itms-services:\S*")
 _SIZE = re.compile(r"\b(\d+)\s?(k|m|g)i?b?\b")
+_VERSION = re.compile(
+    r"\b(?:(iphone|ipad)s?(?: (?:pro|air|mini|se|xr|xs|x))? ?\d{1,2}s?\b|(ios|ipados|nginx|apache|httpd|openssl|ubuntu|debian|xcode|macos|centos|php|node) ?v?\d+\.\d[\d.]*)"
+)
+"""A phone's model, or a version to the point: people add both to every complaint, and they tell nothing; `iOS 18` and `Windows 2008` may."""
 _QUOTES = str.maketrans(
     {"’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‐": "-", "‑": "-", "–": "-"}
 )
@@ -75,6 +79,7 @@ def _address(match: re.Match[str]) -> str:
 def tokens(text: str) -> tuple[str, ...]:
     """Return the words of a text that say something, each once, in their order."""
     text = _SCHEME.sub(_link, plain(text[:MOST_CHARACTERS]))
+    text = _VERSION.sub(lambda match: f" {match[1] or match[2]} ", text)
     text = _HOST.sub(" server ", _URL.sub(_address, text))
     text = _spoken().sub(_meaning, _SIZE.sub(r"\1 \2b", text))
     found = _WORD.findall(_RUN.sub(_pairs, text))

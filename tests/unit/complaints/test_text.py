@@ -20,6 +20,7 @@ from ota_proxy.rules.complaints.text import MOST_CHARACTERS, stem, tokens
         ("can’t connect", "cannot connect"),
         ("install failed", "installing fails"),
         ("redirected", "redirects"),
+        ("iPhone 12 Pro with iOS 17.2.1 and nginx 1.18.0", "iphone pro ios nginx"),
         ("more than 1gb", "more than 1 GB"),
         ("1024M", "1024 MB"),
         ("signed for the App Store", "signed for the AppStore"),
