@@ -101,19 +101,22 @@ def _refusal(tls: TlsFacts, way: _Way) -> str:
 def _certificate_problem(tls: TlsFacts, now: datetime, way: _Way) -> str:
     if not tls.chain:
         return ""
-    leaf = tls.chain[0]
-    if not leaf.not_before <= now <= leaf.not_after:
-        return "the certificate is not valid now"
-    if tls.trust != "trusted":
+    used = tls.path or tls.chain[:1]
+    late = next((cert for cert in used if not cert.not_before <= now <= cert.not_after), None)
+    if late is not None:
+        return "the certificate is not valid now" if late == used[0] else f"'{late.subject}' is not valid now"
+    if tls.trust not in {"trusted", "wrong-order"}:
         return f"the certificate is not trusted: {tls.trust_detail or tls.trust}"
     if tls.name_matches is False:
         return f"the certificate does not name {tls.host}"
-    return _weak(leaf) if way.certificate_rules else ""
+    return next((words for cert in used if (words := _weak(cert))), "") if way.certificate_rules else ""
 
 
-def _weak(leaf: CertificateFacts) -> str:
-    if leaf.key_bits < ats.minimum_bits(leaf.key_kind):
-        return f"the key has {leaf.key_bits} bits"
-    if leaf.signature_hash and leaf.signature_hash not in ats.accepted_hashes():
-        return f"the signature uses {leaf.signature_hash}"
+def _weak(cert: CertificateFacts) -> str:
+    if cert.key_bits < ats.minimum_bits(cert.key_kind):
+        return f"the key has {cert.key_bits} bits"
+    if not ats.key_accepted(cert.key_kind, cert.curve):
+        return f"the key is of a kind that is not taken: {cert.curve or cert.key_kind}"
+    if not cert.self_signed and cert.signature_hash and cert.signature_hash not in ats.accepted_hashes():
+        return f"the signature uses {cert.signature_hash}"
     return ""

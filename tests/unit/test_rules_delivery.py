@@ -234,6 +234,29 @@ CERTIFICATES = {
     "a self-signed certificate": (with_tls(trust="self-signed", private_root=None), {"OTA207"}),
     "a complete chain to an unknown root is 207 only": (with_tls(trust="unknown-root", private_root=None), {"OTA207"}),
     "an expired certificate is 208 only": (leaf(not_before=NOW - 90 * DAY, not_after=NOW - DAY), {"OTA208"}),
+    "an expired intermediate is 208 only, also where the chain is trusted": (
+        with_tls(chain=(certificate(), replace(INTERMEDIATE, not_after=NOW - DAY))),
+        {"OTA208"},
+    ),
+    "an expired certificate that is on no path is nothing": (
+        with_tls(
+            chain=(certificate(), INTERMEDIATE, replace(INTERMEDIATE, subject="CN=Old", not_after=NOW - DAY)),
+            path=(certificate(), INTERMEDIATE),
+        ),
+        set(),
+    ),
+    "SHA-1 on no path": (
+        with_tls(chain=(certificate(), replace(INTERMEDIATE, signature_hash="sha1")), path=(certificate(),)),
+        set(),
+    ),
+    "an issuer near its end": (
+        with_tls(chain=(certificate(), replace(INTERMEDIATE, not_after=NOW + 5 * DAY))),
+        {"OTA213"},
+    ),
+    "a certificate that cannot be read": (
+        with_tls(chain=(), path=(), trust="unreadable", name_matches=None),
+        {"OTA207"},
+    ),
     "a certificate of tomorrow": (leaf(not_before=NOW + DAY, not_after=NOW + 80 * DAY), {"OTA208"}),
     "an expired intermediate where the chain is not trusted": (
         with_tls(trust="unknown-root", chain=(certificate(), replace(INTERMEDIATE, not_after=NOW - DAY))),

@@ -66,7 +66,10 @@ def site(host: str, files: dict[str, bytes], *, version: str = "1.1", kept: str 
     """Serve files under one name only, with ranges and conditions."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        try:
+            lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        except (OSError, asyncio.IncompleteReadError):
+            return  # a look at the certificates only
         method, path, _ = lines[0].split(" ")
         headers = {line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in lines[1:]}
         own = headers["host"].rpartition(":")[0].strip("[]") or headers["host"]
