@@ -89,7 +89,7 @@ def build_scenario(
     return Prepared(
         scenario=scenario,
         ca_pem=authority.ca_pem,
-        page_url=site.base_url + walked[0].path,
+        page_url=site.base_url + walked[0].url_path,
         manifest_urls=tuple(files.url(location, MANIFEST) for location in walked),
         odd_manifest_urls=tuple(files.url(location, name) for location in walked for name in ODD),
         alias_urls=tuple(files.url(walked[0], MANIFEST, base) for base in alias_bases(site)),

@@ -49,14 +49,14 @@ class Served:
 
     def url(self, location: Location, name: str, base: str = "") -> str:
         """Return the public URL of a file, or the one below another scheme, host and port."""
-        return (base or self.site.base_url) + location.path + quote(name, safe="+")
+        return (base or self.site.base_url) + location.url_path + quote(name, safe="+")
 
     def manifest(self, location: Location, name: str, base: str) -> bytes:
         """Return the manifest `name` with all URLs below `base` (scheme, host and port)."""
         package = ODD.get(name, PACKAGE)
-        small, large = (f"{base}{location.path}{icon}" for icon in self.icons)
+        small, large = (f"{base}{location.url_path}{icon}" for icon in self.icons)
         images = {"display-image": small, "full-size-image": large}
-        made = build_manifest(self.content.app, f"{base}{location.path}{quote(package, safe='+')}", images)
+        made = build_manifest(self.content.app, f"{base}{location.url_path}{quote(package, safe='+')}", images)
         return made.replace(b"$", b"&#36;")  # the same XML, in a form that nginx can return
 
     def served(self, location: Location) -> dict[str, bytes]:

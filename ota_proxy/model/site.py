@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -50,7 +50,8 @@ class Location(Part):
     """One URL prefix: a folder (`root`) or an application behind the server (`upstream`), exactly one of the two."""
 
     path: UrlPrefix = Field(
-        "/", description="URL prefix, from slash to slash; /ota/app.ipa of the location /ota/ is ROOT/app.ipa."
+        "/",
+        description="URL prefix, from slash to slash, as it is read or percent-encoded (/my apps/, /my%20apps/); /ota/app.ipa of the location /ota/ is ROOT/app.ipa.",
     )
     root: FilePath | None = Field(None, description="Folder with the files of this location.")
     upstream: UpstreamUrl | None = Field(
@@ -101,6 +102,11 @@ class Location(Part):
                 "upstream_ca" if self.upstream_ca else "upstream_name",
             )
         return self
+
+    @property
+    def url_path(self) -> str:
+        """The prefix as it stands in a URL, percent-encoded where it must be."""
+        return quote(self.path, safe="/._~@+,=:!-")
 
     @property
     def body_limit(self) -> int:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import idna
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
@@ -18,7 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from ota_proxy.addresses import bracketed
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-_PREFIX = re.compile(r"/(?:[A-Za-z0-9._~@+,=:!-]+/)*", re.ASCII)
+_PREFIX_SIGNS = " ._~@+,=:!-'()&;$*"
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 _HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#&^_.+-]+/[A-Za-z0-9!#&^_.+-]+(?:; ?charset=[A-Za-z0-9-]+)?", re.ASCII)
@@ -126,13 +127,36 @@ def _file_path(text: str) -> str:
 
 
 def _prefix(text: str) -> str:
-    """Accept a URL prefix from slash to slash: `/`, `/ota/`, `/apps/ios/`."""
+    """Accept a URL prefix from slash to slash, `/`, `/ota/`, `/über uns (1)/`, also percent-encoded; return it decoded and composed (NFC)."""
     refuse_control(text, "the location path")
-    if not _PREFIX.fullmatch(text) or any(step in (".", "..") for step in text.split("/")):
+    plain = unicodedata.normalize("NFC", _percent_decoded(text))
+    steps = plain.split("/")
+    if (steps[0], steps[-1]) != ("", "") or "" in steps[1:-1] or plain == "" or {".", ".."} & set(steps):
         raise ValueError(
-            f"the location path '{text}' must start and end with '/' and have only letters, digits and ._~@+,=:!- between"
+            f"the location path '{text}' must start and end with '/', with one slash between two names and no . or .. among them"
         )
-    return text
+    if bad := next((char for step in steps for char in step if not _in_prefix(char)), ""):
+        raise ValueError(
+            f"the location path '{text}' has '{bad}', which no prefix can have; letters and digits of any script, blanks"
+            f" and {_PREFIX_SIGNS.strip()} can stand between the slashes"
+        )
+    return plain
+
+
+def _in_prefix(char: str) -> bool:
+    return char in _PREFIX_SIGNS or char.isalnum() or (not char.isascii() and char.isprintable())
+
+
+def _percent_decoded(text: str) -> str:
+    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
+        raise ValueError(f"the location path '{text}' has a '%' without two hexadecimal digits after it")
+    try:
+        plain = unquote_to_bytes(text).decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"the location path '{text}' is not UTF-8 where it is percent-encoded") from None
+    if plain.count("/") != text.count("/"):
+        raise ValueError(f"the location path '{text}' has an encoded slash (%2F), which is no slash to a server")
+    return refuse_control(plain, "the location path")
 
 
 def _network(text: str) -> str:

@@ -68,6 +68,8 @@ def _features(site: Site, scope: Scope) -> tuple[str, ...]:
 def _cannot(site: Site, scope: Scope) -> Iterator[str]:
     if site.proxied:
         yield "slashes that repeat in or right after the prefix of an application reach it as one slash; the rest of the path is handed on byte for byte"
+        if paths := [location.path for location in site.proxied if location.path != location.url_path]:
+            yield f"the prefix {' or '.join(paths)} reaches its application percent-encoded in one form, whatever form the device chose"
         yield "an application that is silent for too long is answered for with 502, where other servers say 504"
         if paths := [location.path for location in site.proxied if location.max_body is None]:
             yield f"an upload to {' and '.join(paths)} without Content-Length may have any size; where max_body is set it is refused with 411"

@@ -84,6 +84,17 @@ def regex(text: str) -> str:
     return re.sub(r"([.+*?()|{}$\[])", r"[\1]", text)
 
 
+def encoded_regex(prefix: str) -> str:
+    """Return a pattern for a URL prefix as it is, and with any of its characters percent-encoded."""
+    return "".join(char if char == "/" else _either(char) for char in prefix)
+
+
+def _either(char: str) -> str:
+    digits = "".join(f"%{byte:02X}" for byte in char.encode())
+    codes = re.sub("[A-F]", lambda match: f"[{match[0]}{match[0].lower()}]", digits)
+    return f"(?:{regex(char)}|{codes})"
+
+
 def hosts(domains: Iterable[str]) -> str:
     """Return the alternatives of a regular expression for Host or SNI; a wildcard stands for one label (RFC 6125 §6.4.3)."""
     return "|".join("[^.]+" + regex(name[1:]) if name.startswith("*.") else regex(name) for name in domains)

@@ -79,16 +79,31 @@ def _map(site: Site, location: Location) -> View:
         "root": bare == "",
         "bare": quote.location(bare, key) if bare else None,
         "bare_match": quote.argument(f"^{quote.regex(bare)}$", key),
-        "slashed": quote.word(site.base_url + location.path, key),
+        "slashed": quote.argument(site.base_url + location.path.replace("$", "\\$"), key),
         "status": site.redirect.status,
         "folder": quote.folder(location.root, root) if location.root is not None else None,
         "document_root": quote.path(location.root, root) if location.root is not None else None,
         "url": _upstream_url(site, location, location.target) if location.target else None,
+        **_encoded(site, location),
+    }
+
+
+def _encoded(site: Site, location: Location) -> View:
+    """Return what ProxyPassMatch needs for a prefix that is written otherwise in a URL: ProxyPass with `nocanon` takes no such prefix (AH01136)."""
+    if location.target is None or location.path == location.url_path:
+        return {"pattern": None}
+    url = quote.upstream(location.target, location.url_path + "$1", site.key_of(location, "upstream"))
+    key = site.key_of(location, "path")
+    pattern = f"^{quote.encoded_regex(location.path)}(.*)$"
+    return {
+        "pattern": quote.argument(pattern, key),
+        "encoded": quote.argument(location.url_path, key),
+        "url_rest": url,
     }
 
 
 def _upstream_url(site: Site, location: Location, target: Upstream) -> Quoted:
-    return quote.upstream(target, location.path, site.key_of(location, "upstream"))
+    return quote.upstream(target, location.url_path, site.key_of(location, "upstream"))
 
 
 def _folder(site: Site, location: Location) -> View:

@@ -89,7 +89,9 @@ def _possible(site: Site, caps: Capabilities, *, rewrite: bool) -> None:
     _one_timeout(site)
     _distinct(site)
     for location in site.locations:
-        if ":" in location.path or any(step.endswith(".") for step in location.path.split("/")):
+        if {":", "*"} & set(location.path) or any(
+            step != step.strip(" ").rstrip(".") for step in location.path.split("/")
+        ):
             raise _refused(
                 site.key_of(location, "path"),
                 f"a folder of IIS cannot be named '{location.path}'",

@@ -94,6 +94,17 @@ def regex(text: str) -> str:
     return _REGEX.sub(r"\\\1", text)
 
 
+def encoded_regex(text: str) -> str:
+    """Return a URL Rewrite pattern, read without regard to case, for a URL path as it is, and percent-encoded."""
+    return "".join(_either(char) for char in text)
+
+
+def _either(char: str) -> str:
+    if char in "/._~-" or (char.isascii() and char.isalnum()):  # nobody encodes these (RFC 3986 section 2.3)
+        return regex(char)
+    return f"(?:{regex(char)}|{''.join(f'%{byte:02X}' for byte in char.encode())})"
+
+
 def action_text(text: str, key: Key) -> str:
     """Return `text` for an action's url or value, where braces name variables and cannot be escaped; UsageError for braces."""
     if "{" in text or "}" in text:

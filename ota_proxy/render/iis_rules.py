@@ -14,7 +14,7 @@ from ota_proxy.model import Location, Site
 from ota_proxy.policy.media_types import extensions
 from ota_proxy.render.applications import PLAIN, SECURE, fronted
 from ota_proxy.render.iis_networks import address_pattern
-from ota_proxy.render.iis_quote import action_text, regex
+from ota_proxy.render.iis_quote import action_text, encoded_regex, regex
 
 RAW = "{UNENCODED_URL}"
 FORWARDED = ("HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT")
@@ -275,5 +275,5 @@ def _named(kind: str) -> str:
 
 def _inside(site: Site, location: Location) -> tuple[Condition, ...]:
     inner = [other.path for other in _places(site) if other != location and other.path.startswith(location.path)]
-    own = () if location.path == "/" else (Condition(RAW, "^" + regex(location.path)),)
-    return (*own, *(Condition(RAW, "^" + regex(path), negate=True) for path in sorted(inner)))
+    own = () if location.path == "/" else (Condition(RAW, "^" + encoded_regex(location.path)),)
+    return (*own, *(Condition(RAW, "^" + encoded_regex(path), negate=True) for path in sorted(inner)))

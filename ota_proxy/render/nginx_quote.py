@@ -31,6 +31,13 @@ def quote(value: str, key: Key) -> Quoted:
     return Quoted(value) if _BARE.fullmatch(value) else Quoted(f'"{escaped}"')
 
 
+def quote_prefix(prefix: str, key: Key) -> Quoted:
+    """Return a URL prefix as one token for `location`, where a `$` is no variable; it has no quotation mark and no backslash (model.values)."""
+    if len(prefix.encode()) > _LONGEST:
+        raise _refused(prefix[:40] + "...", key, f"nginx takes at most {_LONGEST} bytes in one argument")
+    return Quoted(prefix if _BARE.fullmatch(prefix) else f'"{prefix}"')
+
+
 def quote_path(path: str, key: Key) -> Quoted:
     """Return a POSIX path as one token; a Windows path is refused, the files rendered here are for nginx on Unix."""
     if _WINDOWS.match(path):

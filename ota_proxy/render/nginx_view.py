@@ -18,7 +18,7 @@ from ota_proxy.policy.guideline import Profile
 from ota_proxy.render.applications import ACME, PLAIN, SECURE, claimed, fronted
 from ota_proxy.render.nginx_features import features
 from ota_proxy.render.nginx_notes import limits, name_bucket
-from ota_proxy.render.nginx_quote import identifier, quote, quote_path, quote_socket
+from ota_proxy.render.nginx_quote import identifier, quote, quote_path, quote_prefix, quote_socket
 from ota_proxy.render.quoting import Quoted
 from ota_proxy.render.result import Scope
 
@@ -294,7 +294,7 @@ def _main(site: Site, caps: Capabilities) -> dict[str, object]:
 def _static(site: Site, location: Location) -> Static:
     folder, at_root = location.root or "", location.path == "/"
     return Static(
-        path=quote(location.path, site.key_of(location, "path")),
+        path=quote_prefix(location.path, site.key_of(location, "path")),
         bare=_bare(site, location),
         slashed=_slashed(location),
         dotfiles=_dotfiles(location.path),
@@ -306,18 +306,19 @@ def _static(site: Site, location: Location) -> Static:
 
 def _bare(site: Site, location: Location) -> Quoted | None:
     """Return the prefix without its slash at the end, None for `/`."""
-    return quote(location.path.rstrip("/"), site.key_of(location, "path")) if location.path != "/" else None
+    return quote_prefix(location.path.rstrip("/"), site.key_of(location, "path")) if location.path != "/" else None
 
 
 def _slashed(location: Location) -> Quoted:
     """Return where the bare prefix is sent: the path and the query, without host and port."""
-    return Quoted(f'"{location.path}$is_args$args"')  # a prefix has no character to escape (model.values)
+    return Quoted(f'"{location.url_path}$is_args$args"')  # a URL has no character to escape
 
 
 def _dotfiles(prefix: str) -> Quoted:
     """Match names with a dot in front; in a prefix that has one itself, only what comes after it."""
     start = f"^{re.escape(prefix)}(?:.*/)?" if "/." in prefix else "/"
-    return Quoted(rf"{start}\.(?!well-known/)")
+    pattern = rf"{start}\.(?!well-known/)"
+    return _regex(pattern) if re.search(r"[ ;'$]", prefix) else Quoted(pattern)
 
 
 def _proxied(site: Site, location: Location, site_name: Quoted, number: int, caps: Capabilities) -> Proxied:
@@ -328,7 +329,7 @@ def _proxied(site: Site, location: Location, site_name: Quoted, number: int, cap
     address = quote_socket(target.path, key) if unix else quote(str(target).split("://")[1], key)
     scheme = "https" if target.scheme == "https" else "http"
     return Proxied(
-        path=quote(location.path, site.key_of(location, "path")),
+        path=quote_prefix(location.path, site.key_of(location, "path")),
         bare=_bare(site, location),
         slashed=_slashed(location),
         name=Quoted(f"ota_proxy_{site_name}_{number}"),

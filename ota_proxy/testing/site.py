@@ -112,7 +112,7 @@ def served(prepared: Prepared) -> dict[str, bytes]:
         folder = f"{(location.root or '').rstrip('/')}/"
         for file in prepared.scenario.files:
             if file.path.startswith(folder):
-                found[f"{site.base_url}{location.path}{quote(file.path[len(folder) :], safe='/+')}"] = file.data
+                found[f"{site.base_url}{location.url_path}{quote(file.path[len(folder) :], safe='/+')}"] = file.data
     return {**prepared.expected, **found}
 
 

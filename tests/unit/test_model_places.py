@@ -127,13 +127,62 @@ def test_the_whole_world_is_never_trusted_but_may_be_refused(world: str) -> None
     assert site(access={"deny": [world]}).access.deny == (world,)
 
 
-@pytest.mark.parametrize(
-    "path", ["", "ota/", "/ota", "//", "/a//b/", "/../", "/a/./", "/a b/", "/a%20b/", "/$x/", "/ü/", "/a?/"]
-)
-def test_a_location_path_goes_from_slash_to_slash_in_plain_characters(path: str) -> None:
+@pytest.mark.parametrize("path", ["", "ota/", "/ota", "//", "/a//b/", "/../", "/a/./", "/%2e%2E/", " /a/", "/a/ "])
+def test_a_location_path_goes_from_slash_to_slash(path: str) -> None:
     assert f"the location path '{path}' must start and end with '/'" in refusal(
         locations=[{"path": path, "root": "/srv"}]
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "kept", "url"),
+    [
+        ("/ota/", "/ota/", "/ota/"),
+        ("/a b/", "/a b/", "/a%20b/"),
+        ("/a%20b/", "/a b/", "/a%20b/"),
+        ("/\u00fc/", "/\u00fc/", "/%C3%BC/"),
+        ("/u\u0308/", "/\u00fc/", "/%C3%BC/"),
+        ("/u%CC%88/", "/\u00fc/", "/%C3%BC/"),
+        ("/%c3%bc/", "/\u00fc/", "/%C3%BC/"),
+        ("/it's (1)/", "/it's (1)/", "/it%27s%20%281%29/"),
+        ("/a+b&c;$d/", "/a+b&c;$d/", "/a+b%26c%3B%24d/"),
+        ("/\u65e5\u672c/\U0001f34f/", "/\u65e5\u672c/\U0001f34f/", "/%E6%97%A5%E6%9C%AC/%F0%9F%8D%8F/"),
+    ],
+)
+def test_a_location_path_is_kept_decoded_and_composed_and_stands_encoded_in_a_url(
+    path: str, kept: str, url: str
+) -> None:
+    location = site(locations=[{"path": path, "root": "/srv"}]).locations[0]
+    assert (location.path, location.url_path) == (kept, url)
+    assert site(locations=[{"path": url, "root": "/srv"}]).locations[0].path == kept
+
+
+@pytest.mark.parametrize("char", [*'"#%<>?[\\]^`{|}', "\u00a0", "\u200b", "\u202e", "\ue000", "\u3000"])
+def test_what_no_prefix_can_have_is_named(char: str) -> None:
+    for text in {f"/a{char}b/", "/a" + "".join(f"%{byte:02x}" for byte in char.encode()) + "b/"}:
+        said = refusal(locations=[{"path": text, "root": "/srv"}])
+        assert "which no prefix can have" in said or "has a '%' without two hexadecimal digits" in said
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("/a%2Fb/", "an encoded slash"),
+        ("/a%/", "without two hexadecimal digits"),
+        ("/%zz/", "without two hexadecimal digits"),
+        ("/%FC/", "is not UTF-8"),
+        ("/%00/", "U+0000"),
+        ("/a%0Ab/", "U+000A"),
+        ("/\ufeff/", "U+FEFF"),
+    ],
+)
+def test_a_location_path_that_decodes_to_no_text_is_refused_with_the_reason(path: str, sentence: str) -> None:
+    assert sentence in refusal(locations=[{"path": path, "root": "/srv"}])
+
+
+def test_two_spellings_of_one_prefix_are_one_prefix() -> None:
+    spelled = [{"path": path, "root": "/srv"} for path in ("/\u00fc b/", "/u%cc%88%20b/")]
+    assert "locations has /\u00fc b/ twice" in refusal(locations=spelled)
 
 
 @pytest.mark.parametrize("location", [{}, {"root": "/srv", "upstream": "http://a:1"}])

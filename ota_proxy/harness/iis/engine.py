@@ -146,7 +146,7 @@ class EmulatorEngine(ProcessEngine):
         resolve = {(name, site.public_port): (LOOPBACK, emulation.https) for name in names(site)}
         if site.listen.http:
             resolve |= {(name, 80): (LOOPBACK, emulation.http) for name in names(site)}
-        url = f"{site.base_url}{site.locations[0].path}"
+        url = f"{site.base_url}{site.locations[0].url_path}"
         host = f"{site.public_host}:{site.public_port}:{LOOPBACK}:{emulation.https}"
         return Endpoint(resolve, "", f"curl --cacert CA.pem --connect-to {host} {url}")
 

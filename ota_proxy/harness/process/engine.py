@@ -125,7 +125,7 @@ class ProcessEngine:
         resolve = {(name, site.public_port): (LOOPBACK, https) for name in names(site)}
         if http:
             resolve |= {(name, 80): (LOOPBACK, http) for name in names(site)}
-        url = f"{site.base_url}{site.locations[0].path}"
+        url = f"{site.base_url}{site.locations[0].url_path}"
         by_hand = (
             f"curl --cacert CA.pem --connect-to {site.public_host}:{site.public_port}:{LOOPBACK}:{https} {url}\n"
             f"less {self._home.path}/log/error.log"

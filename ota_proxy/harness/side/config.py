@@ -7,6 +7,7 @@ The manifest of an application is made of the forwarded headers it got, so wrong
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -94,14 +95,19 @@ def _address(target: Upstream) -> str:
 
 
 def _folder(path: str, folder: str) -> str:
-    return f'        location {path} {{ alias "{folder}/"; index index.html; }}\n'
+    return f'        location {_token(path)} {{ alias "{folder}/"; index index.html; }}\n'
+
+
+def _token(path: str) -> str:
+    """Return a path as one word of nginx; it has no quotation mark and no backslash."""
+    return path if re.fullmatch(r"[\w/.@+,=:!-]+", path, re.ASCII) else f'"{path}"'
 
 
 def _manifest(path: str, text: str) -> str:
     parts = [text[start : start + _STEP] for start in range(0, len(text), _STEP)]
     sets = "".join(f'            set $ota_part{index} "{_quoted(part)}";\n' for index, part in enumerate(parts))
     whole = "".join(f"$ota_part{index}" for index in range(len(parts)))
-    return f'        location = {path} {{\n            default_type text/xml;\n{sets}            return 200 "{whole}";\n        }}\n'
+    return f'        location = {_token(path)} {{\n            default_type text/xml;\n{sets}            return 200 "{whole}";\n        }}\n'
 
 
 def _quoted(text: str) -> str:
