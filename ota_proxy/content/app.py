@@ -11,7 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ota_proxy.content.archive import ArchiveProblem, Entry, Reading, read_directory, read_entry
+from ota_proxy.content.archive import (
+    USUAL,
+    ArchiveProblem,
+    Entry,
+    Reading,
+    method_name,
+    read_directory,
+    read_entry,
+)
+from ota_proxy.content.file_kind import archive_kind
 from ota_proxy.content.plist import LARGEST, PlistProblem, load_plist
 from ota_proxy.content.profile import LARGEST as LARGEST_PROFILE
 from ota_proxy.content.profile import read_profile
@@ -35,8 +44,10 @@ def read_app(size: int) -> Reading[AppFacts]:
     entries = yield from read_directory(size)
     names = {entry.name: entry for entry in entries}
     folder = _app_folder(names)
+    odd = _odd(entries)
     if not folder:
-        return AppFacts(problem="the archive has no folder Payload/NAME.app", entries=len(entries))
+        kind = archive_kind([entry.name for entry in entries])
+        return AppFacts(problem=f"it is {kind.words}", cause=kind.cause, odd=odd, entries=len(entries))
     info = yield from _info(names.get(f"{folder}/{_INFO}"), size)
     app = yield from _bundle(folder, names, size)
     inner = _extension_folders(folder, names)
@@ -44,8 +55,14 @@ def read_app(size: int) -> Reading[AppFacts]:
     for place in inner[:MOST_EXTENSIONS]:
         extensions.append((yield from _bundle(place, names, size)))  # noqa: PERF401 - a generator cannot yield from a comprehension
     unread = len(inner) - len(extensions)
-    base = AppFacts(app=app, extensions=tuple(extensions), unread_extensions=unread, entries=len(entries))
+    base = AppFacts(odd=odd, app=app, extensions=tuple(extensions), unread_extensions=unread, entries=len(entries))
     return replace(base, problem=info) if isinstance(info, str) else _named(base, info, _icons(info, folder, names))
+
+
+def _odd(entries: Sequence[Entry]) -> str:
+    """Name the first file that is neither stored nor deflated."""
+    found = next((one for one in entries if one.method not in USUAL and not one.is_folder), None)
+    return f"'{found.name[:120]}' is compressed with {method_name(found.method)}" if found else ""
 
 
 def _app_folder(names: Names) -> str:

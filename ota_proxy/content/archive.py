@@ -41,7 +41,45 @@ _CENTRAL_MARK, _LOCAL_MARK = b"PK\x01\x02", b"PK\x03\x04"
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 _ZIP64_TAG = 1
 _STORED, _DEFLATED = 0, 8
+USUAL = frozenset({_STORED, _DEFLATED})
+"""The compression methods that a device undoes."""
 _ENCRYPTED, _UTF8 = 0x0001, 0x0800
+
+
+_METHODS = {
+    1: "shrinking",
+    6: "imploding",
+    9: "Deflate64",
+    10: "PKWARE's imploding",
+    12: "bzip2",
+    14: "LZMA",
+    19: "LZ77",
+    20: "Zstandard",
+    93: "Zstandard",
+    94: "MP3",
+    95: "XZ",
+    96: "JPEG",
+    97: "WavPack",
+    98: "PPMd",
+    99: "AES encryption",
+}
+"""Compression methods other than stored and deflated (APPNOTE 6.3.10 §4.4.5)."""
+
+
+def method_name(method: int) -> str:
+    """Return what people call a compression method."""
+    known = _METHODS.get(method)
+    return f"{known} (method {method})" if known else f"method {method}"
+
+
+def ends_whole(tail: bytes) -> bool:
+    """Say whether an archive's last bytes hold an end record with all of its comment (APPNOTE §4.3.16)."""
+    at = tail.find(_END_MARK)
+    while at >= 0:
+        if at + _END.size <= len(tail) and at + _END.size + int(_END.unpack_from(tail, at)[7]) <= len(tail):
+            return True
+        at = tail.find(_END_MARK, at + 1)
+    return False
 
 
 class ArchiveProblem(Exception):  # noqa: N818 - a fact about an archive, told to people as it is
@@ -169,7 +207,7 @@ def read_entry(entry: Entry, size: int, limit: int) -> Reading[bytes]:
     ArchiveProblem where that is not to be had, or where it has more than `limit` bytes, packed or unpacked.
     """
     if entry.encrypted or entry.method not in (_STORED, _DEFLATED):
-        how = "encrypted" if entry.encrypted else f"packed with method {entry.method}"
+        how = "encrypted" if entry.encrypted else f"compressed with {method_name(entry.method)}"
         raise ArchiveProblem(f"'{entry.name}' is {how}")
     if entry.packed > limit or entry.size > limit:
         raise ArchiveProblem(f"'{entry.name}' is larger than {limit} bytes")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from ota_proxy.content.ipa import AppInfo
 from ota_proxy.content.plist import PlistProblem, load_plist
+from ota_proxy.content.plist_edges import trimmed
 from ota_proxy.device.facts import Asset
 from ota_proxy.errors import UsageError
 
@@ -27,6 +28,8 @@ class ParsedManifest:
     data: Mapping[str, Any] | None = None
     error: str = ""
     unsafe: str = ""
+    passed: str = ""
+    """What stands around the property list and is passed over."""
     items: tuple[Mapping[str, Any], ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     assets: tuple[Asset, ...] = ()
@@ -75,8 +78,9 @@ def _https(url: str) -> str:
 
 def parse_manifest(body: bytes) -> ParsedManifest:
     """Read an XML or binary manifest of at most 1 MiB; never raises, whatever the bytes are."""
+    plain, passed = trimmed(body)
     try:
-        data = load_plist(body)
+        data = load_plist(plain)
     except PlistProblem as problem:
         return ParsedManifest(unsafe=str(problem)) if problem.unsafe else ParsedManifest(error=str(problem))
     if not isinstance(data, dict):
@@ -85,6 +89,7 @@ def parse_manifest(body: bytes) -> ParsedManifest:
     metadata = items[0].get("metadata") if items else None
     return ParsedManifest(
         data=data,
+        passed=passed,
         items=items,
         metadata=metadata if isinstance(metadata, dict) else {},
         assets=tuple(_asset(entry) for item in items for entry in _list(item.get("assets")) if isinstance(entry, dict)),

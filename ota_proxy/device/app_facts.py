@@ -77,6 +77,10 @@ class Bundle:
 class AppFacts:
     """An app as its package shows it; texts are empty where a key is missing."""
 
+    odd: str = ""
+    """A file that is compressed in a way that a device does not undo, in words."""
+    cause: str = ""
+    """What the archive is instead (`rules/remedy_causes.toml`), where it has no app in its place."""
     problem: str = ""
     """Why the archive holds no app that can be read: no Payload/NAME.app, no Info.plist in it, or one that is none."""
     bundle_id: str = ""

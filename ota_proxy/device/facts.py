@@ -113,6 +113,8 @@ class ManifestFacts:
     """The property list's root dictionary; None where it is none."""
     parse_error: str = ""
     """Why the body is no property list, with line and column where known."""
+    passed: str = ""
+    """What stands around the property list and Apple's reader passes over: white space ahead, text behind."""
     unsafe: str = ""
     """Why it was not parsed: entity declarations, external entities, size."""
     undecoded: str = ""
@@ -131,6 +133,8 @@ class Unpacked:
     problem: str = ""
     at: bytes = b""
     """The bytes at `end`, at most 16."""
+    cause: str = ""
+    """What kind of problem it is (`rules/remedy_causes.toml`)."""
 
 
 @dataclass(frozen=True, slots=True)

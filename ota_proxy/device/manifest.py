@@ -73,6 +73,7 @@ def _parsed(url: str, visit: Visit) -> ManifestFacts:
         data=found.data,
         parse_error=found.error,
         unsafe=found.unsafe,
+        passed=found.passed,
         items=found.items,
         metadata=found.metadata,
         assets=found.assets,

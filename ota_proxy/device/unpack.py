@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 import zlib
 
+from ota_proxy.content.archive import method_name
 from ota_proxy.device.facts import Unpacked
 
 LOCAL = b"PK\x03\x04"
@@ -16,7 +17,7 @@ _SIGNATURES = (LOCAL, b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x08", b"PK\x06\x06"
 _DESCRIPTOR = b"PK\x07\x08"
 _HEADER = struct.Struct("<4s5H3I2H")
 _ENCRYPTED, _TRAILING = 0x0001, 0x0008
-_STORED, _DEFLATED = 0, 8
+_STORED, _DEFLATED, _AES = 0, 8, 99
 _ZIP64 = 0xFFFFFFFF
 _SEARCHED = 1 << 16
 """How far a first header is looked for behind something else."""
@@ -38,7 +39,7 @@ class Unpacker:
         self._name = ""
         self._stopped = False
         self._whole = False
-        self._problem = ""
+        self._problem = self._cause = ""
 
     def feed(self, piece: bytes) -> None:
         """Take the next bytes; ignored once the central directory or a problem was met."""
@@ -50,7 +51,7 @@ class Unpacker:
 
     def seen(self) -> Unpacked:
         """Return how far the reading came: to the central directory (`whole`), to a problem, or to the last byte fed."""
-        return Unpacked(self._offset, self._whole, self._problem, bytes(self._buffer[:16]))
+        return Unpacked(self._offset, self._whole, self._problem, bytes(self._buffer[:16]), self._cause)
 
     def _advance(self) -> bool:
         """Do one step; False where more bytes are needed."""
@@ -68,8 +69,8 @@ class Unpacker:
         self._skip -= count if skipped else 0
         return bool(count)
 
-    def _stop(self, problem: str = "", *, whole: bool = False) -> bool:
-        self._stopped, self._problem, self._whole = True, problem, whole
+    def _stop(self, problem: str = "", *, whole: bool = False, cause: str = "") -> bool:
+        self._stopped, self._problem, self._whole, self._cause = True, problem, whole, cause
         return False
 
     def _header(self) -> bool:
@@ -81,10 +82,10 @@ class Unpacker:
         if head in _SIGNATURES:
             return self._stop(whole=True)
         if self._offset:
-            return self._stop("the size in a local header does not lead to the next entry")
+            return self._stop("the size in a local header does not lead to the next entry", cause="sizes")
         first = self._buffer.find(LOCAL)
         if first > 0:
-            return self._stop(f"{first} bytes stand before its first header")
+            return self._stop(f"{first} bytes stand before its first header", cause="ahead")
         return len(self._buffer) > _SEARCHED and self._stop()
 
     def _entry(self) -> bool:
@@ -95,13 +96,13 @@ class Unpacker:
         if len(self._buffer) < data:
             return False
         self._name = self._buffer[_HEADER.size :][:name_length].decode("utf-8", "replace")
-        if flags & _ENCRYPTED:
-            return self._stop(f"'{self._name}' is encrypted")
+        if flags & _ENCRYPTED or method == _AES:
+            return self._stop(f"'{self._name}' is encrypted", cause="encrypted")
+        if method not in {_STORED, _DEFLATED}:
+            return self._stop(f"'{self._name}' is compressed with {method_name(method)}", cause="method")
         trailing = bool(flags & _TRAILING)
         if trailing and method == _STORED:
-            return self._stop(f"'{self._name}' is stored with its size behind the data (bit 3)")
-        if trailing and method != _DEFLATED:
-            return self._stop()
+            return self._stop(f"'{self._name}' is stored with its size behind the data (bit 3)", cause="sizes")
         if packed == _ZIP64:
             packed = _zip64_size(bytes(self._buffer[data - extra_length : data]))
         self._inflater = zlib.decompressobj(-zlib.MAX_WBITS) if trailing else None
@@ -117,7 +118,7 @@ class Unpacker:
         try:
             self._inflated += len(inflater.decompress(given, _STEP))
         except zlib.error:
-            return self._stop(f"'{self._name}' is damaged")
+            return self._stop(f"'{self._name}' is damaged", cause="damaged")
         if self._inflated > _INFLATED:
             return self._stop()
         rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
@@ -135,7 +136,7 @@ class Unpacker:
             if bytes(self._buffer[end : end + 4]) in _SIGNATURES:
                 self._descriptor = False
                 return self._drop(end)
-        return self._stop(f"the size of '{self._name}' does not stand behind its data")
+        return self._stop(f"the size of '{self._name}' does not stand behind its data", cause="sizes")
 
 
 def _zip64_size(extra: bytes) -> int:

@@ -15,6 +15,7 @@ from ota_proxy.rules.evidence import file_name
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.predicates import delivered
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.remedies import remedy_for
 
 
 @checks("OTA501")
@@ -66,7 +67,8 @@ def not_an_app(facts: Facts) -> Iterator[Finding]:
     def look(package: PackageFacts, app: AppFacts) -> Iterator[Finding]:
         if app.problem:
             evidence = shown(package, f"{app.entries} entries; app: {app.app.folder if app.app else '(none)'}")
-            yield Finding(package.url, f"{file_name(package.url)} is no app: {app.problem}", evidence)
+            message = f"{file_name(package.url)} is not an app: {app.problem}"
+            yield Finding(package.url, message, evidence, remedy=remedy_for("OTA503", app.cause))
 
     yield from looked_into(facts, look)
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from ota_proxy.content.archive import ends_whole
 from ota_proxy.device.facts import PackageFacts, Response
 from ota_proxy.rules.evidence import bytes_shown, file_name, proof
 from ota_proxy.rules.model import Facts, Finding, NoVerdict
 from ota_proxy.rules.predicates import END_RECORD, delivered, end_bytes, is_encoded
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.remedies import remedy_for
 
 _END = struct.Struct("<4s4H2IH")
 
@@ -30,15 +32,28 @@ def package_not_streamable(facts: Facts) -> Iterator[Finding]:
     plain, unseen = _unencoded(facts)
     for package, _ in plain:
         seen = package.unpacked
-        problem = (seen.problem if seen else "") or _disks(package)
+        problem, cause = (seen.problem, seen.cause) if seen and seen.problem else _elsewhere(package)
         if problem:
-            shown = f"at byte {seen.end}: {bytes_shown(seen.at)}" if seen and seen.problem else f"last bytes: {problem}"
+            shown = (
+                f"at byte {seen.end}: {bytes_shown(seen.at)}"
+                if seen and seen.problem
+                else f"in its directory: {problem}"
+            )
             message = f"{file_name(package.url)} cannot be unpacked while it arrives: {problem}"
-            yield Finding(package.url, message, f"{proof(package.get.last)}\n{shown}")
+            evidence = f"{proof(package.get.last)}\n{shown}"
+            yield Finding(package.url, message, evidence, remedy=remedy_for("OTA412", cause))
         elif seen is None or not seen.whole:
             unseen = unseen or f"only {seen.end if seen else 0} bytes of {file_name(package.url)} were looked at"
     if unseen:
         raise NoVerdict(unseen)
+
+
+def _elsewhere(package: PackageFacts) -> tuple[str, str]:
+    """What the end of the archive says of the rest, which was not read front to back."""
+    disks = _disks(package)
+    if disks:
+        return disks, "disks"
+    return (package.app.odd, "method") if package.app and package.app.odd else ("", "")
 
 
 def _disks(package: PackageFacts) -> str:
@@ -63,6 +78,9 @@ def package_truncated(facts: Facts) -> Iterator[Finding]:
         elif tail and END_RECORD not in tail:
             evidence = f"{proof(package.tail.last, 'content-range')}\nlast bytes: {bytes_shown(tail[-16:])}"
             yield Finding(package.url, f"{file_name(package.url)} has no end record: it was cut off", evidence)
+        elif tail and not ends_whole(tail):
+            evidence = f"{proof(package.tail.last, 'content-range')}\nlast bytes: {bytes_shown(tail[-16:])}"
+            yield Finding(package.url, f"{file_name(package.url)} ends inside its end record: it was cut off", evidence)
         elif response.truncated:
             unseen = unseen or f"only {response.received} bytes of {file_name(package.url)} were read"
         elif not tail and package.app is None:  # an app is found by way of the end record

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ota_proxy.content.file_kind import Kind, file_kind
 from ota_proxy.device.facts import ImageFacts, InstallFacts, PackageFacts, Response, Visit
 from ota_proxy.rules.evidence import answer, bytes_shown, file_name, proof, request_line
 from ota_proxy.rules.manifest import wrong_type
@@ -12,6 +13,7 @@ from ota_proxy.rules.places import internal
 from ota_proxy.rules.predicates import (
     WHY,
     delivered,
+    end_bytes,
     is_encoded,
     is_html,
     is_rate_limit,
@@ -22,6 +24,7 @@ from ota_proxy.rules.predicates import (
     walk,
 )
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.remedies import remedy_for
 from ota_proxy.rules.validators import VALIDATORS, other_validators
 
 _NEVER_SEEN = ("loop", "left-https", "barred")
@@ -113,10 +116,19 @@ def package_not_zip(facts: Facts) -> Iterator[Finding]:
     for package in _answered(facts):
         response = package.get.response
         if package_state(package) == "not-zip" and response is not None:
-            what = "a web page" if is_html(response) else "no archive" if response.received else "empty"
-            message = f"The package {file_name(package.url)} is {what}"
+            kind = _kind(package, response)
+            message = f"The package {file_name(package.url)} is {kind.words}"
             evidence = f"{proof(package.get.last, 'content-type')}\nfirst bytes: {bytes_shown(response.body)}"
-            yield Finding(package.get.last.url, message, evidence)
+            yield Finding(package.get.last.url, message, evidence, remedy=remedy_for("OTA405", kind.cause))
+
+
+def _kind(package: PackageFacts, response: Response) -> Kind:
+    """What the bytes are instead of an archive."""
+    if not response.received:
+        return Kind("empty", "empty")
+    if is_html(response):
+        return Kind("a web page", "page")
+    return file_kind(response.body, end_bytes(package)) or Kind("not an archive", "unknown")
 
 
 @checks("OTA410")

@@ -11,12 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ota_proxy.content.file_kind import file_kind
 from ota_proxy.device.facts import Asset, ManifestFacts, origin
 from ota_proxy.rules.evidence import bytes_shown, proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.places import internal
 from ota_proxy.rules.predicates import manifest_of, manifest_state, readable_manifest
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.remedies import remedy_for
 
 _ITEM_KEYS = ("assets", "metadata")
 _METADATA_REQUIRED = ("bundle-identifier", "title")
@@ -171,17 +173,37 @@ def manifest_malformed(facts: Facts) -> Iterator[Finding]:
         visit = manifest.visit
         body = visit.response.body if visit.response else b""
         evidence = f"{proof(visit.last, 'content-type')}\nfirst bytes: {bytes_shown(body, 32)}"
-        yield Finding(visit.last.url, _malformed(manifest), evidence)
+        why, cause = _malformed(manifest)
+        yield Finding(visit.last.url, why, evidence, remedy=remedy_for("OTA307", cause))
     elif state != "ok":
         raise NoVerdict("no property list was delivered")
+    elif manifest.passed:
+        message = f"The manifest has {manifest.passed}; devices pass over it, other readers of XML do not"
+        remedy = remedy_for("OTA307", "around")
+        yield Finding(manifest.visit.last.url, message, proof(manifest.visit.last), severity="note", remedy=remedy)
 
 
-def _malformed(manifest: ManifestFacts) -> str:
-    """Say what is wrong with it; where it was cut short on its way, that comes first."""
+def _malformed(manifest: ManifestFacts) -> tuple[str, str]:
+    """Say what is wrong with it, and the cause; where it was cut short on its way, that comes first."""
     answer = manifest.visit.response
     if answer is not None and answer.broken is not None:
-        return f"The manifest did not arrive whole, {answer.received} bytes did: {answer.broken.message}"
-    return f"The manifest is no property list: {manifest.parse_error or 'the body is empty'}"
+        return f"The manifest did not arrive whole, {answer.received} bytes did: {answer.broken.message}", "cut"
+    body = answer.body if answer else b""
+    kind = file_kind(body)
+    if not body.strip():
+        return "The manifest is empty", "empty"
+    if kind is not None and kind.cause != "swapped" and body.lstrip()[:1] != b"<":
+        words = kind.words if kind.cause != "answer" else f"{kind.words}, not a property list"
+        return f"The manifest is {words}: {manifest.parse_error}", _FILES.get(kind.cause, "other")
+    if body.startswith((b"PK\x03\x04", b"bplist")):
+        what = "the package" if body.startswith(b"PK") else "damaged"
+        return f"The manifest is {what}: {manifest.parse_error}", "swapped" if body.startswith(b"PK") else "binary"
+    cause = "xml" if b"<plist" in body[:4096] else "other-xml"
+    return f"The manifest is not a property list: {manifest.parse_error or 'it cannot be read'}", cause
+
+
+_FILES = {"answer": "answer", "pointer": "pointer", "base64": "base64"}
+"""Causes of what is no markup at all."""
 
 
 @checks("OTA308")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import struct
 import zipfile
@@ -64,6 +65,29 @@ def _zeroed() -> bytes:
     return bytes(data)
 
 
+def _compressed(method: int) -> bytes:
+    """The example package, every file of it compressed in that way."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(build_package(size=4096))) as source, zipfile.ZipFile(target, "w") as archive:
+        for entry in source.infolist():
+            archive.writestr(entry.filename, source.read(entry), method)
+    return target.getvalue()
+
+
+def _renamed(old: str, new: str) -> bytes:
+    """The example package with the beginnings of its names changed."""
+    with zipfile.ZipFile(io.BytesIO(build_package(size=4096))) as source:
+        return _zipped({f"{new}{name.removeprefix(old)}": source.read(name) for name in source.namelist()})
+
+
+def _zipped(files: dict[str, bytes]) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+    return target.getvalue()
+
+
 FAULTS = (
     fault("the package is no archive", "OTA405", content=Content(package=b"<html>sold out</html>" * 500), site=SMALL),
     _archive("the package is empty", "OTA405", b""),
@@ -81,4 +105,23 @@ FAULTS = (
     _archive("the archive is encrypted", "OTA412", _encrypted()),
     _archive("the archive is one of several disks", "OTA412", _on_disk(1)),
     _archive("the package is cut off", "OTA413", build_package()[:-5000]),
+    _archive("the package is cut inside its end record", "OTA413", build_package()[:-3]),
+    _archive("the package is a Mac's installer", "OTA405", b"xar!\0\x1c\0\1" + bytes(4096)),
+    _archive("the package is a tar archive in gzip", "OTA405", gzip.compress(bytes(4096), mtime=0)),
+    _archive("the package is a 7-Zip archive", "OTA405", b"7z\xbc\xaf\x27\x1c\0\4" + bytes(4096)),
+    _archive(
+        "the package is a pointer of Git LFS",
+        "OTA405",
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+    ),
+    _archive("the package is compressed with bzip2", "OTA412", _compressed(zipfile.ZIP_BZIP2)),
+    _archive("the package is compressed with LZMA", "OTA412", _compressed(zipfile.ZIP_LZMA)),
+    _archive("Payload is not at the top of the package", "OTA503", _renamed("Payload/", "Release/Payload/")),
+    _archive("the package has the app without Payload", "OTA503", _renamed("Payload/", "")),
+    _archive(
+        "the package is an Android app",
+        "OTA503",
+        _zipped({"AndroidManifest.xml": b"\3\0\x08\0", "classes.dex": bytes(64)}),
+    ),
+    _archive("the package is wrapped in another archive", "OTA503", _zipped({"App.ipa": build_package(size=4096)})),
 )

@@ -134,6 +134,53 @@ _DELIVERY = (
         door="check",
     ),
     fault(
+        "the manifest is an XHTML page",
+        "OTA302",
+        content=Content(
+            manifest=b'<?xml version="1.0"?>\n<!DOCTYPE html>\n<html xmlns="http://www.w3.org/1999/xhtml"><head><title>Oops</title></head><body/></html>'
+        ),
+        site=SMALL,
+        door="check",
+    ),
+    fault(
+        "the manifest is a piece of HTML",
+        "OTA302",
+        content=Content(manifest=b"<title>Oops</title><p>Not here."),
+        site=SMALL,
+        door="check",
+    ),
+    fault("the manifest is JSON", "OTA307", content=Content(manifest=b'{"items": []}'), site=SMALL, door="check"),
+    fault(
+        "the manifest is an error of a storage service",
+        "OTA307",
+        content=Content(manifest=b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>"),
+        site=SMALL,
+        door="check",
+    ),
+    fault(
+        "manifests lead to a login by OpenID Connect",
+        "OTA303",
+        replaced(
+            f"({NGINX_PLIST})", r"\1 return 302 /realms/x/protocol/openid-connect/auth?client_id=x&response_type=code;"
+        ),
+        replaced(
+            ROOT,
+            rf'\1RedirectMatch 302 "\\.plist$" "{BASE}/realms/x/protocol/openid-connect/auth?client_id=x&response_type=code"\n\g<0>',
+        ),
+        site=SMALL,
+        door="check",
+    ),
+    fault(
+        "something is written around the manifest",
+        "",
+        content=Content(
+            manifest=b"\n " + build_manifest(EXAMPLE_APP, f"{BASE}/App.ipa", _IMAGES) + b"<!-- 12 ms -->done"
+        ),
+        site=SMALL,
+        door="check",
+        notes="OTA307",
+    ),
+    fault(
         "the manifest is a form for a password",
         "OTA303",
         content=Content(manifest=b"<!doctype html><form><input name=u><input type=password name=p></form>"),

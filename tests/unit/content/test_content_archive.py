@@ -174,7 +174,7 @@ def test_extensions_beyond_a_number_are_counted_not_read() -> None:
 
 ODD_APPS: dict[str, tuple[bytes, str]] = {
     "no app": (packed({"file": b""}, folder="Demo"), "no folder Payload/NAME.app"),
-    "a folder too deep": (packed(files(), folder="x/Payload/Demo.app"), "no folder Payload/NAME.app"),
+    "a folder too deep": (packed(files(), folder="x/Payload/Demo.app"), "Payload not at its top"),
     "an empty archive": (packed({}), "no folder Payload/NAME.app"),
     "no Info.plist": (packed({"Demo": b"code"}), "has no Info.plist"),
     "an Info.plist in another case": (packed({"info.plist": b"x"}), "has no Info.plist"),
