@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from ota_proxy.device.facts import InstallFacts, ManifestFacts, PackageFacts, Visit, origin
 from ota_proxy.rules.evidence import answer, file_name
 from ota_proxy.rules.model import Facts, Outcome
-from ota_proxy.rules.predicates import WHY, manifest_state, package_state
+from ota_proxy.rules.predicates import WHY, is_login, manifest_state, package_state
 
 
 def unread(facts: Iterable[Facts]) -> str:
@@ -44,9 +44,14 @@ def _gaps(install: InstallFacts) -> Iterator[str]:
 
 def _no_manifest(install: InstallFacts) -> str:
     """A page or link that led to no manifest."""
-    visit = install.page.visit if install.page else None
-    if visit is None:
+    page = install.page
+    if page is None:
         return "the link leads to no manifest"
+    visit = page.visit
+    if page.password or is_login(visit):
+        return "the landing page asks for a login, and what is behind it was not read"
+    if page.unread or page.undecodable:
+        return f"the landing page could not be read: {page.unread or page.undecodable}"
     if visit.response is None or not visit.ok:
         return f"the landing page was not read: {_stopped(visit)}"
     return "the landing page led to no manifest"

@@ -10,7 +10,8 @@ import pytest
 from ota_proxy.device.facts import InstallFacts, LinkFacts, PageFacts, Visit
 from ota_proxy.device.landing import page_facts
 from ota_proxy.device.session import Session, WalkOptions
-from ota_proxy.rules.model import Outcome
+from ota_proxy.rules.model import Facts, Outcome
+from ota_proxy.rules.reached import unread
 from ota_proxy.rules.remedies import causes, remedies
 from tests.facts import BASE, healthy, outcomes, page, redirected, respond, visit
 
@@ -78,6 +79,12 @@ def test_a_page_without_a_link_is_told_why_it_has_none(body: bytes, words: str, 
 def test_a_page_that_was_not_read_gets_no_verdict_with_the_true_reason(seen: Visit, reason: str) -> None:
     found = said(without_link(seen))
     assert (found.status, reason in found.message) == ("no-verdict", True), found.message
+
+
+def test_the_reason_of_a_target_without_a_verdict_is_the_page_s_own() -> None:
+    behind, packed = shown(b"<p>who are you", 401), shown(b"\x8b\x01", Content_Encoding="br")
+    assert "asks for a login" in unread([Facts(install=without_link(behind))])
+    assert "brotli" in unread([Facts(install=without_link(packed))])
 
 
 @pytest.mark.parametrize(("status", "words"), [(404, "is not there"), (403, "is not there"), (500, "is not there")])
