@@ -14,9 +14,10 @@ from ota_proxy.pytest_plugin import docker_choice, docker_obstacle
 
 
 def pytest_configure() -> None:
-    """Let programs that tests start hear ^C: a shell that puts us into the background makes all of them deaf to it."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Let programs that tests start hear ^C and SIGHUP: a shell that puts us into the background, and nohup, make all of them deaf to these."""
+    for one, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(one) is signal.SIG_IGN:
+            signal.signal(one, usual)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
