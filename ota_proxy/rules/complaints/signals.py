@@ -1,6 +1,7 @@
 """Codes and sentences with one known meaning, `signals/*.toml`: error numbers, log lines, messages of browsers.
 
-[[signal]]  words: any of these must be in the line, in lower case. find: and this pattern too, where given. says: what it means.
+[[signal]]  words: any of these must be in the line, in lower case. find: and this pattern too, where given and the line is not just the word.
+            says: what it means.
             rules: most likely first; none where it is known and no rule is behind it. plist, ipa, image, style: instead of `rules` where the line
             names such a file. weight: what it counts, of 1; less for what may stand in a complaint by chance.
             spoken: true for what says something in a complaint, and nothing in a log.
@@ -90,7 +91,12 @@ def heard(line: str, *, spoken: bool = True) -> tuple[Heard, ...]:
     numbers, texts = _needles()
     found = [one for word in set(_NUMBER.findall(text)) for one in numbers.get(word, ())]
     found += [one for word, named in texts.items() if word in text for one in named]
-    told = {id(one) for one in found if (spoken or not one.spoken) and (one.find is None or one.find.search(text))}
+    alone = text.strip()
+    told = {
+        id(one)
+        for one in found
+        if (spoken or not one.spoken) and (one.find is None or alone in one.words or one.find.search(text))
+    }
     return tuple(_heard(one, text) for one in signals() if id(one) in told) if told else ()
 
 

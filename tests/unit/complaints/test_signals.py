@@ -28,6 +28,8 @@ LINES = [
     ("NSURLErrorDomain Code=-1100 for https://h.example/app.ipa", "OTA401"),
     ("NSURLErrorDomain Code=-1200", "OTA216"),
     ("NSURLErrorDomain Code=-1201", "OTA208"),
+    ("-1200", "OTA216"),
+    (" -1012 ", "OTA303"),
     ("NSURLErrorDomain Code=-1202", "OTA207"),
     ("NSURLErrorDomain Code=-1203", "OTA207"),
     ("NSURLErrorDomain Code=-1204", "OTA208"),
@@ -145,7 +147,13 @@ def test_a_line_that_only_looks_alike_says_nothing(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["client intended to send too large body", "already have bundleID: com.example.app", "ASDErrorDomain 855"]
+    "line",
+    [
+        "client intended to send too large body",
+        "already have bundleID: com.example.app",
+        "ASDErrorDomain 855",
+        "HTTP 413",
+    ],
 )
 def test_what_no_rule_is_behind_is_known_all_the_same(line: str) -> None:
     assert [one.rules for one in heard(line)] == [()]
