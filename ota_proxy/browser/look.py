@@ -101,6 +101,7 @@ async def _view(browser: Any, engine: str, name: str, session: Session, url: str
         accept_downloads=False,
     )
     visitor = Visitor(name, engine, context, session.network)
+    visitor.sandboxed = not (engine.startswith("Chromium") and as_root())
     try:
         script = Path(__file__).with_name("watch.js").read_text(encoding="utf-8")
         told = json.dumps({"platform": row["platform"], "touches": row["touches"]})

@@ -16,6 +16,8 @@ from ota_proxy.policy.tables import table
 
 MOST_TAPS = 12
 MOST_LINKS = 50
+LONGEST = 20_000
+"""Characters of an address."""
 LARGEST_PICTURE = 200_000
 _QUALITIES = (60, 30)
 _LOAD = 20.0
@@ -45,6 +47,7 @@ class Visitor:
         self.pictures: list[tuple[str, bytes]] = []
         self.spoken: frozenset[str] = frozenset()
         self.problem = ""
+        self.sandboxed = True
         self.page: Any = None
 
     def facts(self) -> ViewFacts:
@@ -59,12 +62,14 @@ class Visitor:
             self.spoken,
             tuple(self.pictures),
             self.problem,
+            sandboxed=self.sandboxed,
         )
 
     def found(self, address: str) -> None:
         """Take in an address that the device would hand to the installer."""
-        if is_install_link(address) and len(self.links) < MOST_LINKS:
-            link = read_link(address, "browser")
+        text = str(address)[:LONGEST]
+        if is_install_link(text) and len(self.links) < MOST_LINKS:
+            link = read_link(text, "browser")
             self.links.setdefault(link.manifest_url or link.text, link)
 
     async def prepare(self, script: str) -> None:
@@ -74,7 +79,7 @@ class Visitor:
             await self.wire.answer(route)
 
         await self.context.route("**/*", answer)
-        await self.context.expose_binding("otaProxyFound", lambda _source, address: self.found(str(address)[:20_000]))
+        await self.context.expose_binding("otaProxyFound", lambda _source, address: self.found(address))
         await self.context.add_init_script(script)
         self.context.on("request", lambda request: self.found(request.url))
         self.context.on("dialog", self._answered)
@@ -140,7 +145,7 @@ class Visitor:
                 await self._list()
 
     async def _tap(self, number: int, label: str) -> None:
-        self.taps.append(label)
+        self.taps.append(str(label)[:60])
         if await self._ask(_script("tap.js"), number):
             await self._settle(_AFTER_TAP)
             await self._look_around()

@@ -85,6 +85,7 @@ class ViewFacts:
     """Captions and JPEG pictures of what it showed."""
     problem: str = ""
     """Why it was not looked at, or not to the end."""
+    sandboxed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

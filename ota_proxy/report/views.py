@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from ota_proxy.device.facts import ViewFacts
 from ota_proxy.report.model import TargetReport
+from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import Facts
 
 MOST_PICTURES = 6
@@ -25,7 +26,11 @@ def views_told(facts: Facts) -> tuple[str, ...]:
     refused = list(dict.fromkeys(one for view in views for one in view.refused))
     if refused:
         told.append(f"the page did not get {len(refused)} of its requests: {refused[0]}")
-    return tuple(told)
+    if any(view.engine and not view.sandboxed for view in views):
+        told.append(
+            "Chromium ran without its sandbox, because this is root: check pages that you do not trust as another user"
+        )
+    return tuple(map(safe, told))
 
 
 def _told(view: ViewFacts) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.browser.find import NO_EXTRA, chromium
+from ota_proxy.browser.look import as_root
 from ota_proxy.content.link import install_link
 from ota_proxy.device.facts import PageFacts, ViewFacts
 from ota_proxy.live import target
@@ -109,6 +110,7 @@ def test_a_page_that_a_script_builds_is_walked_like_any_other_and_shown_in_the_r
     assert all(data.startswith(b"\xff\xd8\xff") for data in pictures)
     assert document.count('src="data:image/jpeg;base64,') == len(pictures) >= 2
     assert any("opened in Chromium" in note for note in report.notes)
+    assert any("without its sandbox" in note for note in report.notes) == as_root()
 
 
 def test_the_devices_look_like_themselves_to_scripts_and_to_the_server(tmp_path: Path) -> None:

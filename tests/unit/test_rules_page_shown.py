@@ -124,3 +124,10 @@ def test_the_report_tells_what_the_browser_did_and_what_it_could_not() -> None:
         "the page was not opened in a browser: it did not start",
         "the page did not get 1 of its requests: GET http://10.0.0.1/: private",
     )
+
+
+def test_what_a_page_says_is_harmless_in_the_report_and_root_is_told_of_the_sandbox() -> None:
+    seen = replace(view("iPhone", problem="\x1b[31mgone\u202e"), sandboxed=False)
+    told = views_told(Facts(install=of(views=(seen,))))
+    assert "\x1b" not in told[0]
+    assert "without its sandbox" in told[1]
