@@ -22,6 +22,7 @@ _DETAILED = 5
 _WIDTH = 80
 _EXCERPT = 240
 _HOST_COMMAND = "ota-proxy check https://HOST/"
+_ELSE = "   (IIS; else "
 _COMMENT = re.compile(r"\s{3}\(.*\)$")
 
 
@@ -30,7 +31,9 @@ def answer_text(answer: Answer, paint: Paint, commands: Collection[str]) -> str:
     narrow = replace(paint, width=min(_WIDTH, paint.width))
     parts = ["\n".join(_head(answer, narrow))]
     detailed = answer.guesses[:_DETAILED]
-    parts += ["\n".join(_cause(number, one, narrow, commands)) for number, one in enumerate(detailed, 1)]
+    asks = [_ask(one.rule, [other.rule for other in detailed], commands) for one in detailed]
+    numbered = enumerate(zip(detailed, asks, strict=True), 1)
+    parts += ["\n".join(_cause(number, one, narrow, ask)) for number, (one, ask) in numbered]
     others = answer.guesses[_DETAILED:]
     if others:
         parts.append(
@@ -57,12 +60,20 @@ def _head(answer: Answer, paint: Paint) -> Iterator[str]:
     yield "Most likely first:"
 
 
-def _cause(number: int, guess: Guess, paint: Paint, commands: Collection[str]) -> Iterator[str]:
+def _cause(number: int, guess: Guess, paint: Paint, command: str) -> Iterator[str]:
     rule = catalogue()[guess.rule]
     first, *rest = paint.wrap(f"{rule.id} {rule.name}: {title(rule.id)}", "      ", f"{number:>3}.  ")
     yield from (first.replace(rule.id, paint.bold(rule.id), 1), *rest)
     yield from paint.wrap(look(rule.id), "      ", "      tell it by: ")
-    yield f"      {paint.tint(confirmation(rule, commands), 'note')}"
+    yield f"      {paint.tint(command, 'note')}"
+
+
+def _ask(rule_id: str, among: Iterable[str], commands: Collection[str]) -> str:
+    """Return the command that would confirm a rule: where nothing speaks of IIS, the one for the other servers."""
+    command = confirmation(catalogue()[rule_id], commands)
+    _, found, otherwise = command.partition(_ELSE)
+    iis = any(catalogue()[one].name.startswith("iis-") for one in among)
+    return otherwise.removesuffix(")") if found and not iis else command
 
 
 def look(rule_id: str) -> str:
@@ -78,7 +89,7 @@ def _named(rule_id: str) -> str:
 def _next(answer: Answer, paint: Paint, commands: Collection[str]) -> Iterator[str]:
     """Yield the next command to run: the one that most of the causes have in common, and the page of the first."""
     shown = [one.rule for one in answer.guesses[:_DETAILED]]
-    asked = [_COMMENT.sub("", confirmation(catalogue()[rule], commands)) for rule in shown]
+    asked = [_COMMENT.sub("", _ask(rule, shown, commands)) for rule in shown]
     common = max(dict.fromkeys(asked), key=asked.count, default="")
     if asked.count(common) > 1 and common.startswith("ota-proxy check "):
         yield from paint.wrap(f"`{common}` tells these apart: it walks the install as a phone does.", "  ", "")
@@ -104,7 +115,10 @@ def reading_text(reading: Reading, paint: Paint, commands: Collection[str]) -> s
     """Return what a log says for people: rules, most likely first, each with its lines."""
     wide = replace(paint, width=max(paint.width, _WIDTH))
     parts = [_counted(reading)]
-    parts += ["\n".join(_found(number, one, wide, commands)) for number, one in enumerate(reading.groups, 1)]
+    among = [one.rules[0] for one in reading.groups]
+    asks = [_ask(rule, among, commands) for rule in among]
+    numbered = enumerate(zip(reading.groups, asks, strict=True), 1)
+    parts += ["\n".join(_found(number, one, wide, ask)) for number, (one, ask) in numbered]
     parts += ["\n".join(_aside(one, wide)) for one in reading.asides]
     if reading.groups:
         parts.append(f"`ota-proxy explain {reading.groups[0].rules[0]}` says more of a rule, with the lines to change.")
@@ -128,7 +142,7 @@ def _counted(reading: Reading) -> str:
     return f"{read}. Most likely first:" if reading.groups else f"{read}."
 
 
-def _found(number: int, group: Group, paint: Paint, commands: Collection[str]) -> Iterator[str]:
+def _found(number: int, group: Group, paint: Paint, command: str) -> Iterator[str]:
     rule = catalogue()[group.rules[0]]
     first, *rest = paint.wrap(f"{rule.id} {rule.name}: {title(rule.id)}", "      ", f"{number:>3}.  ")
     yield from (first.replace(rule.id, paint.bold(rule.id), 1), *rest)
@@ -137,7 +151,7 @@ def _found(number: int, group: Group, paint: Paint, commands: Collection[str]) -
     yield from _lines(group, paint)
     if group.rules[1:]:
         yield from paint.wrap("or " + ", ".join(map(_named, group.rules[1:5])), "      ", "      ")
-    yield f"      {paint.tint(confirmation(rule, commands), 'note')}"
+    yield f"      {paint.tint(command, 'note')}"
 
 
 def _aside(group: Group, paint: Paint) -> Iterator[str]:

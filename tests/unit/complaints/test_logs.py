@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ota_proxy.cli.main import COMMANDS
 from ota_proxy.report.answer import reading_text
 from ota_proxy.report.paint import Paint
 from ota_proxy.rules.complaints.access import Request, fields_of, meaning, request_of
@@ -99,6 +100,12 @@ def test_excerpts_are_harmless_short_and_without_secrets() -> None:
     assert not {"\x1b", "\x07", "\u202e"} & set(said)
     assert "abcdefghijklmnop" not in said
     assert max(map(len, said.splitlines())) < 300
+
+
+def test_the_next_command_is_one_for_the_server_that_speaks() -> None:
+    apache = b"AH01630: client denied by server configuration: /srv/app.ipa\n"
+    assert "web.config" not in reading_text(read(apache), Paint(80), COMMANDS)
+    assert "ota-proxy lint web.config" in reading_text(read(apache + b"500.19 0x800700b7\n"), Paint(80), COMMANDS)
 
 
 @given(st.binary(max_size=400))
