@@ -25,6 +25,7 @@ from ota_proxy.errors import UsageError
 from ota_proxy.report.model import TargetReport, no_verdict
 from ota_proxy.report.views import views_told
 from ota_proxy.rules.evidence import safe
+from ota_proxy.rules.internal import internal_hosts
 from ota_proxy.rules.merge import merge
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
@@ -195,7 +196,7 @@ def _nobody(seen: InstallFacts) -> str:
     asked = [one for one in seen.exchanges() if one.error is None or one.error.kind != "protocol"]
     answered = any(one.address or one.response for one in asked) or (seen.tls is not None and seen.tls.reachable)
     first = next((one.error for one in asked if one.error and one.url.lower().startswith(_scheme(seen))), None)
-    faulty = seen.link is not None and seen.link.problems
+    faulty = (seen.link is not None and seen.link.problems) or internal_hosts(Facts(install=seen))
     if answered or faulty or first is None or first.kind not in _NOBODY:
         return ""
     return (

@@ -9,8 +9,8 @@ from typing import Literal
 
 from ota_proxy.device.tls_facts import AtsRow
 from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, EXIT_NO_VERDICT
-from ota_proxy.rules.model import Facts, Outcome, Severity, Status
-from ota_proxy.rules.reached import explained, unread
+from ota_proxy.rules.model import Facts, Outcome, Severity, Stage, Status
+from ota_proxy.rules.reached import explained, unread, unread_stages
 
 FailOn = Literal["error", "warning", "note", "never"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -62,9 +62,18 @@ class TargetReport:
         return "" if self.judged else self.reason or self._unread
 
     @property
+    def missed(self) -> frozenset[Stage]:
+        """The stages that a walk did not get through."""
+        return unread_stages(self._facts)
+
+    @property
     def _unread(self) -> str:
         """Why an install was not read to its end; empty where all were."""
-        return unread(one for one in (self.facts, *self.further) if one is not None)
+        return unread(self._facts)
+
+    @property
+    def _facts(self) -> tuple[Facts, ...]:
+        return tuple(one for one in (self.facts, *self.further) if one is not None)
 
 
 @dataclass(frozen=True, slots=True)

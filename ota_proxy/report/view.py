@@ -35,6 +35,7 @@ _BEHIND: tuple[Stage, ...] = ("package", "install", "open")
 def stages(target: TargetReport) -> list[tuple[Stage, Tone]]:
     """Return how each stage of an install went, in their order: marked by every finding that is felt there, whatever stage it is of."""
     tones = {stage: _tone(_told(target, stage)) for stage in STAGES}
+    tones |= dict.fromkeys((stage for stage in target.missed if tones[stage] == "good"), "unknown")
     failed = next((stage for stage in _BEHIND if tones[stage] == "error"), None)
     for stage in _BEHIND[_BEHIND.index(failed) + 1 :] if failed else ():
         tones[stage] = "none" if tones[stage] == "good" else tones[stage]

@@ -9,14 +9,23 @@ from collections.abc import Iterable, Iterator
 
 from ota_proxy.device.facts import InstallFacts, ManifestFacts, PackageFacts, Visit, origin
 from ota_proxy.rules.evidence import answer, file_name
-from ota_proxy.rules.model import Facts, Outcome
+from ota_proxy.rules.model import Facts, Outcome, Stage
 from ota_proxy.rules.predicates import WHY, is_login, manifest_state, package_state
 
 
 def unread(facts: Iterable[Facts]) -> str:
     """Return why an install of these walks was not read to its end, the first reason; empty where all were, or where no device walked."""
+    return next((why for _, why in _all_gaps(facts)), "")
+
+
+def unread_stages(facts: Iterable[Facts]) -> frozenset[Stage]:
+    """Return the stages of an install that a walk did not get through: what passed there is not the whole of it."""
+    return frozenset(stage for stage, _ in _all_gaps(facts))
+
+
+def _all_gaps(facts: Iterable[Facts]) -> Iterator[tuple[Stage, str]]:
     installs = [walk for one in facts for walk in (one.install, *one.named) if walk is not None]
-    return next((why for install in installs for why in _gaps(install)), "")
+    return (gap for install in installs for gap in _gaps(install))
 
 
 def explained(outcomes: Iterable[Outcome]) -> bool:
@@ -24,22 +33,25 @@ def explained(outcomes: Iterable[Outcome]) -> bool:
     return any(one.status == "failed" and one.severity == "error" for one in outcomes)
 
 
-def _gaps(install: InstallFacts) -> Iterator[str]:
+def _gaps(install: InstallFacts) -> Iterator[tuple[Stage, str]]:
     if install.unwalked:
-        yield f"{install.unwalked} further installs of the page were not walked; give their manifests as targets of their own"
+        yield (
+            "tap",
+            f"{install.unwalked} further installs of the page were not walked; give their manifests as targets of their own",
+        )
     if install.start != "package" and install.manifest is None:
-        yield _no_manifest(install)
+        yield "manifest", _no_manifest(install)
     if install.manifest is not None and manifest_state(install.manifest) != "ok":
-        yield f"the manifest was not read: {_manifest(install.manifest)}"
+        yield "manifest", f"the manifest was not read: {_manifest(install.manifest)}"
     elif not install.packages:
-        yield "no package was read: nothing gave an address to ask"
+        yield "package", "no package was read: nothing gave an address to ask"
     for package in install.packages:
         why = _package(package)
         if why:
-            yield f"the package {file_name(package.url)} was not read: {why}"
+            yield "package", f"the package {file_name(package.url)} was not read: {why}"
     left = len(_named(install)) - len(install.packages)
     if install.packages and left > 0:
-        yield f"{left} of the packages that the manifest names were not asked for"
+        yield "package", f"{left} of the packages that the manifest names were not asked for"
 
 
 def _no_manifest(install: InstallFacts) -> str:

@@ -61,11 +61,13 @@ _HURTS: dict[str, Stage] = {
 
 
 def hurts(rule: Rule) -> frozenset[Stage]:
-    """Return every stage at which a finding of the rule is felt: its own, and the later ones of what the phone shows."""
-    felt = {_HURTS[letter] for letter in rule.sees}
-    own = STAGES.index(rule.stage)
-    later = {stage for stage in felt if rule.stage == "server" or STAGES.index(stage) > own}
-    return frozenset({rule.stage} | later)
+    """Return every stage at which a finding of the rule is felt: its own, and the later ones of what the phone shows.
+
+    "Cannot connect" is said at whatever comes first, so it adds a stage to the server's rules only.
+    """
+    own, everywhere = STAGES.index(rule.stage), rule.stage == "server"
+    felt = {_HURTS[letter] for letter in rule.sees if everywhere or letter != "C"}
+    return frozenset({rule.stage, *(stage for stage in felt if everywhere or STAGES.index(stage) > own)})
 
 
 @dataclass(frozen=True, slots=True)

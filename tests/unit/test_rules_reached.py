@@ -12,6 +12,7 @@ from ota_proxy.device.facts import InstallFacts, LinkFacts, ManifestFacts, Packa
 from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, EXIT_NO_VERDICT
 from ota_proxy.report.model import Report, TargetReport, exit_code
 from ota_proxy.report.text import render
+from ota_proxy.report.view import stages
 from ota_proxy.rules.merge import merge
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.predicates import ManifestState, PackageState, manifest_state, package_state
@@ -214,6 +215,12 @@ WAYS: dict[str, InstallFacts] = {
 @pytest.mark.parametrize("walk", WAYS.values(), ids=WAYS)
 def test_a_walk_that_did_not_get_there_is_never_clean(walk: InstallFacts) -> None:
     assert code(walk) in (EXIT_FINDINGS, EXIT_NO_VERDICT)
+
+
+def test_a_stage_that_the_walk_did_not_get_through_is_not_marked_as_passed() -> None:
+    gone = healthy(packages=(lost(failing(PACKAGE_URL, "dns"), head=failing(PACKAGE_URL, "dns")),))
+    assert dict(stages(judged(gone)))["package"] == "unknown"
+    assert dict(stages(judged(healthy())))["package"] == "good"
 
 
 def test_where_no_error_explains_it_the_report_says_what_was_not_read() -> None:

@@ -151,6 +151,7 @@ def test_a_stage_says_what_is_left_of_it(tmp_path: Path) -> None:
         ([outcome("OTA205")], {"connect": "error", "package": "error", "open": "none"}),
         ([outcome("OTA505", severity="note")], {"package": "good", "install": "note", "open": "note"}),
         ([outcome("OTA511", severity="note")], {"install": "good", "open": "good"}),
+        ([outcome("OTA201")], {"connect": "error", "manifest": "good", "open": "good"}),
         ([outcome("OTA301")], {"manifest": "error", "package": "good", "open": "good"}),
         ([outcome("OTA605")], {"server": "error", "package": "good", "install": "error", "open": "none"}),
         ([outcome("OTA606")], {"server": "error", "package": "error", "install": "none"}),
