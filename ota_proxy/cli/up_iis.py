@@ -80,12 +80,13 @@ def asked_for_folder(args: argparse.Namespace) -> bool:
 def run_folder(args: argparse.Namespace) -> int:
     """Run the folder until ^C or SIGTERM."""
     from ota_proxy.harness.iis.folder import Folder, run  # noqa: PLC0415 - heavy, as all of the harness
+    from ota_proxy.policy.capabilities import PORTABLE, resolve  # noqa: PLC0415 - `--help` needs none of it
 
     folder = Folder(
         root=args.site_root,
         apphost=args.apphost,
         without_modules=frozenset(args.without_module),
-        windows=args.server_version or "2022",
+        windows=resolve("iis", args.server_version or PORTABLE).version,
         http_port=args.http_port,
         https_port=args.https_port,
         access_log=args.access_log,

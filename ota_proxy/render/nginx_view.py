@@ -237,7 +237,8 @@ def _listening(site: Site, caps: Capabilities) -> dict[str, object]:
         "tls_listen": [] if site.tls.offloaded else _addresses(site, site.https_port),
         "http2": site.http2,
         "http2_directive": caps.has("http2_directive"),
-        "inherit": caps.has("header_inherit"),
+        # Merged is what a server has, and a server without a header of its own has those of the http block around it.
+        "inherit": caps.has("header_inherit") and site.hsts.enabled and not site.tls.offloaded,
         "reject": caps.has("reject_handshake"),
     }
 

@@ -15,6 +15,7 @@ from ota_proxy.content.package import EXAMPLE_APP, build_package
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness import choose
 from ota_proxy.harness.engine import EngineName, Running, Scenario
+from ota_proxy.harness.process.embedded import EmbeddedEngine
 from ota_proxy.model import Site
 from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import Capabilities
@@ -310,3 +311,27 @@ def test_another_version_than_was_asked_for_is_refused(run: Run) -> None:
     said = run("verify", "nginx", "--engine", "embedded", *FLAGS, "--no-check-files", "--server-version", "1.18.0")
     assert said.code == 2
     assert re.search(r"--server-version: the engine embedded has nginx [\d.]+, not 1\.18\.0", said.complaint)
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [(("--server-version", "official"), "--server-version"), (("--tls-library", "openssl-3.5.0"), "--tls-library")],
+)
+def test_a_library_that_the_engine_has_not_is_refused_before_anything_starts(
+    words: tuple[str, ...], place: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = capabilities.resolve("nginx", "official", "openssl-3.3.7")
+    monkeypatch.setattr(EmbeddedEngine, "capabilities", lambda _self, _server: old)
+    said = run("verify", "nginx", "--engine", "embedded", "--no-check-files", *words)
+    assert said.code == 2
+    assert (
+        f"{place}: the engine embedded has nginx with openssl-3.3.7, and openssl-3.5.0 was asked for: no mlkem"
+        in said.err
+    )
+
+
+@pytest.mark.parametrize("version", ["debian12", "2013"])
+def test_a_windows_that_is_none_is_refused_for_a_folder_too(version: str, tmp_path: Path, run: Run) -> None:
+    said = run("up", "iis", "--site-root", str(tmp_path), "--server-version", version)
+    assert said.code == 2
+    assert version in said.err

@@ -110,6 +110,14 @@ def test_nothing_in_the_http_block_around_it_reaches_into_a_site_of_nginx(
     site = variant("static", hsts={"enabled": False})
     report = verify(Trial("nginx", site, content=Content(extra=(parent,))), engine_of(suite), lambda _: None)
     assert {one for one in failed(report) if not one.startswith("OTA219")} == set()
+    assert report.facts is not None
+    walk = report.facts.install
+    assert walk is not None
+    assert walk.manifest is not None
+    for visit, kept in ((walk.manifest.visit, "no-store"), (walk.packages[0].get, "no-cache")):
+        assert visit.response is not None
+        assert visit.response.headers_all("cache-control") == (kept,)
+        assert visit.response.headers_all("x-parent") == ()
 
 
 @pytest.mark.parametrize("suite", ["bookworm", "trixie", "forky"])

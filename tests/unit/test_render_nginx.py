@@ -365,3 +365,10 @@ def test_a_compressor_that_is_there_is_kept_away_wherever_gzip_is() -> None:
 def test_a_compressor_nobody_looked_for_is_left_to_the_parent_in_words(scope: Scope, *, said_there: bool) -> None:
     assert any("a module for brotli and zstd" in line for _, line in said(STATIC, "portable", scope)) == said_there
     assert "brotli off" not in text(STATIC, "portable", scope)
+
+
+def test_headers_are_merged_only_with_a_server_that_has_one_of_its_own() -> None:
+    """Else nginx hands down those of the http block, somebody else's Cache-Control among them."""
+    assert "add_header_inherit merge" in text(STATIC, "official")
+    assert "add_header_inherit" not in text({**STATIC, "hsts": {"enabled": False}}, "official")
+    assert "add_header_inherit" not in text(OFFLOADED, "official")
