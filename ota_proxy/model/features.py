@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ota_proxy.errors import did_you_mean
+from ota_proxy.model.origins import Origin
 from ota_proxy.model.part import Part
-from ota_proxy.model.values import FilePath, Origin, PartError, UrlPrefix, refuse_control
+from ota_proxy.model.values import FilePath, PartError, UrlPrefix, refuse_control
 
 if TYPE_CHECKING:
     from ota_proxy.model.site import Site

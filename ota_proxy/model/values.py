@@ -278,7 +278,7 @@ def parse_upstream(text: str) -> Upstream:
         raise ValueError(f"the upstream '{text}' has port 0; a port is 1 to 65535")
     return Upstream(
         parts.scheme,
-        _host(parts.hostname or "", "the upstream's host"),
+        host_name(parts.hostname or "", "the upstream's host"),
         port or (443 if parts.scheme == "https" else 80),
     )
 
@@ -297,7 +297,8 @@ def _one_upstream(value: object) -> object:
     return value
 
 
-def _host(text: str, what: str) -> str:
+def host_name(text: str, what: str) -> str:
+    """Return an address without a zone, or a name in its ASCII form; `what` begins the sentence of the refusal."""
     if "%" in text:
         raise ValueError(f"{what} '{text}' has a '%': write an address without a zone, or a name")
     try:
@@ -310,24 +311,6 @@ def _upstream(text: str) -> str:
     return str(parse_upstream(text))
 
 
-def _origin(text: str) -> str:
-    """Accept `https://host[:port]` and return it as browsers write it: lower case, ASCII, without the scheme's own port."""
-    refuse_control(text, "the origin")
-    if "*" in text or text == "null":
-        raise ValueError(f"the origin '{text}' allows sites that nobody named; write each one out")
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError as error:
-        raise ValueError(f"the origin '{text}' cannot be read: {error}") from None
-    standard = {"http": 80, "https": 443}
-    more = parts.path not in ("", "/") or parts.username is not None or "?" in text or "#" in text
-    if parts.scheme not in standard or more or port == 0:
-        raise ValueError(f"the origin '{text}' must be scheme, host and port only, such as https://portal.example.com")
-    host = bracketed(_host(parts.hostname or "", "the origin's host"))
-    return f"{parts.scheme}://{host}" + ("" if port in (None, standard[parts.scheme]) else f":{port}")
-
-
 Domain = Annotated[str, AfterValidator(_domain)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 FilePath = Annotated[str, AfterValidator(_file_path)]
@@ -338,7 +321,6 @@ HeaderName = Annotated[str, AfterValidator(_header_name)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
 MediaType = Annotated[str, AfterValidator(_media_type)]
 Extension = Annotated[str, AfterValidator(_extension)]
-Origin = Annotated[str, AfterValidator(_origin)]
 UpstreamUrl = Annotated[str, BeforeValidator(_one_upstream), AfterValidator(_upstream)]
 Size = Annotated[
     int,
