@@ -171,7 +171,7 @@ def test_a_page_that_posts_to_build_itself_gets_its_answer(tmp_path: Path) -> No
 
 
 def test_a_page_whose_script_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ota_proxy.browser.look.SECONDS", 8.0)
+    monkeypatch.setattr("ota_proxy.browser.look.SECONDS", 5.0)
     seen = views(looked(tmp_path, built("setTimeout(() => { for (;;); }, 300);")))
     assert all(view.problem for view in seen.values())
 

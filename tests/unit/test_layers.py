@@ -36,6 +36,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "report": (*BASE, "policy", "rules", "iis.levels", *FACTS),
     "harness": (
         *BASE,
+        "browser.find",
         *("policy", "model", "settings", "hosts", "content", "device", "render", "rules", "report", "iis"),
     ),
     "live": (*BASE, "browser", "policy", "content", "device", "rules", "report"),

@@ -32,6 +32,7 @@ def everything() -> list[Named]:
         ("installation", "packages", machine.packages),
         ("machine", "temporary", machine.temporary),
         ("machine", "open files", machine.open_files),
+        ("tools", "browser", machine.browser),
         *tools,
     ]
 

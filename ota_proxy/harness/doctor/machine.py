@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from ota_proxy import __version__
+from ota_proxy.browser import find as browsers
 from ota_proxy.harness.doctor.model import Probe, Status
 from ota_proxy.harness.process.home import LONGEST_SOCKET
 from ota_proxy.resources import folder
@@ -153,6 +154,15 @@ def tool(name: str) -> Probe:
     if not told:
         return Probe("tools", name, "missing", "not found", purpose, remedy)
     return Probe("tools", name, "ok", f"{told}, {path}", purpose)
+
+
+def browser() -> Probe:
+    """Look for what opens pages that scripts build; it is not asked for its version, for that would start it."""
+    purpose, why = "check --browser: opens pages that scripts build", browsers.missing()
+    if why:
+        found, _, remedy = why.partition(": ")
+        return Probe("tools", "browser", "missing", found, purpose, remedy)
+    return Probe("tools", "browser", "ok", browsers.chromium() or "Playwright's own", purpose)
 
 
 def tools() -> tuple[str, ...]:

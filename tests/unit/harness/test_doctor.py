@@ -212,3 +212,16 @@ def test_a_tool_that_fails_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert machine.tool("compose").status == "missing"
     (tmp_path / "dotnet").write_text("#!/bin/sh\necho 9.0.1\n", encoding="utf-8")
     assert machine.tool("dotnet").found.startswith("9.0.1, ")
+
+
+def test_a_browser_is_looked_for_and_what_is_missing_is_said_with_the_way_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from ota_proxy.browser import find  # noqa: PLC0415 - next to its only use
+
+    monkeypatch.setattr(find, "missing", lambda _path="": find.NO_EXTRA)
+    absent = machine.browser()
+    assert (absent.status, absent.remedy) == ("missing", "pip install 'ota-proxy[browser]'")
+    monkeypatch.setattr(find, "missing", lambda _path="": "")
+    monkeypatch.setattr(find, "chromium", lambda _path="": "/usr/bin/chromium")
+    assert (machine.browser().status, machine.browser().found) == ("ok", "/usr/bin/chromium")
