@@ -50,7 +50,7 @@ _NAVIGATES = {
 }
 """Attributes whose value the browser opens, and the elements where it does; None: any but `_LOADS`."""
 _LOADS = frozenset({"link", "base", "use", "image"})
-_BINDS = re.compile(r"(?:on[a-z]+$|[:@*#(\[]|v-|x-|ng-|data-ng-|bind-|on-|th:|data-bind|wire:|hx-)")
+_BINDS = re.compile(r"(?:on[a-z]*$|[:@*#(\[]|v-|x-|ng-|data-ng-|bind-|on-|th:|data-bind|wire:|hx-)")
 """Names of attributes whose value is code: event handlers, and those of Vue, Angular, Alpine, Thymeleaf, Knockout and their kin."""
 _WORDS = frozenset({"title", "alt", "placeholder", "aria-label", "content", "name", "id", "class", "src", "srcset"})
 """Attributes whose value no script takes for an address to go to."""
@@ -86,6 +86,7 @@ class Reader(BoundedParser):
         self.strings: list[str] = []
         self.depth, self.xml = depth, xml
         self._raw = ""
+        self._told = False
         self._inert: list[str] = []
         self._later: list[tuple[str, Context, str]] = []
 
@@ -141,7 +142,9 @@ class Reader(BoundedParser):
                 self.unseen, self.made = (self.unseen or why, self.made) if why else (self.unseen, self.made or value)
 
     def _script(self, values: dict[str, str]) -> None:
-        runs = "json" not in values.get("type", "").lower()
+        kind = values.get("type", "").lower()
+        runs = "json" not in kind
+        self._told = "ld+json" in kind
         self.scripts |= runs
         self.outside |= runs and "src" in values
 
@@ -185,6 +188,8 @@ class Reader(BoundedParser):
     def handle_data(self, data: str) -> None:
         """Take in text, or a whole script."""
         if self._raw == "script":
+            if self._told:  # what search engines are told, no script reads it
+                return
             self.code(unescape(data) if self.xml else data)
         elif self._raw != "style":
             if not self._inert:

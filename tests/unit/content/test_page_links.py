@@ -139,6 +139,8 @@ def test_what_a_framework_completes_is_made_by_a_script(tag: str) -> None:
         f'<a ng-href="{ATTR}">',
         f"<a href=\"javascript:location.href='{ATTR}'\">",
         f'<form action="{ATTR}">',
+        f"<button on=\"tap:AMP.navigateTo(url='{ATTR}')\">",
+        f'<script type="application/json">{{"link": "{GOOD}"}}</script>',
         f'<iframe src="{ATTR}"></iframe>',
         f'<meta http-equiv="Refresh" content="0; URL=\'{ATTR}\'">',
         f'<svg><a xlink:href="{ATTR}"></a></svg>',
@@ -161,6 +163,7 @@ def test_whole_links_that_a_tap_opens_are_links(tag: str) -> None:
         (f"<textarea>{ANCHOR}</textarea>", "text field"),
         (f'<p title="{ATTR}">', ""),
         (f'<img src="qr?data={ATTR}">', ""),
+        (f'<script type="application/ld+json">{{"installUrl": "{GOOD}"}}</script>', ""),
         (f'<meta name="description" content="{ATTR}">', ""),
     ],
 )
