@@ -185,24 +185,31 @@ class Tried:
                     echoes.append(reader.read(reader.read(2)[1]))
             return answer, echoes
 
-    def ask_h2(self, path: str, *headers: tuple[str, str]) -> Answer:
-        """Send one GET over HTTP/2."""
+    def ask_h2(self, path: str, *headers: tuple[str, str], body: bytes = b"") -> Answer:
+        """Send one GET over HTTP/2, or a POST whose body has no Content-Length and fits into one frame."""
         with self.connected(alpn="h2") as stream:
             connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
             connection.initiate_connection()
-            fixed = [(":method", "GET"), (":path", path), (":scheme", "https"), (":authority", HOST)]
-            connection.send_headers(1, [*fixed, *headers], end_stream=True)
+            fixed = [
+                (":method", "POST" if body else "GET"),
+                (":path", path),
+                (":scheme", "https"),
+                (":authority", HOST),
+            ]
+            connection.send_headers(1, [*fixed, *headers], end_stream=not body)
+            if body:
+                connection.send_data(1, body, end_stream=True)
             found: list[tuple[str, str]] = []
-            body = b""
+            got = b""
             while True:
                 stream.sendall(connection.data_to_send())
                 for event in connection.receive_data(stream.recv(65536)):
                     if isinstance(event, h2.events.ResponseReceived):
                         found = [(str(name), str(value)) for name, value in event.headers or ()]
                     elif isinstance(event, h2.events.DataReceived):
-                        body += event.data or b""
+                        got += event.data or b""
                     elif isinstance(event, h2.events.StreamEnded):
-                        return Answer(int(dict(found)[":status"]), tuple(found), body)
+                        return Answer(int(dict(found)[":status"]), tuple(found), got)
                     else:
                         assert not isinstance(event, (h2.events.StreamReset, h2.events.ConnectionTerminated)), event
 

@@ -68,6 +68,10 @@ def test_an_upload_without_a_length_is_held_to_the_limit_too(server: str, tried:
             assert stream.recv(12).split()[1] == str(status).encode()
 
 
+def test_over_http2_a_limit_holds_for_an_upload_without_a_length_too(server: str, tried: Tried) -> None:
+    assert tried.ask_h2("/app/upload", body=b"x" * 999).status == (200 if server == "nginx" else 411)
+
+
 def test_a_silent_application_is_504_with_the_headers(server: str, tried: Tried) -> None:
     answer = tried.ask("/app/slow?silent")
     assert answer.status == (504 if server == "nginx" else 502), "Apache has one status for every broken answer"
