@@ -119,7 +119,7 @@ def infos(site: Site) -> Iterator[str]:
     if site.listen.proxy_protocol:
         yield (
             "every connection must begin with a PROXY header: Apache ends one without it, also a health check;"
-            " from an address outside trusted_proxies it is answered 403"
+            " from an address outside trusted_proxies it is answered 403, and logged under the address it claims"
         )
     if site.auth.htpasswd:
         yield open_to_installers(site)
