@@ -28,7 +28,7 @@ def canonical_command(args: argparse.Namespace, loaded: Loaded) -> str:
     pairs += [(_flag(name), value) for name in _MODULES for value in getattr(args, name, ())]
     order = [*map(_flag, (*_REPEATED, *_SINGLE, *_MODULES)), "--set"]
     pairs.sort(key=lambda pair: order.index(pair[0]))
-    site = [("--site", loaded.file.name)] if loaded.file else []
+    site = [("--site", loaded.chosen.resolve().name)] if loaded.chosen else []
     return " ".join(
         map(quoted, ["ota-proxy", "render", args.server, *(word for pair in site + pairs for word in pair)])
     )

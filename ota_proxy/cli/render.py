@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ota_proxy.cli.again import canonical_command
 from ota_proxy.cli.modules import add_module_flags, check_modules, uses_rewrite
-from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site, say
+from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_sites, say
 from ota_proxy.cli.streams import emit
 from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, UsageError
 from ota_proxy.printable import shown
@@ -32,6 +33,7 @@ Print the configuration of a site for one server. Nothing is started and no cert
   ota-proxy render nginx --check -o /etc/nginx/conf.d/ota.conf    exit 0 or 1
   ota-proxy render apache --domain ota.example.com --root /srv/ota \\
       --cert /etc/ssl/ota.pem --key /etc/ssl/ota.key
+  ota-proxy render nginx --site sites/ -o conf.d/   a file each, and what they share
   ota-proxy render iis -o out/           web.config, setup.ps1, undo.ps1
   ota-proxy render iis --without-module rewrite -o out/    no URL Rewrite there
 """
@@ -92,12 +94,14 @@ def run(args: argparse.Namespace) -> int:
             hint="name the file with -o PATH",
         )
     check_modules(args)
-    loaded = load_site(args)
+    loaded, *others = load_sites(args)
     if args.check_files:
         from ota_proxy.harness.certificate_files import check_files  # noqa: PLC0415 - needs cryptography
 
-        for sentence in check_files(loaded):
+        for sentence in (text for one in (loaded, *others) for text in check_files(one)):
             say(f"warning: {sentence}")
+    if others:
+        return _run_several(args, (loaded, *others))
     caps = capabilities(args.server, loaded)
     with at_its_place(loaded):
         rewrite = uses_rewrite(args, args.server, loaded.site)
@@ -108,6 +112,45 @@ def run(args: argparse.Namespace) -> int:
     if args.output is None:
         emit(rendered.files[0].text)
     return code
+
+
+def _run_several(args: argparse.Namespace, sites: tuple[Loaded, ...]) -> int:
+    """Render several sites: all files to stdout, or one each and what they share to a folder."""
+    caps = capabilities(args.server, sites[0])
+    rendered = render_several(caps, sites, canonical_command(args, sites[0]), args)
+    code, told = (EXIT_CLEAN, _for_folders(rendered)) if args.output is None else _write(rendered, args, several=True)
+    for sentence in (*_assumed_version(caps, sites[0]), *_notes(rendered, *sites), *told):
+        say(sentence)
+    if args.output is None:
+        emit("\n".join(file.text for file in rendered.files))
+    return code
+
+
+def render_several(caps: Capabilities, sites: tuple[Loaded, ...], command: str, args: argparse.Namespace) -> Rendered:
+    """Render loaded sites for one server of a version; UsageError names the site, key and place that cannot be."""
+    from ota_proxy.render.result import Note  # noqa: PLC0415 - `--help` needs none of it
+    from ota_proxy.render.several import Part, Several, render_several  # noqa: PLC0415 - jinja2 costs 60 ms
+
+    rewrite = True
+    for one in sites:
+        with at_its_place(one):
+            rewrite = uses_rewrite(args, caps.server, one.site)
+    parts = tuple(
+        Part(one.site, tuple(Note("info", text) for text in one.read), partial(at_its_place, one)) for one in sites
+    )
+    with at_its_place(sites[0], {"--scope": ("options", "scope")}):
+        return render_several(caps.server, Several(parts, caps, sites[0].options.scope, command), rewrite=rewrite)
+
+
+def _for_folders(rendered: Rendered) -> list[str]:
+    if rendered.server == "iis":
+        raise UsageError(
+            "each site of IIS is a folder of files", place="-o", hint="name the folder for them: -o FOLDER"
+        )
+    names = ", ".join(file.name for file in rendered.files)
+    return (
+        [f"note: these are {len(rendered.files)} files, {names}; -o FOLDER writes them"] if rendered.files[1:] else []
+    )
 
 
 def capabilities(server: str, loaded: Loaded) -> Capabilities:
@@ -145,9 +188,10 @@ def render(caps: Capabilities, loaded: Loaded, command: str, *, rewrite: bool = 
         return renderer(caps.server, rewrite=rewrite)(loaded.site, caps, loaded.options.scope, command, further)
 
 
-def _notes(rendered: Rendered, loaded: Loaded) -> list[str]:
+def _notes(rendered: Rendered, *sites: Loaded) -> list[str]:
     """Return what is said of a rendering; what the certificate files decided was said when the site was read."""
-    return [f"{note.kind}: {note.text}" for note in rendered.notes if note.text not in loaded.read]
+    read = {text for loaded in sites for text in loaded.read}
+    return [f"{note.kind}: {note.text}" for note in rendered.notes if note.text not in read]
 
 
 def _assumed_version(caps: Capabilities, loaded: Loaded) -> list[str]:
@@ -172,18 +216,19 @@ def _others(rendered: Rendered) -> list[str]:
     return [f"note: {rendered.files[0].name} is printed; {' and '.join(others)} come with -o FOLDER"] if others else []
 
 
-def _write(rendered: Rendered, args: argparse.Namespace) -> tuple[int, list[str]]:
-    """Write or compare; return the exit code and what to say of each file."""
-    from ota_proxy.files.output import difference, plan, write  # noqa: PLC0415
+def _write(rendered: Rendered, args: argparse.Namespace, *, several: bool = False) -> tuple[int, list[str]]:
+    """Write or compare; return the exit code and what to say of each file. What `several` sites left there earlier is told too."""
+    from ota_proxy.files.output import difference, left_over, plan, write  # noqa: PLC0415
 
     changes = plan(rendered, Path(args.output), folder=args.output.endswith(("/", os.sep)))
     if args.diff:
         emit(shown(difference(changes)))
+    old = [f"{path}: is of no site any more; remove it" for path in left_over(changes)] if several else []
     if args.check or args.diff:
-        differing = [change for change in changes if change.needed]
-        return EXIT_FINDINGS if differing else EXIT_CLEAN, [_drift(change) for change in differing]
+        told = [_drift(change) for change in changes if change.needed] + old
+        return EXIT_FINDINGS if told else EXIT_CLEAN, told
     written = write(changes, force=args.force)
-    return EXIT_CLEAN, [f"{one.path}: {'written' if one.path in written else 'unchanged'}" for one in changes]
+    return EXIT_CLEAN, [f"{one.path}: {'written' if one.path in written else 'unchanged'}" for one in changes] + old
 
 
 def _drift(change: Change) -> str:

@@ -12,6 +12,7 @@ from ota_proxy.errors import UsageError
 
 if TYPE_CHECKING:
     from ota_proxy.settings import Loaded
+    from ota_proxy.settings.flags import SiteFlags
     from ota_proxy.settings.sources import Key
 
 _OPTION_FLAGS = ("server_version", "tls_library", "scope", "engine", "image", "format", "fail_on")
@@ -24,7 +25,9 @@ def add_site_flags(command: argparse.ArgumentParser) -> None:
         "Without a site file or flags: the example site ota.example.com. Flags win over OTA_PROXY_* variables, these over the file.",
     )
     group.add_argument(
-        "--site", metavar="FILE", help="site file; default: ota-proxy.toml or [tool.ota-proxy], nearest upwards"
+        "--site",
+        metavar="FILE",
+        help="site file, or a folder of them; default: ota-proxy.toml or [tool.ota-proxy], nearest upwards",
     )
     group.add_argument(
         "--domain",
@@ -92,11 +95,34 @@ def add_server_flags(command: argparse.ArgumentParser) -> None:
 
 
 def load_site(args: argparse.Namespace) -> Loaded:
-    """Read the site that flags, environment and file describe, and say on stderr what was assumed."""
+    """Read the one site that flags, environment and file describe, and say on stderr what was assumed."""
     from ota_proxy.settings import load  # noqa: PLC0415 - heavy, and `--help` needs none of it
-    from ota_proxy.settings.flags import SiteFlags  # noqa: PLC0415
 
-    flags = SiteFlags(
+    loaded = load(args.site, _site_flags(args))
+    _tell_assumed((loaded,))
+    return loaded
+
+
+def load_sites(args: argparse.Namespace) -> tuple[Loaded, ...]:
+    """Read every site that a file or folder has, as `load_site` does one."""
+    from ota_proxy.settings.load import load_all  # noqa: PLC0415 - as above
+
+    found = load_all(args.site, _site_flags(args))
+    _tell_assumed(found)
+    return found
+
+
+def _tell_assumed(found: tuple[Loaded, ...]) -> None:
+    for loaded in found:
+        which = f"{loaded.site.domain}: " if len(found) > 1 else ""
+        for sentence in (*loaded.assumed, *loaded.read):
+            say(f"note: {which}{sentence}")
+
+
+def _site_flags(args: argparse.Namespace) -> SiteFlags:
+    from ota_proxy.settings.flags import SiteFlags  # noqa: PLC0415 - as above
+
+    return SiteFlags(
         domains=args.domain,
         roots=args.root,
         upstreams=args.upstream,
@@ -110,10 +136,6 @@ def load_site(args: argparse.Namespace) -> Loaded:
         with_modules=getattr(args, "with_module", ()),
         ignores=getattr(args, "ignores", ()),
     )
-    loaded = load(args.site, flags)
-    for sentence in (*loaded.assumed, *loaded.read):
-        say(f"note: {sentence}")
-    return loaded
 
 
 @contextlib.contextmanager

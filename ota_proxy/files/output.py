@@ -55,6 +55,21 @@ def plan(rendered: Rendered, target: Path, *, folder: bool = False) -> tuple[Cha
     return tuple(change(path, file.text) for path, file in zip(paths, rendered.files, strict=True))
 
 
+def left_over(changes: Sequence[Change]) -> tuple[Path, ...]:
+    """Return the configuration files that ota-proxy made beside these, or in folders beside theirs, and that are none of them."""
+    known = {one.path.resolve() for one in changes}
+    folders = {one.path.parent for one in changes} | {one.path.parent.parent for one in changes if _nested(changes)}
+    found = {path for folder in folders for pattern in _OURS for path in folder.glob(pattern) if path.is_file()}
+    return tuple(sorted(path for path in found if path.resolve() not in known and made_by_us(_read(path) or "")))
+
+
+_OURS = ("*.conf", "*/web.config")
+
+
+def _nested(changes: Sequence[Change]) -> bool:
+    return len({one.path.parent for one in changes}) > 1
+
+
 def change(path: Path, text: str) -> Change:
     """Lay a text over the file at `path`; UsageError where that cannot be read."""
     return Change(path, text, _read(path))

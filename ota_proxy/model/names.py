@@ -67,8 +67,9 @@ def shown(hosts: Sequence[VirtualHost], certificate: int) -> tuple[str, ...]:
     return tuple(name for host in hosts if certificate in host.certificates for name in host.domains)
 
 
-def taken(hosts: Sequence[VirtualHost], host: VirtualHost) -> tuple[str, ...]:
-    """Return the names that a wildcard of `host` covers and that are another one's by name."""
+def taken(hosts: Sequence[VirtualHost], host: VirtualHost, neighbours: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the names that a wildcard of `host` covers and that are another one's by name; `neighbours` are those of other sites."""
     others = [name for other in hosts if other != host for name in other.domains if not name.startswith("*.")]
+    others += [name for name in neighbours if not name.startswith("*.")]
     wild = [name for name in host.domains if name.startswith("*.")]
     return tuple(name for name in others if any(covers(pattern, name) for pattern in wild))

@@ -22,15 +22,16 @@ def render(site: Site, caps: Capabilities, scope: Scope, command: str, further: 
     Raises UsageError for a value Apache cannot quote in its place, for the modern profile without TLS 1.3, and for an
     https upstream whose certificate Apache could not check by name.
     """
-    refuse(site, "apache")
-    _possible(site, caps, scope)
+    check_possible(site, caps, scope)
     said = (*notes(site, caps, scope), *further)
     body = render_template(f"apache/{scope}.conf.j2", view(site, caps, scope))
-    text = "\n".join((*_header(site, caps, scope, command, said), "", _indented(body)))
+    text = "\n".join((*header(site, caps, scope, command, said), "", indented(body)))
     return Rendered("apache", scope, (RenderedFile(_NAMES[scope], text),), said)
 
 
-def _possible(site: Site, caps: Capabilities, scope: Scope) -> None:
+def check_possible(site: Site, caps: Capabilities, scope: Scope) -> None:
+    """Raise UsageError for a policy that this version cannot speak, and for a feature that Apache does not have."""
+    refuse(site, "apache")
     if site.tls.profile == "modern" and not caps.has("tls13") and not site.tls.offloaded and scope != "snippet":
         raise UsageError(
             f"the profile modern is TLS 1.3 only, and Apache with {caps.tls_library} has no TLS 1.3",
@@ -39,13 +40,14 @@ def _possible(site: Site, caps: Capabilities, scope: Scope) -> None:
         )
 
 
-def _header(site: Site, caps: Capabilities, scope: Scope, command: str, said: tuple[Note, ...]) -> list[str]:
+def header(site: Site, caps: Capabilities, scope: Scope, command: str, said: tuple[Note, ...]) -> list[str]:
+    """Return the first lines of a file, as comments."""
     lines = header_lines(caps, guideline.profile(site.tls.profile), scope, command, said)
     # a backslash at the end of a comment line would make the next line a comment too (observed behaviour, httpd 2.4.71)
     return [f"# {line}".rstrip(" \\") for line in lines]
 
 
-def _indented(text: str) -> str:
+def indented(text: str) -> str:
     """Indent the lines of sections by four spaces a level; one empty line at most, and none at a section's edge."""
     out: list[str] = []
     depth = 0

@@ -26,11 +26,11 @@ def in_order(hosts: Sequence[VirtualHost]) -> list[VirtualHost]:
     return [parts[key] for key in sorted(parts, key=lambda key: (-key[0], key[1]))]
 
 
-def tls_host(site: Site, host: VirtualHost) -> View:
+def tls_host(site: Site, host: VirtualHost, neighbours: Sequence[str]) -> View:
     """Return what the template prints of one TLS virtual host."""
     public = host_of(site.virtual_hosts, site.public_host)
     more = (site.public_host,) if public and public.certificates == host.certificates else ()
-    others = taken(site.virtual_hosts, host)
+    others = taken(site.virtual_hosts, host, neighbours)
     first = host.domains[0].replace("*", "wildcard")  # ServerName takes no pattern
     return {
         "name": quote.word(f"{first}:{site.public_port}", ("domains",)),

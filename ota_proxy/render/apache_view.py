@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ota_proxy.addresses import bracketed
 from ota_proxy.errors import UsageError
 from ota_proxy.model import Location, Site, Upstream
@@ -25,8 +27,11 @@ _REFUSED = "%{REQUEST_STATUS} -ge 300 && %{REQUEST_STATUS} -ne 304"
 """Answers that Apache makes from the table `always` alone: redirects and errors."""
 
 
-def view(site: Site, caps: Capabilities, scope: Scope) -> View:
-    """Return everything the template of `scope` needs; UsageError for a value Apache cannot take."""
+def view(site: Site, caps: Capabilities, scope: Scope, neighbours: Sequence[str] = ()) -> View:
+    """Return everything the template of `scope` needs; UsageError for a value Apache cannot take.
+
+    `neighbours` are the names of the other sites beside this one.
+    """
     buffers, times = section("buffers"), section("timeouts")
     return {
         "box": _box,
@@ -45,14 +50,15 @@ def view(site: Site, caps: Capabilities, scope: Scope) -> View:
         "apps": [_app(site, location) for location in _shortest_first(site.proxied)],
         "claims": [Quoted(name) for name in claims()],
         "kinds": _kinds(site, scope),
-        "hsts": _hsts(site),
+        "hsts": hsts_of(site),
         "inside": _inside(site),
         "headers": [_header(name, value) for name, value in sorted(site.headers.items())],
         "access": _access(site),
         "statuses": section("pages")["statuses"],
         **features(site, scope),
-        **(_hosts_view(site, caps) if scope != "snippet" else {}),
-        **(_full(site, caps) if scope == "full" else {}),
+        **(_hosts_view(site, caps, neighbours) if scope != "snippet" else {}),
+        "body": None,
+        **(full_view(site, caps) if scope == "full" else {}),
     }
 
 
@@ -211,7 +217,8 @@ def _uploads(site: Site, location: Location) -> View:
     }
 
 
-def _hsts(site: Site) -> View | None:
+def hsts_of(site: Site) -> View | None:
+    """Return the value of Strict-Transport-Security and the condition on it; None where it is not sent."""
     if site.tls.offloaded or not site.hsts.enabled:
         return None
     only = quote.argument("expr=%{HTTPS} == 'on'", ("hsts",))
@@ -262,11 +269,11 @@ def _networks(networks: tuple[str, ...], *key: str) -> Quoted | None:
     return Quoted(" ".join(words)) if words else None
 
 
-def _hosts_view(site: Site, caps: Capabilities) -> View:
+def _hosts_view(site: Site, caps: Capabilities, neighbours: Sequence[str]) -> View:
     """Return what virtual hosts need beside the locations."""
     return {
         "http": _http(site),
-        "https": _https(site),
+        "https": _https(site, neighbours),
         "aliases": hosts.aliases(site, site.domains[1:]),
         "refuse": site.unknown_hosts == "refuse",
         "host_foreign": hosts.patterns(dict.fromkeys((*site.domains, site.public_host)))["host_foreign"],
@@ -276,9 +283,9 @@ def _hosts_view(site: Site, caps: Capabilities) -> View:
         "not_secure": quote.argument(f"!({_said(site, SECURE)})", ("trusted_proxies",)),
         "said_plain": quote.argument(_said(site, PLAIN), ("trusted_proxies",)),
         "acme_here": bool(site.listen.http and fronted(site)) and not claimed(site),
-        "tls": None if site.tls.offloaded else _tls(site, caps),
+        "tls": None if site.tls.offloaded else tls_of(site, caps),
         "http2": site.http2,
-        "log": _log(site),
+        "log": log_of(site),
         "outside": _outside(site),
     }
 
@@ -287,20 +294,21 @@ def _http(site: Site) -> View | None:
     """Return the plain virtual host; behind a front its name carries the scheme, so that Apache's own redirects say https."""
     if site.listen.http is False:
         return None
-    return _virtual_host(
+    return virtual_host(
         site, site.listen.http, site.base_url if fronted(site) else f"{site.domain}:{site.listen.http}"
     )
 
 
-def _https(site: Site) -> View | None:
+def _https(site: Site, neighbours: Sequence[str]) -> View | None:
     if site.tls.offloaded:
         return None
-    return _virtual_host(site, site.https_port, f"{site.domain}:{site.public_port}") | {
-        "hosts": [hosts.tls_host(site, host) for host in hosts.in_order(site.virtual_hosts)]
+    return virtual_host(site, site.https_port, f"{site.domain}:{site.public_port}") | {
+        "hosts": [hosts.tls_host(site, host, neighbours) for host in hosts.in_order(site.virtual_hosts)]
     }
 
 
-def _virtual_host(site: Site, port: int, name: str) -> View:
+def virtual_host(site: Site, port: int, name: str) -> View:
+    """Return the addresses of a virtual host, and its name."""
     addresses = [bracketed(host) for host in site.listen.hosts] or ["*"]
     return {
         "addresses": Quoted(" ".join(f"{host}:{port}" for host in addresses)),
@@ -334,7 +342,8 @@ def _outside(site: Site) -> Quoted | None:
     return quote.argument(f"^(?!/(?:{'|'.join(map(quote.regex, prefixes))})(?:/|$))", ("locations", "path"))
 
 
-def _tls(site: Site, caps: Capabilities) -> View:
+def tls_of(site: Site, caps: Capabilities) -> View:
+    """Return the TLS policy in OpenSSL's words."""
     profile = guideline.profile(site.tls.profile)
     protocols = [name for name in profile.protocols if name != "TLSv1.3" or caps.has("tls13")]
     groups = [name for name in profile.groups if name != "X25519MLKEM768" or caps.has("mlkem")]
@@ -348,7 +357,8 @@ def _tls(site: Site, caps: Capabilities) -> View:
     }
 
 
-def _log(site: Site) -> View:
+def log_of(site: Site) -> View:
+    """Return the log files and the level."""
     off = site.log.access is False
     path = quote.path(site.log.access, ("log", "access")) if isinstance(site.log.access, str) else None
     return {
@@ -359,7 +369,8 @@ def _log(site: Site) -> View:
     }
 
 
-def _full(site: Site, caps: Capabilities) -> View:
+def full_view(site: Site, caps: Capabilities) -> View:
+    """Return what a whole httpd.conf has beside the site."""
     layout, limits = caps.layout, capacity(site.expected_devices)
     return {
         "server": {name: quote.path(layout[f"apache_{name}"], ()) for name in ("root", "pid", "mime")},

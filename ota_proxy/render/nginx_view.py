@@ -22,6 +22,8 @@ from ota_proxy.render.nginx_quote import identifier, quote, quote_path, quote_pr
 from ota_proxy.render.quoting import Quoted
 from ota_proxy.render.result import Scope
 
+COMMON = Quoted("_shared")
+"""End of the names of what several sites share; no name of a site's own begins with `_` (nginx_quote.identifier)."""
 _REVALIDATE = "no-cache"  # RFC 9111 section 5.2.2.4: may be stored, is asked for again before every use
 _NEVER = "no-store"
 _SAID = r"^front:[, \t]*(?:{})[ \t]*(?:,|$)"
@@ -104,17 +106,25 @@ class Proxied:
     """Whether a client certificate is wanted here."""
 
 
-def view(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> dict[str, object]:
-    """Return the templates' variables. UsageError for a value nginx cannot quote and for TLS that the version cannot speak."""
+def view(
+    site: Site, caps: Capabilities, scope: Scope, profile: Profile, neighbours: Sequence[str] | None = None
+) -> dict[str, object]:
+    """Return the templates' variables. UsageError for a value nginx cannot quote and for TLS that the version cannot speak.
+
+    `neighbours` are the names of the other sites beside this one; None where it stands alone and shares nothing.
+    """
     name = identifier(site.domain, site.https_port)
     return {
         "id": name,
+        "alone": neighbours is None,
+        "common": name if neighbours is None else COMMON,
+        "body": None,
         "scope": Quoted(scope),
         "in_server": scope == "snippet",
         "offloaded": site.tls.offloaded,
         "refuse": site.unknown_hosts == "refuse",
         "domains": Quoted(" ".join(_each(site.domains, "domains"))),
-        "hosts": _hosts(site),
+        "hosts": _hosts(site, neighbours or ()),
         "static": [_static(site, location) for location in site.static],
         "proxied": [_proxied(site, location, name, number, caps) for number, location in enumerate(site.proxied, 1)],
         "bare_static": any(location.path != "/" for location in site.static),
@@ -185,13 +195,13 @@ def _each(values: tuple[str, ...], *key: str) -> list[Quoted]:
     return [quote(value, (*key, index)) for index, value in enumerate(values)]
 
 
-def _hosts(site: Site) -> list[Host]:
+def _hosts(site: Site, neighbours: Sequence[str]) -> list[Host]:
     return [
         Host(
             domains=Quoted(" ".join(quote(name, ("domains", site.domains.index(name))) for name in host.domains)),
             certificates=_pairs(site, host),
             ours=_names(host.domains),
-            taken=_names(taken(site.virtual_hosts, host)),
+            taken=_names(taken(site.virtual_hosts, host, neighbours)),
         )
         for host in site.virtual_hosts
     ]
@@ -233,8 +243,8 @@ def _public(site: Site) -> dict[str, object]:
 
 def _listening(site: Site, caps: Capabilities) -> dict[str, object]:
     return {
-        "plain_listen": _addresses(site, site.listen.http) if site.listen.http else [],
-        "tls_listen": [] if site.tls.offloaded else _addresses(site, site.https_port),
+        "plain_listen": addresses(site, site.listen.http) if site.listen.http else [],
+        "tls_listen": [] if site.tls.offloaded else addresses(site, site.https_port),
         "http2": site.http2,
         "http2_directive": caps.has("http2_directive"),
         # Merged is what a server has, and a server without a header of its own has those of the http block around it.
@@ -243,7 +253,8 @@ def _listening(site: Site, caps: Capabilities) -> dict[str, object]:
     }
 
 
-def _addresses(site: Site, port: int) -> list[Quoted]:
+def addresses(site: Site, port: int) -> list[Quoted]:
+    """Return the arguments of `listen` for a port of a site."""
     hosts = [bracketed(host) for host in site.listen.hosts]
     every = [str(port), f"[::]:{port}"] if site.listen.ipv6 else [str(port)]
     after = " proxy_protocol" * site.listen.proxy_protocol

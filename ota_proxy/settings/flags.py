@@ -113,6 +113,17 @@ def leaf_keys(model: type[BaseModel], above: Key = ()) -> Iterator[Key]:
             yield (*above, name)
 
 
+def leaves(data: Mapping[str, Any], above: Key = ()) -> Iterator[tuple[Key, Any]]:
+    """Yield every value of a file under its own key; what the site knows as one value (an array, a map) stays one."""
+    whole = set(leaf_keys(SiteFile))
+    for name, value in data.items():
+        key = (*above, name)
+        if isinstance(value, dict) and value and key not in whole:
+            yield from leaves(value, key)
+        else:
+            yield key, value
+
+
 def _annotation(key: Key) -> Any:  # noqa: ANN401 - a typing form
     model: Any = SiteFile
     for step in key[:-1]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from pydantic import ValidationError
 
 from ota_proxy.errors import UsageError
 from ota_proxy.model import Site
+from ota_proxy.settings import several
 from ota_proxy.settings.certificate_names import FromFiles, from_files
-from ota_proxy.settings.flags import Layer, SiteFlags, environment_layer, flag_layer, leaf_keys
+from ota_proxy.settings.flags import Layer, SiteFlags, environment_layer, flag_layer, leaves
 from ota_proxy.settings.ignored import FLAG, ignore_flags
 from ota_proxy.settings.mistakes import mistakes_of
 from ota_proxy.settings.options import Options, SiteFile
+from ota_proxy.settings.several import Member, short
 from ota_proxy.settings.sources import DEFAULT, Key, Source, dotted, key_lines, nearest
 
 FILE_NAME = "ota-proxy.toml"
@@ -39,6 +41,8 @@ class Loaded:
     assumed: tuple[str, ...]
     read: tuple[str, ...] = ()
     """Sentences for stderr and for the header of a rendered file: what certificate files of this machine decided."""
+    chosen: Path | None = None
+    """The file, or the folder of files, that --site names or that was found."""
 
     def source(self, key: Key) -> Source:
         """Return where the value of a key came from: its own source, else the nearest table's, else that of a part of it, else `default`."""
@@ -48,7 +52,7 @@ class Loaded:
     def place(self, key: Key) -> str:
         """Say where a key was written: `ota-proxy.toml:4: locations[0].root`, `--root: …`; the key alone where nobody wrote it."""
         source = self.source(key)
-        return f"{source}: {dotted(key)}" if source.kind in ("flag", "environment", "file") else dotted(key)
+        return f"{source}: {source.key(key)}" if source.kind in ("flag", "environment", "file") else dotted(key)
 
     @property
     def certificates_given(self) -> bool:
@@ -59,28 +63,47 @@ class Loaded:
 def load(
     site_file: str | None, flags: SiteFlags, *, environ: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> Loaded:
-    """Read everything and validate it; UsageError has one sentence a mistake, each with file, line and key."""
+    """Read everything and validate it; UsageError has one sentence a mistake, each with file, line and key, and one for several sites."""
+    found = load_all(site_file, flags, environ=environ, folder=folder)
+    if len(found) > 1:
+        raise several.one_only([str(one.source(("domains",))) for one in found])
+    return found[0]
+
+
+def load_all(
+    site_file: str | None, flags: SiteFlags, *, environ: Mapping[str, str] | None = None, folder: Path | None = None
+) -> tuple[Loaded, ...]:
+    """Read every site that a file or folder has, as `load` does one; sites that cannot share a server are a UsageError."""
     environ = os.environ if environ is None else environ
-    chosen = site_file or environ.get("OTA_PROXY_SITE")
-    file, table = _explicit(Path(chosen)) if chosen else _nearest_file(folder or Path.cwd())
-    layers = [_file_layer(file, table) if file else [], environment_layer(environ), flag_layer(flags)]
-    raw: dict[str, Any] = {}
-    sources: dict[Key, Source] = {}
-    for key, value, source in (row for layer in layers for row in layer):
-        _put(raw, sources, key, value, source)
+    members = _members(site_file or environ.get("OTA_PROXY_SITE"), folder or Path.cwd())
+    over = environment_layer(environ) + flag_layer(flags)
+    if len(members) > 1:
+        several.refuse_words_about_one(over)
+    found = tuple(_one(member, over, flags) for member in members)
+    if len(found) > 1:
+        from ota_proxy.settings.conflicts import check_conflicts  # noqa: PLC0415 - knows what this module returns
+
+        check_conflicts(found)
+    return found
+
+
+def _one(member: Member, over: Layer, flags: SiteFlags) -> Loaded:
+    raw, sources = _laid(member.layer + over)
     _ignore_more(raw, sources, flags.ignores)
-    example, assumed = _assume(raw, sources, given=bool(file) or any(key[0] != "options" for key in sources))
+    given = bool(member.file) or any(key[0] != "options" for key in sources)
+    example, assumed = _assume(raw, sources, given=given)
     named = _name_certificates(raw, sources)
-    model = _validate(raw, sources, file)
+    model = _validate(raw, sources, member.place or "site")
     fields = {name: getattr(model, name) for name in Site.model_fields}
     return Loaded(
         Site.model_construct(model.model_fields_set - {"options"}, **fields),
         _placed(model.options, sources),
         sources,
-        file,
+        member.file,
         example,
         (*assumed, *named.assumed),
         named.read,
+        member.chosen,
     )
 
 
@@ -93,17 +116,28 @@ def load_options(
 ) -> Options:
     """Read `[options]` alone, for commands that look at no site: what the file says about one is neither needed nor judged."""
     environ = os.environ if environ is None else environ
-    chosen = site_file or environ.get("OTA_PROXY_SITE")
-    file, table = _explicit(Path(chosen)) if chosen else _nearest_file(folder or Path.cwd())
-    raw: dict[str, Any] = {}
-    sources: dict[Key, Source] = {}
-    for layer in (_file_layer(file, table) if file else [], environment_layer(environ), flag_layer(flags)):
-        for key, value, source in layer:
-            if key[0] == "options":
-                _put(raw, sources, key, value, source)
+    member = _members(site_file or environ.get("OTA_PROXY_SITE"), folder or Path.cwd())[0]
+    layer = member.layer + environment_layer(environ) + flag_layer(flags)
+    raw, sources = _laid([row for row in layer if row[0][0] == "options"])
     _ignore_more(raw, sources, flags.ignores)
     _assume(raw, sources, given=False)
-    return _placed(_validate(raw, sources, file).options, sources)
+    return _placed(_validate(raw, sources, member.place or "site").options, sources)
+
+
+def _laid(layer: Layer) -> tuple[dict[str, Any], dict[Key, Source]]:
+    raw: dict[str, Any] = {}
+    sources: dict[Key, Source] = {}
+    for key, value, source in layer:
+        _put(raw, sources, key, value, source)
+    return raw, sources
+
+
+def _members(chosen: str | None, folder: Path) -> tuple[Member, ...]:
+    """Return the sites of a file, or of all files of a folder; one without a file where there is none."""
+    if chosen and Path(chosen).is_dir():
+        return several.of_folder(Path(chosen), {path: _file_layer(path, ()) for path in several.files_of(Path(chosen))})
+    file, table = _explicit(Path(chosen)) if chosen else _nearest_file(folder)
+    return several.of_file(file, _file_layer(file, table)) if file else (Member(None, None, "", []),)
 
 
 def _explicit(path: Path) -> tuple[Path, tuple[str, ...]]:
@@ -138,39 +172,24 @@ def _file_layer(path: Path, table: tuple[str, ...]) -> Layer:
         data: Any = tomllib.loads(text)
     except OSError as error:
         raise UsageError(
-            f"cannot read the site file: {error.strerror}", place=_short(path), hint="give another one with --site"
+            f"cannot read the site file: {error.strerror}", place=short(path), hint="give another one with --site"
         ) from None
     except UnicodeDecodeError as error:
         raise UsageError(
-            f"the site file is not UTF-8 (byte {error.start})", place=_short(path), hint="save it as UTF-8"
+            f"the site file is not UTF-8 (byte {error.start})", place=short(path), hint="save it as UTF-8"
         ) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(
-            f"the site file is not TOML: {error}", place=_short(path), hint="see https://toml.io for the notation"
+            f"the site file is not TOML: {error}", place=short(path), hint="see https://toml.io for the notation"
         ) from None
     for step in table:
         data = data.get(step, {})
         if not isinstance(data, dict):
-            raise UsageError(f"'{step}' is no table here", place=_short(path), hint=f"write [{'.'.join(table)}]")
-    lines, name = key_lines(text, table), _short(path)
-    layer: Layer = [(key, value, Source("file", name, lines.get(key, 0))) for key, value in _leaves(data)]
+            raise UsageError(f"'{step}' is no table here", place=short(path), hint=f"write [{'.'.join(table)}]")
+    lines, name = key_lines(text, table), short(path)
+    layer: Layer = [(key, value, Source("file", name, lines.get(key, 0))) for key, value in leaves(data)]
     deeper = [(key, None, Source("file", name, line)) for key, line in lines.items() if len(key) > 1]
     return layer + deeper
-
-
-def _leaves(data: Mapping[str, Any], above: Key = ()) -> Iterator[tuple[Key, Any]]:
-    """Yield every value of a file under its own key; what the site knows as one value (an array, a map) stays one."""
-    whole = set(leaf_keys(SiteFile))
-    for name, value in data.items():
-        key = (*above, name)
-        if isinstance(value, dict) and value and key not in whole:
-            yield from _leaves(value, key)
-        else:
-            yield key, value
-
-
-def _short(path: Path) -> str:
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _put(raw: dict[str, Any], sources: dict[Key, Source], key: Key, value: Any, source: Source) -> None:  # noqa: ANN401 - raw
@@ -235,7 +254,8 @@ def _name_certificates(raw: dict[str, Any], sources: Mapping[Key, Source]) -> Fr
     try:
         found = from_files(raw)
     except UsageError as error:
-        error.place = f"{nearest(sources, error.key) or DEFAULT}: {dotted(error.key)}"
+        source = nearest(sources, error.key) or DEFAULT
+        error.place = f"{source}: {source.key(error.key)}"
         raise
     if found.names:
         rows = enumerate(raw["certificates"])
@@ -245,11 +265,11 @@ def _name_certificates(raw: dict[str, Any], sources: Mapping[Key, Source]) -> Fr
     return found
 
 
-def _validate(raw: dict[str, Any], sources: Mapping[Key, Source], file: Path | None) -> SiteFile:
+def _validate(raw: dict[str, Any], sources: Mapping[Key, Source], site: str) -> SiteFile:
     try:
         return SiteFile.model_validate(raw)
     except ValidationError as error:
-        mistakes = mistakes_of(error.errors(include_url=False), raw, sources, _short(file) if file else "site")
+        mistakes = mistakes_of(error.errors(include_url=False), raw, sources, site)
     if len(mistakes) == 1:
         place, text, hint = mistakes[0]
         raise UsageError(text, place=place, hint=hint)

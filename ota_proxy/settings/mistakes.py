@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from ota_proxy.errors import did_you_mean
 from ota_proxy.settings.ignored import WITH_HINT
-from ota_proxy.settings.options import SiteFile
-from ota_proxy.settings.sources import DEFAULT, Key, Source, dotted, nearest
+from ota_proxy.settings.options import SitesFile
+from ota_proxy.settings.sources import DEFAULT, Key, Source, nearest
 
 _WORDS = {
     "tuple_type": "must be an array",
@@ -56,24 +56,25 @@ def _key(problem: Any, raw: Any) -> Key:  # noqa: ANN401 - ErrorDetails, and raw
 
 
 def _sentence(problem: Any, key: Key, sources: Mapping[Key, Source], site: str) -> tuple[str, str, str]:  # noqa: ANN401 - ErrorDetails
-    place, kind = str(nearest(sources, key) or site), problem["type"]
+    source, kind = nearest(sources, key), problem["type"]
+    place, named = str(source or site), (source or DEFAULT).key(key)
     if kind == "extra_forbidden":
         known = _siblings(key)
         return (
             place,
-            f"unknown key '{dotted(key)}'",
+            f"unknown key '{named}'",
             did_you_mean(str(key[-1]), known) or f"known keys: {', '.join(known)}",
         )
     if key == ("domains",) and kind in ("missing", "too_short"):
         hint = 'give --domain ota.example.com, or domains = ["…"] in the site file'
         return place if nearest(sources, key) or site != "site" else "--domain", "the site has no domain", hint
     if kind == "missing":
-        return place, f"the key '{dotted(key)}' is missing", ""
+        return place, f"the key '{named}' is missing", ""
     if kind == "value_error":
         said = str(problem["msg"]).removeprefix("Value error, ")
-        return place, f"{dotted(key)}: {said}" if key else said, ""
+        return place, f"{named}: {said}" if key else said, ""
     if kind == WITH_HINT:
-        return place, f"{dotted(key)}: {problem['msg']}", problem["ctx"]["hint"]
+        return place, f"{named}: {problem['msg']}", problem["ctx"]["hint"]
     said = _WORDS.get(kind) or str(problem["msg"]).replace("Input should be", "must be")
     value = problem.get("input")
     shown = (
@@ -81,11 +82,11 @@ def _sentence(problem: Any, key: Key, sources: Mapping[Key, Source], site: str) 
         if isinstance(value, (int, float, str))
         else ""
     )
-    return place, f"{dotted(key)} {said}{shown}", ""
+    return place, f"{named} {said}{shown}", ""
 
 
 def _siblings(key: Key) -> tuple[str, ...]:
-    model: Any = SiteFile
+    model: Any = SitesFile
     for step in key[:-1]:
         if isinstance(step, str):
             model = model.model_fields[step].annotation

@@ -50,3 +50,12 @@ class SiteFile(Site):
     """A whole `ota-proxy.toml`: the site's keys at the top, and `[options]`."""
 
     options: Options = Field(Options(), description="How commands behave.")
+
+
+class SitesFile(SiteFile):
+    """The same with several sites in it; each is a `SiteFile` of its own once what stands above them is added."""
+
+    sites: tuple[Site, ...] = Field(
+        (),
+        description="Several sites on one server, each a table [[sites]] with all keys of a site; keys above them are for those that do not have them.",
+    )

@@ -27,15 +27,23 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One origin of values: `name` is a flag, an environment variable, a file, or `default`; `line` only for files."""
+    """One origin of values: `name` is a flag, an environment variable, a file, or `default`; `line` only for files.
+
+    `above` is the key of the table in which a site's own keys stand, where a file has several sites: `sites[1]`.
+    """
 
     kind: Literal["flag", "environment", "file", "default", "assumed"]
     name: str
     line: int = 0
+    above: Key = ()
 
     def __str__(self) -> str:
         """Write it as a place: `ota-proxy.toml:3`, `--domain`, `OTA_PROXY_DOMAINS`."""
         return f"{self.name}:{self.line}" if self.line else self.name
+
+    def key(self, key: Key) -> str:
+        """Write a key of the site as it stands in the file: `sites[1].locations[0].root`."""
+        return dotted((*self.above, *key))
 
 
 DEFAULT = Source("default", "default")

@@ -87,7 +87,7 @@ def test_a_site_file_that_is_missing_or_a_folder_is_named(tmp_path: Path, run: R
         run, "render", "nginx", "--site", "none.toml"
     )
     (tmp_path / "folder").mkdir()
-    assert "folder: cannot read the site file: Is a directory" in refused(run, "render", "nginx", "--site", "folder")
+    assert "folder: there is no site file in this folder" in refused(run, "render", "nginx", "--site", "folder")
 
 
 def test_a_project_file_that_names_us_and_is_no_toml_is_not_passed_over(run: Run) -> None:
