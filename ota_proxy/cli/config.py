@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ota_proxy.cli.site_flags import add_site_flags, load_site
+from ota_proxy.cli.site_flags import add_site_flags, load_sites
 from ota_proxy.cli.streams import emit
 from ota_proxy.printable import as_json
 
 if TYPE_CHECKING:
     from ota_proxy.settings import Loaded
-    from ota_proxy.settings.sources import Key
+    from ota_proxy.settings.sources import Key, Source
 
 
 _DESCRIPTION = """\
@@ -62,29 +63,54 @@ def run_schema(args: argparse.Namespace) -> int:
 
 
 def _site_schema() -> dict[str, Any]:
-    from ota_proxy.settings.options import SiteFile  # noqa: PLC0415
+    from ota_proxy.settings.options import SitesFile  # noqa: PLC0415
 
-    schema = SiteFile.model_json_schema()
-    schema["required"] = [
-        key for key in schema["required"] if key != "locations"
+    schema = SitesFile.model_json_schema()
+    del schema["required"]
+    schema["anyOf"] = [{"required": ["domains"]}, {"required": ["sites"]}]
+    site = schema["$defs"]["Site"]
+    site["required"] = [
+        key for key in site["required"] if key != "locations"
     ]  # a folder is assumed, see settings/load.py
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "ota-proxy.toml"}
 
 
 def run_show(args: argparse.Namespace) -> int:
     """Print every setting."""
-    loaded = load_site(args)
-    rows = [(key, _value(loaded, key), loaded.source(key)) for key in _keys()]
+    sites = load_sites(args)
     if args.show_format == "json":
-        data = {
-            _dotted(key): {"value": value, "source": str(source), "kind": source.kind} for key, value, source in rows
-        }
-        emit(as_json(data, indent=2) + "\n")
+        emit(as_json(_data(sites), indent=2) + "\n")
         return 0
-    lines = [(_line(key, value, loaded), source) for key, value, source in rows]
-    width = min(60, max(len(line) for line, _ in lines))
-    emit("".join(f"{line:<{width}}  # {source}\n" for line, source in lines))
+    rows = [(loaded, row) for loaded in sites for row in _rows(loaded)]
+    width = min(60, max(len(_line(key, value, loaded)) for loaded, (key, value, _) in rows))
+    if len(sites) == 1:
+        emit(_text(sites[0], _rows(sites[0]), width))
+        return 0
+    options = [row for row in _rows(sites[0]) if row[0][0] == "options"]
+    tables = [_text(loaded, [row for row in _rows(loaded) if row[0][0] != "options"], width) for loaded in sites]
+    emit("\n[[sites]]\n".join([_text(sites[0], options, width), *tables]))
     return 0
+
+
+Row = tuple["Key", Any, "Source"]
+
+
+def _rows(loaded: Loaded) -> list[Row]:
+    return [(key, _value(loaded, key), loaded.source(key)) for key in _keys()]
+
+
+def _text(loaded: Loaded, rows: Iterable[Row], width: int) -> str:
+    return "".join(f"{_line(key, value, loaded):<{width}}  # {source}\n" for key, value, source in rows)
+
+
+def _data(sites: Sequence[Loaded]) -> dict[str, Any]:
+    """Return every setting by its key; those of several sites begin with `sites[0]`."""
+    found: dict[str, Any] = {}
+    for index, loaded in enumerate(sites):
+        for key, value, source in _rows(loaded):
+            name = _dotted(key) if len(sites) == 1 or key[0] == "options" else f"sites[{index}].{_dotted(key)}"
+            found[name] = {"value": value, "source": str(source), "kind": source.kind}
+    return found
 
 
 def _keys() -> list[Key]:
