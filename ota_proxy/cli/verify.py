@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ota_proxy.cli.modules import add_module_flags, check_modules, uses_rewrite
 from ota_proxy.cli.render import VERSION_KEYS
 from ota_proxy.cli.report_flags import add_report_flags, check_output, deliver
-from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site, say
+from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_sites, say
 from ota_proxy.cli.streams import emit, tell
 from ota_proxy.errors import EXIT_CLEAN, NoVerdictError, UsageError
 
@@ -30,6 +31,7 @@ Render the site (or take --config), start a real server with it and test certifi
   ota-proxy verify all --ipa build/App.ipa  every server, with your own package
   ota-proxy verify nginx --engine embedded  no Docker, no root
   ota-proxy verify nginx --dry-run          only say what would be done
+  ota-proxy verify nginx --site sites/      all sites of a folder, on one server
   ota-proxy verify nginx --config /etc/nginx --domain ota.example.com \\
       --root /srv/ota --cert /etc/ssl/ota.pem --key /etc/ssl/ota.key
 """
@@ -88,19 +90,41 @@ def add_run_flags(command: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Verify one server or all of them."""
     check_modules(args)
-    loaded = load_site(args)
+    loaded, *others = load_sites(args)
     servers = SERVERS if args.server == "all" else (args.server,)
-    trials = [trial(server, loaded, args) for server in servers]
+    if others and args.config:
+        hint = "name the one site it serves: --site FILE"
+        raise UsageError("your own configuration is held against one site", place="--config", hint=hint)
+    each = {one.site.base_url: one for one in (loaded, *others)}
+    trials = [trial(server, one, args) for server in servers for one in (loaded, *others)]
     if args.dry_run:
         from ota_proxy.harness.dry_run import describe  # noqa: PLC0415
         from ota_proxy.policy.capabilities import resolve  # noqa: PLC0415
 
-        with at_its_place(loaded):
-            plans = [describe(one, one.asked or resolve(one.server), loaded.options) for one in trials]
+        plans = []
+        for one in trials:
+            with at_its_place(each[one.site.base_url]):
+                plans.append(describe(one, one.asked or resolve(one.server), loaded.options))
         emit("\n\n".join(plans) + "\n")
         return EXIT_CLEAN
     check_output(args.output)
-    return deliver([_verify(one, loaded, args) for one in trials], loaded.options, args.output)
+    reports = [report for one in _together(trials) for report in _verify(one, loaded, args)]
+    return deliver(reports, loaded.options, args.output)
+
+
+def _together(trials: list[Trial]) -> list[Trial]:
+    """Put sites that listen on the same ports onto one server; the emulator of IIS plays one site at a time."""
+    from ota_proxy.harness.beside import together  # noqa: PLC0415 - heavy, as all of the harness
+
+    found: list[Trial] = []
+    for server in dict.fromkeys(one.server for one in trials):
+        own = [one for one in trials if one.server == server]
+        if server == "iis":
+            found += own
+            continue
+        for first, *others in together([one.site for one in own]):
+            found.append(replace(next(one for one in own if one.site is first), beside=tuple(others)))
+    return found
 
 
 def trial(server: str, loaded: Loaded, args: argparse.Namespace) -> Trial:
@@ -180,9 +204,9 @@ def check_version(engine: Engine, server: str, loaded: Loaded) -> None:
     versions.check_version(engine, server, loaded)
 
 
-def _verify(one: Trial, loaded: Loaded, args: argparse.Namespace) -> TargetReport:
+def _verify(one: Trial, loaded: Loaded, args: argparse.Namespace) -> tuple[TargetReport, ...]:
     from ota_proxy.harness.progress import Timed  # noqa: PLC0415
-    from ota_proxy.harness.verify import verify  # noqa: PLC0415
+    from ota_proxy.harness.verify import verify_all  # noqa: PLC0415
     from ota_proxy.report.model import no_verdict  # noqa: PLC0415
 
     progress = Timed(tell)
@@ -191,11 +215,11 @@ def _verify(one: Trial, loaded: Loaded, args: argparse.Namespace) -> TargetRepor
         engine = engine_of(one, loaded)
         check_version(engine, one.server, loaded)
         with at_its_place(loaded):
-            return verify(one, engine, progress)
+            return verify_all(one, engine, progress)
     except NoVerdictError as error:
         if args.server != "all" and loaded.options.format == "text":
             raise
-        return no_verdict(one.site.base_url, one.server, str(error))
+        return tuple(no_verdict(site.base_url, one.server, str(error)) for site in one.sites)
     finally:
         progress.close()
 

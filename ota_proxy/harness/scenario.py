@@ -6,10 +6,11 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ota_proxy.errors import UsageError
+from ota_proxy.harness.beside import combined, owner
 from ota_proxy.harness.certificates import Authority, Flaw, Issued, Kind
 from ota_proxy.harness.engine import Scenario, TestFile
 from ota_proxy.harness.listening import alias_bases
@@ -42,41 +43,47 @@ class Prepared:
     expected: Mapping[str, bytes] = field(repr=False)
     """The bytes of every manifest by its URL, as they are when the server does its part."""
     package: bytes = field(repr=False)
+    site: Site
+    """The site itself; that of the scenario has what all sites of its server need."""
     issued: tuple[Issued, ...] = ()
     person: tuple[str, str] | None = field(default=None, repr=False)
     """Name and password, of this run alone, where the site asks for one."""
+    beside: tuple[Prepared, ...] = ()
+    """The other sites of the same server."""
 
 
-def build_scenario(
+def build_scenario(  # noqa: PLR0913 - what it is made of, and what stands beside it
     site: Site,
     caps: Capabilities,
     config: str | Mapping[str, str],
     authority: Authority,
     content: Content | None = None,
+    *,
+    beside: Sequence[Site] = (),
 ) -> Prepared:
     """Put together what an engine starts. `site` is the adapted one; `config` is a text of scope site, or paths with texts.
+
+    `beside` are other sites of the same server, on the same ports.
 
     UsageError for a path with a character that no file on a POSIX host should be tried with, such as a Windows drive.
     """
     chosen = content or Content()
-    files = Served(site, chosen)
-    certificates, issued = _certificates(site, authority, chosen.flaw)
-    side = SideParts(site, caps, authority, chosen, files)
+    sites = (site, *beside)
+    served = [Served(one, chosen) for one in sites]
+    whole = combined(sites)
+    certificates, issued = _certificates(whole, authority, chosen.flaw)
+    side = SideParts(whole, caps, authority, chosen, lambda location: served[owner(sites, location)])
     texts = {config_path(caps): config} if isinstance(config, str) else dict(config)
-    password = secrets.token_urlsafe() if site.auth.htpasswd else ""
-    own = (
-        *certificates,
-        *side.vouched,
-        *_static(site, files),
-        _challenge(site),
-        *_named(site, authority, password),
-        *chosen.extra,
-    )
-    guarded = site.client_certificates.locations
-    walked = [location for location in site.locations if location.path not in guarded] or list(site.locations)
+    password = secrets.token_urlsafe() if any(one.auth.htpasswd for one in sites) else ""
+    contents = [
+        file
+        for one, files in zip(sites, served, strict=True)
+        for file in (*_static(one, files), _challenge(one), *_named(one, authority, password))
+    ]
+    own = (*certificates, *side.vouched, *contents, *chosen.extra)
     scenario = Scenario(
         server=caps.server,
-        site=site,
+        site=whole,
         caps=caps,
         config=texts,
         files=tuple({_posix(file.path): file for file in own}.values()),
@@ -86,6 +93,15 @@ def build_scenario(
         hosts=side.hosts,
         addresses=side.addresses,
     )
+    first, *others = (
+        _prepared(scenario, one, files, authority, password) for one, files in zip(sites, served, strict=True)
+    )
+    return replace(first, issued=issued, beside=tuple(others))
+
+
+def _prepared(scenario: Scenario, site: Site, files: Served, authority: Authority, password: str) -> Prepared:
+    guarded = site.client_certificates.locations
+    walked = [location for location in site.locations if location.path not in guarded] or list(site.locations)
     return Prepared(
         scenario=scenario,
         ca_pem=authority.ca_pem,
@@ -95,8 +111,8 @@ def build_scenario(
         alias_urls=tuple(files.url(walked[0], MANIFEST, base) for base in alias_bases(site)),
         expected=files.expected(),
         package=files.package,
-        issued=issued,
-        person=(_PERSON, password) if password else None,
+        person=(_PERSON, password) if site.auth.htpasswd else None,
+        site=site,
     )
 
 

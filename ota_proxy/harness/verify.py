@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ota_proxy.content.ipa import AppInfo, read_info
@@ -11,6 +11,7 @@ from ota_proxy.device.facts import InstallFacts
 from ota_proxy.device.session import WalkOptions
 from ota_proxy.device.walk import walk_sync
 from ota_proxy.errors import NoVerdictError
+from ota_proxy.harness.beside import adapted
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.engine import Engine, Running, ServerRefusedError
 from ota_proxy.harness.own_config import OwnConfig, at_source
@@ -25,6 +26,7 @@ from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.render.result import Scope
 from ota_proxy.render.servers import renderer
+from ota_proxy.render.several import Part, Several, render_several
 from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.merge import merge
 from ota_proxy.rules.model import Facts, Outcome
@@ -50,7 +52,14 @@ class Trial:
     asked: Capabilities | None = None
     """What to render for, where a version was named or the file is to be portable; default: what the engine's server can do."""
     edit: Callable[[str], str] | None = None
-    """What a fault test breaks in the rendered text."""
+    """What a fault test breaks in the rendered text; of several sites, in the text of each file."""
+    beside: tuple[Site, ...] = ()
+    """Other sites on the same server, each of them rendered and walked too."""
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """Every site of the trial, the first first."""
+        return (self.site, *self.beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,29 +80,56 @@ def content_of(package: bytes) -> Content:
 
 def verify(trial: Trial, engine: Engine, progress: Progress) -> TargetReport:
     """Run a trial and report. NoVerdictError when the engine cannot run; a refused configuration is a finding, not an error."""
+    return verify_all(trial, engine, progress)[0]
+
+
+def verify_all(trial: Trial, engine: Engine, progress: Progress) -> tuple[TargetReport, ...]:
+    """Run a trial and report on each of its sites, as `verify` does on one."""
     progress(f"looking at {trial.server} of the engine {engine.name}")
     caps = engine.capabilities(trial.server)
-    target = trial.site.base_url
-    report = TargetReport(
-        target=target,
+    first, *others = (_report(trial, site, engine, caps) for site in trial.sites)
+    try:
+        with start(trial, engine, caps, progress) as started:
+            reports = [
+                _judged(report, trial, started, prepared, progress)
+                for report, prepared in zip((first, *others), (started.prepared, *started.prepared.beside), strict=True)
+            ]
+            own = replace(reports[0], log=started.running.logs(), config=started.texts)
+            own = at_source(own, trial.config, caps)
+            if trial.keep:
+                own = replace(own, notes=(*own.notes, started.running.endpoint.by_hand))
+            return (own, *reports[1:])
+    except ServerRefusedError as error:
+        return tuple(_refused(report, trial, engine, caps, error) for report in (first, *others))
+
+
+def _report(trial: Trial, site: Site, engine: Engine, caps: Capabilities) -> TargetReport:
+    return TargetReport(
+        target=site.base_url,
         server=trial.server,
         version=caps.version,
         engine=engine.name,
         level="L1" if engine.name == "emulator" else None,
         outcomes=(),
         facts=None,
-        notes=tuple(note for note in (engine.replaced, _simulated(trial)) if note),
+        notes=tuple(note for note in (engine.replaced, _simulated(site)) if note),
     )
-    try:
-        with start(trial, engine, caps, progress) as started:
-            facts, outcomes = _judge(trial, started, progress)
-            report = replace(report, facts=facts, outcomes=outcomes, log=started.running.logs(), config=started.texts)
-            report = at_source(report, trial.config, caps)
-            return replace(report, notes=(*report.notes, started.running.endpoint.by_hand)) if trial.keep else report
-    except ServerRefusedError as error:
-        outcomes = evaluate(Facts(host=_refusal(trial, error), site=trial.site, server=trial.server), target, "v")
-        report = replace(report, outcomes=outcomes, log=error.output, config=_texts(trial, engine, caps))
-        return at_source(report, trial.config, caps)
+
+
+def _judged(
+    report: TargetReport, trial: Trial, started: Started, prepared: Prepared, progress: Progress
+) -> TargetReport:
+    facts, outcomes = _judge(report.target, trial, started, prepared, progress)
+    return replace(report, facts=facts, outcomes=outcomes)
+
+
+def _refused(
+    report: TargetReport, trial: Trial, engine: Engine, caps: Capabilities, error: ServerRefusedError
+) -> TargetReport:
+    facts = Facts(host=_refusal(trial, error), site=trial.site, server=trial.server)
+    outcomes = evaluate(facts, report.target, "v")
+    report = replace(report, outcomes=outcomes, log=error.output, config=_texts(trial, engine, caps))
+    return at_source(report, trial.config, caps)
 
 
 @contextlib.contextmanager
@@ -104,17 +140,17 @@ def start(
 
     `authority` issues the certificates, for tests that share one; default: one of its own.
     """
-    if trial.site.listen.proxy_protocol and engine.name != "emulator":
+    if any(site.listen.proxy_protocol for site in trial.sites) and engine.name != "emulator":
         raise NoVerdictError(
             "the simulated device connects directly, and this site ends every connection without a PROXY header",
             place="listen.proxy_protocol",
             hint="verify the site with --set listen.proxy_protocol=false, and check the balancer's address with `ota-proxy check`",
         )
-    site = engine.adapt(trial.site)
-    texts = config_texts(trial, site, caps)
+    sites = adapted(engine, trial.sites)
+    texts = _all_texts(trial, sites, engine, caps)
     extra = trial.config.files(caps) if trial.config else ()
     content = replace(trial.content, extra=(*extra, *trial.content.extra))
-    prepared = build_scenario(site, caps, texts, authority or Authority(), content)
+    prepared = build_scenario(sites[0], caps, texts, authority or Authority(), content, beside=sites[1:])
     progress(f"starting {trial.server} {caps.version} with {caps.tls_library}")
     with engine.run(prepared.scenario, keep=trial.keep) as running:
         progress(f"waiting for {prepared.manifest_urls[0]}")
@@ -143,17 +179,34 @@ def config_texts(trial: Trial, site: Site, caps: Capabilities) -> Mapping[str, s
 
 
 def _texts(trial: Trial, engine: Engine, caps: Capabilities) -> Mapping[str, str]:
-    return config_texts(trial, engine.adapt(trial.site), caps)
+    return _all_texts(trial, adapted(engine, trial.sites), engine, caps)
 
 
-def _judge(trial: Trial, started: Started, progress: Progress) -> tuple[Facts, tuple[Outcome, ...]]:
-    host = _host(trial, started, progress)
-    page = _walk(started.prepared.page_url, started, progress, first=True)
-    others, named = _further(started.prepared, page), started.prepared.alias_urls
+def _all_texts(trial: Trial, sites: Sequence[Site], engine: Engine, caps: Capabilities) -> Mapping[str, str]:
+    """Return the texts of all sites: in containers the files as they are rendered, elsewhere one text in the order they are read."""
+    if len(sites) == 1:
+        return config_texts(trial, sites[0], caps)
+    asked = replace(trial.asked, layout=caps.layout) if trial.asked else caps
+    parts = tuple(Part(site, (), contextlib.nullcontext) for site in sites)
+    rendered = render_several(trial.server, Several(parts, asked, trial.scope, trial.command), rewrite=trial.rewrite)
+    edit = trial.edit or str
+    place = config_path(caps, trial.scope)
+    files = sorted(rendered.files, key=lambda file: file.name)
+    if engine.name != "docker" or len(files) == 1:
+        return {place: edit("\n".join(file.text for file in files))}
+    return {f"{place.rpartition('/')[0]}/{file.name}": edit(file.text) for file in files}
+
+
+def _judge(
+    target: str, trial: Trial, started: Started, prepared: Prepared, progress: Progress
+) -> tuple[Facts, tuple[Outcome, ...]]:
+    host = _host(trial, started, progress) if prepared is started.prepared else None
+    page = _walk(prepared.page_url, started, progress, first=True)
+    others, named = _further(prepared, page), prepared.alias_urls
     walks = (page, *(_walk(url, started, progress, first=False, tls=url in named) for url in others))
-    whole = Facts(install=page, host=host, named=walks, site=started.prepared.scenario.site, server=trial.server)
+    whole = Facts(install=page, host=host, named=walks, site=prepared.site, server=trial.server)
     facts = [whole, *(replace(whole, install=walk, host=None) for walk in walks[1:])]
-    return whole, without_consequences(merge([_evaluate(one, trial.site.base_url) for one in facts]))
+    return whole, without_consequences(merge([_evaluate(one, target) for one in facts]))
 
 
 def _evaluate(facts: Facts, target: str) -> tuple[Outcome, ...]:
@@ -178,11 +231,16 @@ def _walk(url: str, started: Started, progress: Progress, *, first: bool, tls: b
         closed=True,
         in_app=False,  # what chat apps show is judged by `check` only
         probe_tls=first or tls,  # a name with certificates of its own shows others
-        login=started.prepared.person or (),
+        login=_person(started.prepared),
     )
     if not first:
         progress(f"another install, the same requests: {url}")
     return walk_sync(url, options, Steps(progress) if first else None)
+
+
+def _person(prepared: Prepared) -> tuple[str, ...]:
+    """Return the name and password of this run, which every site that asks for one takes."""
+    return next((one.person for one in (prepared, *prepared.beside) if one.person), ())
 
 
 def _host(trial: Trial, started: Started, progress: Progress) -> HostFacts | None:
@@ -206,8 +264,8 @@ def _refusal(trial: Trial, error: ServerRefusedError) -> HostFacts:
     )
 
 
-def _simulated(trial: Trial) -> str:
+def _simulated(site: Site) -> str:
     parts = ["the device is simulated", "certificates and content are test ones, put where the site says they are"]
-    parts += ["the applications behind the site are played by a second nginx"] if trial.site.proxied else []
-    parts += ["the TLS-offloading proxy in front is played by a second nginx"] if trial.site.tls.offloaded else []
+    parts += ["the applications behind the site are played by a second nginx"] if site.proxied else []
+    parts += ["the TLS-offloading proxy in front is played by a second nginx"] if site.tls.offloaded else []
     return "; ".join(parts)

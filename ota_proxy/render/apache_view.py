@@ -294,9 +294,7 @@ def _http(site: Site) -> View | None:
     """Return the plain virtual host; behind a front its name carries the scheme, so that Apache's own redirects say https."""
     if site.listen.http is False:
         return None
-    return virtual_host(
-        site, site.listen.http, site.base_url if fronted(site) else f"{site.domain}:{site.listen.http}"
-    )
+    return virtual_host(site, site.listen.http, site.base_url if fronted(site) else f"{site.domain}:{site.listen.http}")
 
 
 def _https(site: Site, neighbours: Sequence[str]) -> View | None:

@@ -27,7 +27,7 @@ class Parent:
 def supply(scenario: Scenario, read: Callable[[str], str]) -> Parent:
     """Return what this scenario's parent lacks. `read` returns the text of a file in the image, empty where there is none."""
     caps = scenario.caps
-    if caps.server != "apache" or caps.layout["apache_site"] not in scenario.config:
+    if caps.server != "apache" or not _files(scenario):
         return Parent()
     if caps.layout["apache_conf"] in scenario.config:
         return Parent()
@@ -41,10 +41,17 @@ _LISTEN = re.compile(r"^\s*Listen\s.*$", re.MULTILINE | re.IGNORECASE)
 
 def server_lines(scenario: Scenario) -> list[str]:
     """Return the server-wide lines that the header of a rendered file asks for; a person's own file asks for none."""
-    if not made_by_us(scenario.config[scenario.caps.layout["apache_site"]]):
+    if not all(made_by_us(scenario.config[path]) for path in _files(scenario)):
         return []
     guarded = not scenario.site.tls.offloaded and scenario.caps.has("sni_policy")
     return ["ServerTokens Prod", *(["SSLVHostSNIPolicy secure"] if guarded else [])]
+
+
+def _files(scenario: Scenario) -> list[str]:
+    """Return the files of sites under test, in the order in which they are read; several sites have several."""
+    folder = scenario.caps.layout["apache_site"].rpartition("/")[0]
+    main = scenario.caps.layout["apache_conf"]
+    return sorted(path for path in scenario.config if path.rpartition("/")[0] == folder and path != main)
 
 
 def _debian(scenario: Scenario, root: str, read: Callable[[str], str]) -> Parent:
@@ -67,7 +74,7 @@ def _edited(scenario: Scenario, stock: str) -> Parent:
         added.append(f'SSLSessionCache "shmcb:ota_proxy({section("buffers")["session_cache"]})"')
     file = caps.layout["apache_site"]
     if not re.search(rf"^\s*Include(?:Optional)?\s+\S*{re.escape(_folder(file))}/\*\.conf", stock, re.MULTILINE):
-        added.append(f"Include {file}")
+        added += [f"Include {path}" for path in _files(scenario)]
     loaded = [f"module {name}" for _, name in commented.findall(stock)]
     text = _LISTEN.sub("", commented.sub(r"\1", stock)).rstrip("\n") + "\n" + "\n".join([*added, ""])
     return _told({caps.layout["apache_conf"]: text}, [*loaded, *added])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ota_proxy.addresses import is_address
 from ota_proxy.harness.certificates import Authority, Flaw, Issued
 from ota_proxy.harness.engine import TestFile
@@ -22,7 +24,14 @@ from ota_proxy.policy.capabilities import Capabilities
 class SideParts:
     """The side parts of a site: their configurations, files, names and addresses; `vouched` are CA files for the server."""
 
-    def __init__(self, site: Site, caps: Capabilities, authority: Authority, content: Content, files: Served) -> None:
+    def __init__(
+        self,
+        site: Site,
+        caps: Capabilities,
+        authority: Authority,
+        content: Content,
+        files: Callable[[Location], Served],
+    ) -> None:
         self.site, self.caps, self.authority, self._files = site, caps, authority, files
         self._own: list[TestFile] = []
         self.vouched: list[TestFile] = []
@@ -40,10 +49,11 @@ class SideParts:
             folders = {place.path: f"{SIDE_ROOT}/app{index}-{step}" for step, place in enumerate(locations)}
             for place in locations:
                 self._own += [
-                    TestFile(f"{folders[place.path]}/{name}", data) for name, data in self._files.served(place).items()
+                    TestFile(f"{folders[place.path]}/{name}", data)
+                    for name, data in self._files(place).served(place).items()
                 ]
                 for name in (MANIFEST, *ODD):
-                    manifests[place.path + name] = self._files.manifest(place, name, PLACEHOLDER).decode()
+                    manifests[place.path + name] = self._files(place).manifest(place, name, PLACEHOLDER).decode()
             certificate = self._upstream_tls(locations, index) if target.scheme == "https" else ""
             applications.append(Application(target, folders, certificate))
             self._reach(target.host)
