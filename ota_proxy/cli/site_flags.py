@@ -148,7 +148,7 @@ def at_its_place(loaded: Loaded, known: Mapping[str, Key] | None = None) -> Iter
         if key and loaded.source(key).kind in ("flag", "environment", "file"):
             error.place = str(loaded.source(key))
         elif error.key:
-            error.place = loaded.place(error.key)
+            error.place, error.key = loaded.place(error.key), ()  # once: another site may be around this one
         raise
 
 

@@ -106,6 +106,8 @@ def run(args: argparse.Namespace) -> int:
             with at_its_place(each[one.site.base_url]):
                 plans.append(describe(one, one.asked or resolve(one.server), loaded.options))
         emit("\n\n".join(plans) + "\n")
+        if others:
+            say("note: sites that listen on the same ports and addresses are started as one server")
         return EXIT_CLEAN
     check_output(args.output)
     reports = [report for one in _together(trials) for report in _verify(one, loaded, args)]

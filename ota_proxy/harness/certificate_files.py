@@ -59,7 +59,8 @@ def _one_of_a_kind(host: VirtualHost, kinds: Mapping[int, str], loaded: Loaded) 
 
 def _place(loaded: Loaded, index: int, part: str) -> str:
     """Say where a path was written: file, line and key, or the flag or variable of this very part."""
-    source, key = loaded.source(("certificates", index, part)), f"certificates[{index}].{part}"
+    source = loaded.source(("certificates", index, part))
+    key = source.key(("certificates", index, part))
     if source.kind == "assumed":
         return f"{key} (assumed)"
     return f"{source}: {key}"

@@ -39,10 +39,10 @@ def _shared(first: Site, second: Site) -> Iterator[tuple[_Port, _Port]]:
 
 
 def _ports(site: Site) -> Iterator[_Port]:
-    if site.listen.http:
-        yield _Port(site.listen.http, "http behind a proxy" if site.tls.offloaded else "plain http", ("listen", "http"))
     if not site.tls.offloaded:
         yield _Port(site.https_port, "TLS", ("listen", "https") if site.listen.https else ("public_url",))
+    if site.listen.http:
+        yield _Port(site.listen.http, "http behind a proxy" if site.tls.offloaded else "plain http", ("listen", "http"))
 
 
 def _check_port(first: Loaded, second: Loaded, one: _Port, other: _Port) -> None:

@@ -64,11 +64,16 @@ def of_folder(folder: Path, layers: Mapping[Path, Layer]) -> tuple[Member, ...]:
 
 def of_file(file: Path, layer: Layer) -> tuple[Member, ...]:
     """Return the sites of one file: those of [[sites]], or the one that the file itself is."""
-    given = next((row for row in layer if row[0] == SITES), None)
+    given = next((row for row in layer if row[0][0] == SITES[0]), None)
     if given is None:
         return (Member(file, file, short(file), layer),)
-    _, tables, source = given
-    if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
+    key, tables, source = given
+    if (
+        key != SITES
+        or not isinstance(tables, list)
+        or not tables
+        or not all(isinstance(table, dict) for table in tables)
+    ):
         raise UsageError("sites must be an array of tables", place=str(source), hint="write [[sites]] before each site")
     above = [row for row in layer if row[0][0] != SITES[0]]
     for key, _, there in above:
