@@ -238,7 +238,7 @@ def _walk(url: str, started: Started, progress: Progress, *, first: bool, tls: b
     return walk_sync(url, options, Steps(progress) if first else None)
 
 
-def _person(prepared: Prepared) -> tuple[str, ...]:
+def _person(prepared: Prepared) -> tuple[str, str] | tuple[()]:
     """Return the name and password of this run, which every site that asks for one takes."""
     return next((one.person for one in (prepared, *prepared.beside) if one.person), ())
 

@@ -8,14 +8,14 @@ from ota_proxy.addresses import bracketed
 from ota_proxy.errors import UsageError
 from ota_proxy.model import Location, Site, Upstream
 from ota_proxy.policy import guideline
-from ota_proxy.policy.apache import capacity, section
+from ota_proxy.policy.apache import section
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.forwarding import claims
 from ota_proxy.policy.media_types import extensions, ota_types
 from ota_proxy.render import apache_hosts as hosts
 from ota_proxy.render import apache_quote as quote
 from ota_proxy.render.apache_features import ERRORS, features
-from ota_proxy.render.apache_notes import listens, needed_modules
+from ota_proxy.render.apache_full import full_view
 from ota_proxy.render.applications import PLAIN, SECURE, claimed, fronted
 from ota_proxy.render.quoting import Quoted
 from ota_proxy.render.result import Scope
@@ -365,28 +365,3 @@ def log_of(site: Site) -> View:
         "error": quote.path(site.log.error, ("log", "error")) if site.log.error else None,
         "level": Quoted(site.log.level),
     }
-
-
-def full_view(site: Site, caps: Capabilities) -> View:
-    """Return what a whole httpd.conf has beside the site."""
-    layout, limits = caps.layout, capacity(site.expected_devices)
-    return {
-        "server": {name: quote.path(layout[f"apache_{name}"], ()) for name in ("root", "pid", "mime")},
-        "user": quote.word(layout["apache_user"], ()),
-        "runtime": quote.path(layout["apache_pid"].rpartition("/")[0] or "/", ()),
-        "main_error": quote.path(f"{layout['apache_log']}/error.log", ()),
-        "main_access": quote.path(f"{layout['apache_log']}/access.log", ()),
-        "modules": [_module(name, caps) for name in needed_modules(site, "full")],
-        "modules_where_present": [_module(name, caps) for name in section("modules")["where_present"]],
-        "listens": [{"place": Quoted(place), "tls": tls} for place, tls in listens(site)],
-        "devices": site.expected_devices,
-        "limits": limits,
-        "main_name": quote.word(site.domain, ("domains",)),
-        "session_cache": "ssl" in needed_modules(site, "full"),
-        "sni_policy": caps.has("sni_policy") and not site.tls.offloaded,
-    }
-
-
-def _module(name: str, caps: Capabilities) -> View:
-    file = f"{caps.layout['apache_modules']}/mod_{name}.so"
-    return {"name": Quoted(f"{name}_module"), "file": quote.path(file, ())}

@@ -42,7 +42,9 @@ def _view(several: Several, number: int) -> View:
     part = several.parts[number]
     with part.within():
         profile = guideline_profile(part.site.tls.profile)
-        return view(part.site, several.caps, several.scope, profile, several.neighbours(part.site))
+        made = view(part.site, several.caps, several.scope, profile, several.neighbours(part.site))
+    before = [site.https_port for site in several.sites[:number]]
+    return made | {"reuseport": made["reuseport"] and part.site.https_port not in before}  # once for each port
 
 
 def _notes(several: Several, site: Site) -> tuple[Note, ...]:

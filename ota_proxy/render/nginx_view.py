@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from ota_proxy.addresses import bracketed, is_address
 from ota_proxy.errors import Key, UsageError
 from ota_proxy.model import Location, Site
-from ota_proxy.model.names import VirtualHost, taken
 from ota_proxy.model.values import size_text
 from ota_proxy.policy import media_types
 from ota_proxy.policy.capabilities import Capabilities
@@ -17,6 +16,7 @@ from ota_proxy.policy.forwarding import claims
 from ota_proxy.policy.guideline import Profile
 from ota_proxy.render.applications import ACME, PLAIN, SECURE, claimed, fronted
 from ota_proxy.render.nginx_features import features
+from ota_proxy.render.nginx_hosts import hosts_of, regex
 from ota_proxy.render.nginx_notes import limits, name_bucket
 from ota_proxy.render.nginx_quote import identifier, quote, quote_path, quote_prefix, quote_socket
 from ota_proxy.render.quoting import Quoted
@@ -28,7 +28,6 @@ _REVALIDATE = "no-cache"  # RFC 9111 section 5.2.2.4: may be stored, is asked fo
 _NEVER = "no-store"
 _SAID = r"^front:[, \t]*(?:{})[ \t]*(?:,|$)"
 """A trusted proxy and the first entry of its X-Forwarded-Proto; empty entries count for nothing (RFC 9110 section 5.6.1.2)."""
-_TOGETHER = 10  # names of at most 253 bytes in one condition, so that it stays below the 4096 bytes nginx reads at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +39,6 @@ class Kind:
     cache: Quoted
     installer: bool
     """Whether devices fetch such files without a person."""
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """Regular expressions on the name in the handshake (or none), and on the Host, for some of the site's domains."""
-
-    sni: Quoted
-    host: Quoted
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """One TLS server: its names, its pairs of certificate and key, and conditions on the names of a request.
-
-    `taken` are names that its wildcards cover and that are another server's.
-    """
-
-    domains: Quoted
-    certificates: list[tuple[Quoted, Quoted]]
-    ours: list[Names]
-    taken: list[Names]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +102,7 @@ def view(
         "offloaded": site.tls.offloaded,
         "refuse": site.unknown_hosts == "refuse",
         "domains": Quoted(" ".join(_each(site.domains, "domains"))),
-        "hosts": _hosts(site, neighbours or ()),
+        "hosts": hosts_of(site, neighbours or ()),
         "static": [_static(site, location) for location in site.static],
         "proxied": [_proxied(site, location, name, number, caps) for number, location in enumerate(site.proxied, 1)],
         "bare_static": any(location.path != "/" for location in site.static),
@@ -135,9 +113,9 @@ def view(
         **_switching(name, scope),
         "own_words": _own_words(site),
         "sniffing": any(name.lower() == "x-content-type-options" for name in site.headers),
-        "said_https": _regex(_SAID.format(SECURE)),
-        "said_http": _regex(_SAID.format(PLAIN)),
-        "acme_path": _regex("^" + re.escape(ACME)),
+        "said_https": regex(_SAID.format(SECURE)),
+        "said_http": regex(_SAID.format(PLAIN)),
+        "acme_path": regex("^" + re.escape(ACME)),
         "acme": quote(ACME, ()),
         "shared": _shared_listener(site),
         "fronted": fronted(site),
@@ -193,40 +171,6 @@ def _shared_listener(site: Site) -> bool:
 
 def _each(values: tuple[str, ...], *key: str) -> list[Quoted]:
     return [quote(value, (*key, index)) for index, value in enumerate(values)]
-
-
-def _hosts(site: Site, neighbours: Sequence[str]) -> list[Host]:
-    return [
-        Host(
-            domains=Quoted(" ".join(quote(name, ("domains", site.domains.index(name))) for name in host.domains)),
-            certificates=_pairs(site, host),
-            ours=_names(host.domains),
-            taken=_names(taken(site.virtual_hosts, host, neighbours)),
-        )
-        for host in site.virtual_hosts
-    ]
-
-
-def _pairs(site: Site, host: VirtualHost) -> list[tuple[Quoted, Quoted]]:
-    return [
-        (
-            quote_path(site.certificates[index].cert, ("certificates", index, "cert")),
-            quote_path(site.certificates[index].key, ("certificates", index, "key")),
-        )
-        for index in host.certificates
-    ]
-
-
-def _names(domains: Sequence[str]) -> list[Names]:
-    """Return conditions on the names of a request; a wildcard stands for one label (RFC 6125 section 6.4.3)."""
-    each = ["[^.]+" + re.escape(name[1:]) if name.startswith("*.") else re.escape(name) for name in domains]
-    groups = ["|".join(each[start : start + _TOGETHER]) for start in range(0, len(each), _TOGETHER)]
-    return [Names(sni=_regex(f"^(?:{group})?$"), host=_regex(f"^(?:{group})$")) for group in groups]
-
-
-def _regex(pattern: str) -> Quoted:
-    """Quote a regular expression made of escaped text; its `$` starts no variable, because a condition has none on that side."""
-    return Quoted('"' + pattern.replace("\\", "\\\\") + '"')
 
 
 def _public(site: Site) -> dict[str, object]:

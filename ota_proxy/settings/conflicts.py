@@ -75,9 +75,11 @@ _ONE_A_PORT: Mapping[Key, str] = {
     ("unknown_hosts",): "answers for unknown hosts",
     ("tls", "profile"): "TLS profiles",
     ("http2",): "protocols",
+    ("http3",): "protocols beside TCP",
+    ("listen", "proxy_protocol"): "beginnings of a connection",
 }
 """What the catch-all of a port decides for all sites there."""
-_OF_TLS = {("tls", "profile"), ("http2",)}
+_OF_TLS = {("tls", "profile"), ("http2",), ("http3",)}
 
 
 def _value(site: Site, key: Key) -> object:

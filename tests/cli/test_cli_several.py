@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -129,7 +130,7 @@ def test_what_is_for_one_site_is_refused_with_the_reason(words: tuple[str, ...],
 
 def test_a_value_that_one_server_cannot_take_has_the_line_of_its_site(run: Run) -> None:
     Path("sites.toml").write_text(SITES + '[[sites.locations]]\nroot = "/srv/$x"\n', encoding="utf-8")
-    assert "sites.toml:10: sites[1].locations[0].root: nginx cannot take '/srv/$x'" in run(*RENDER).complaint
+    assert "sites.toml:11: sites[1].locations[0].root: nginx cannot take '/srv/$x'" in run(*RENDER).complaint
 
 
 def test_files_are_looked_at_for_every_site(run: Run) -> None:
@@ -152,8 +153,12 @@ def test_the_schema_takes_what_the_commands_take(run: Run) -> None:
     schema = json.loads(run("config", "schema").out)
     jsonschema.validate(tomllib.loads(SITES), schema)
     jsonschema.validate({"domains": ["a.example.com"]}, schema)
-    wrong: dict[str, object]
-    for wrong in ({}, {"sites": [{}]}, {"sites": [{"domains": ["a.example.com"], "option": {}}]}):
+    refused: tuple[dict[str, Any], ...] = (
+        {},
+        {"sites": [{}]},
+        {"sites": [{"domains": ["a.example.com"], "option": {}}]},
+    )
+    for wrong in refused:
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(wrong, schema)
 
