@@ -9,7 +9,8 @@ from ota_proxy.model import Hsts, Site
 from ota_proxy.render.apache import check_possible, header, indented
 from ota_proxy.render.apache_full import full_view
 from ota_proxy.render.apache_notes import listens, needed_modules, notes
-from ota_proxy.render.apache_view import hsts_of, log_of, tls_of, view, virtual_host
+from ota_proxy.render.apache_policy import hsts_of, log_of, tls_of
+from ota_proxy.render.apache_view import view, virtual_host
 from ota_proxy.render.quoting import Quoted, render_template
 from ota_proxy.render.result import Note, Rendered, RenderedFile
 from ota_proxy.render.several import COMMON_FILE, Several, file_names, files, once, shared_notes

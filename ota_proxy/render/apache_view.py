@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from ota_proxy.addresses import bracketed
 from ota_proxy.errors import UsageError
 from ota_proxy.model import Location, Site, Upstream
-from ota_proxy.policy import guideline
 from ota_proxy.policy.apache import section
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.forwarding import claims
@@ -16,6 +15,7 @@ from ota_proxy.render import apache_hosts as hosts
 from ota_proxy.render import apache_quote as quote
 from ota_proxy.render.apache_features import ERRORS, features
 from ota_proxy.render.apache_full import full_view
+from ota_proxy.render.apache_policy import hsts_of, log_of, tls_of
 from ota_proxy.render.applications import PLAIN, SECURE, claimed, fronted
 from ota_proxy.render.quoting import Quoted
 from ota_proxy.render.result import Scope
@@ -23,8 +23,6 @@ from ota_proxy.render.result import Scope
 View = dict[str, object]
 ACME = "/.well-known/acme-challenge/"
 _BOX = 76
-_REFUSED = "%{REQUEST_STATUS} -ge 300 && %{REQUEST_STATUS} -ne 304"
-"""Answers that Apache makes from the table `always` alone: redirects and errors."""
 
 
 def view(site: Site, caps: Capabilities, scope: Scope, neighbours: Sequence[str] = ()) -> View:
@@ -217,21 +215,6 @@ def _uploads(site: Site, location: Location) -> View:
     }
 
 
-def hsts_of(site: Site) -> View | None:
-    """Return the value of Strict-Transport-Security and the condition on it; None where it is not sent."""
-    if site.tls.offloaded or not site.hsts.enabled:
-        return None
-    only = quote.argument("expr=%{HTTPS} == 'on'", ("hsts",))
-    return {
-        "value": quote.header_value(site.hsts.value, ("hsts",)),
-        "condition": Quoted(f" {only}"),
-        # The table `onsuccess` is written after `always`, and %{resp:…} looks into both.
-        "silent": quote.argument("expr=%{HTTPS} == 'on' && %{resp:Strict-Transport-Security} == ''", ("hsts",)),
-        "error": quote.argument(f"expr=%{{HTTPS}} == 'on' && {_REFUSED}", ("hsts",)),
-        "proxied": quote.argument("expr=%{HANDLER} == 'proxy-server'", ("hsts",)),
-    }
-
-
 def _prefixes(site: Site) -> str:
     """Return a regular expression for the begin of every path that a location covers, its folder without the slash too."""
     bare = [quote.regex(location.path.rstrip("/")) for location in _shortest_first(site.locations)]
@@ -338,30 +321,3 @@ def _outside(site: Site) -> Quoted | None:
         return None
     prefixes += [ERRORS.strip("/")] if site.error_pages.folder else []
     return quote.argument(f"^(?!/(?:{'|'.join(map(quote.regex, prefixes))})(?:/|$))", ("locations", "path"))
-
-
-def tls_of(site: Site, caps: Capabilities) -> View:
-    """Return the TLS policy in OpenSSL's words."""
-    profile = guideline.profile(site.tls.profile)
-    protocols = [name for name in profile.protocols if name != "TLSv1.3" or caps.has("tls13")]
-    groups = [name for name in profile.groups if name != "X25519MLKEM768" or caps.has("mlkem")]
-    new_suites = caps.has("tls13") and caps.has("cipher_suite_tls13")
-    return {
-        "profile": Quoted(f"{profile.version} {profile.name}"),
-        "protocols": Quoted(" ".join(f"+{name}" for name in protocols)),
-        "ciphers": Quoted(":".join(profile.ciphers)),
-        "suites": Quoted(":".join(profile.suites_tls13)) if new_suites else None,
-        "groups": Quoted(":".join(groups)),
-    }
-
-
-def log_of(site: Site) -> View:
-    """Return the log files and the level."""
-    off = site.log.access is False
-    path = quote.path(site.log.access, ("log", "access")) if isinstance(site.log.access, str) else None
-    return {
-        "access": Quoted('"/dev/null"') if off else path,
-        "format": quote.argument(section("log")["format"], ("log", "access")),
-        "error": quote.path(site.log.error, ("log", "error")) if site.log.error else None,
-        "level": Quoted(site.log.level),
-    }

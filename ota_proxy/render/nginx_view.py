@@ -274,7 +274,7 @@ def _dotfiles(prefix: str) -> Quoted:
     """Match names with a dot in front; in a prefix that has one itself, only what comes after it."""
     start = f"^{re.escape(prefix)}(?:.*/)?" if "/." in prefix else "/"
     pattern = rf"{start}\.(?!well-known/)"
-    return _regex(pattern) if re.search(r"[ ;'$]", prefix) else Quoted(pattern)
+    return regex(pattern) if re.search(r"[ ;'$]", prefix) else Quoted(pattern)
 
 
 def _proxied(site: Site, location: Location, site_name: Quoted, number: int, caps: Capabilities) -> Proxied:
