@@ -82,9 +82,10 @@ def _names(action: argparse.Action) -> str:
 
 def configuration() -> str:
     """Return every key of `ota-proxy.toml` with its type, its default and what it means."""
-    from ota_proxy.settings.options import SiteFile  # noqa: PLC0415 - only when asked
+    from ota_proxy.settings.options import SitesFile  # noqa: PLC0415 - only when asked
 
-    schema = SiteFile.model_json_schema(by_alias=True)
+    schema = SitesFile.model_json_schema(by_alias=True)
+    sites = schema["properties"].pop("sites")
     lines = [
         "# Settings\n",
         "`ota-proxy.toml`, or the table `[tool.ota-proxy]` of `pyproject.toml`, the nearest upwards.\n",
@@ -92,6 +93,7 @@ def configuration() -> str:
         "| key | type | default | what it means |",
         "|---|---|---|---|",
         *_rows(schema, schema, ""),
+        f"| `[[sites]]` | tables | | {_cell(sites['description'])} |",
         "",
     ]
     return "\n".join(lines)
