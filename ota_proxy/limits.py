@@ -50,6 +50,12 @@ PROFILE: Final = 2 * MIB
 
 TARGET: Final = 1 << 16
 """Bytes of one line of --targets."""
+PACKAGE_FILE: Final = 1 << 32
+"""Bytes of an .ipa that a person gives; App Store packages may have 4 GB."""
+SETTINGS_FILE: Final = 4 * MIB
+"""Bytes of a settings or project file."""
+KEY_PARTS: Final = 100
+"""Parts of a dotted key in TOML."""
 CONFIG_FILE: Final = 16 * MIB
 """Bytes of one configuration, settings or site file."""
 TREE_FILES: Final = 100_000

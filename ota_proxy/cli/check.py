@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from ota_proxy.cli.report_flags import add_report_flags, check_output, deliver, load_options, suppressions
 from ota_proxy.cli.streams import emit, tell
 from ota_proxy.errors import UsageError
+from ota_proxy.reading import read_stream
 
 if TYPE_CHECKING:
     from ota_proxy.live.many import Sink
@@ -180,7 +181,7 @@ def _browser(args: argparse.Namespace) -> Browser:
 
 def _ca(path: Path) -> str:
     try:
-        return path.read_text(encoding="ascii")
+        return read_stream(path).decode("ascii")
     except OSError as error:
         raise UsageError(f"the CA file cannot be read: {error.strerror}", place=f"--ca {path}") from None
     except UnicodeDecodeError:

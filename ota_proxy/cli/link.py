@@ -8,6 +8,7 @@ from typing import Any
 
 from ota_proxy.cli.site_flags import say
 from ota_proxy.cli.streams import emit
+from ota_proxy.errors import UsageError
 
 _DESCRIPTION = """\
 Print the install link of a manifest URL, encoded for where it goes: text for scripts, mails and redirects, html for the value of an href attribute, \
@@ -47,4 +48,12 @@ def print_qr(url: str) -> None:
     """Draw a QR code of a URL on stdout with half-block characters."""
     import segno  # noqa: PLC0415 - only who wants a code pays for it
 
-    segno.make(url, error="m", micro=False).terminal(out=sys.stdout, compact=True)
+    try:
+        code = segno.make(url, error="m", micro=False)
+    except segno.DataOverflowError:
+        raise UsageError(
+            f"a URL of {len(url)} characters does not fit into a QR code, which holds some 2,300",
+            place="URL",
+            hint="make a short URL that redirects to it",
+        ) from None
+    code.terminal(out=sys.stdout, compact=True)

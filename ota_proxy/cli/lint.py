@@ -112,6 +112,8 @@ def _check_modules(names: list[str]) -> None:
 def _target(found: Recognised, args: argparse.Namespace) -> TargetReport:
     from ota_proxy.report.model import no_verdict  # noqa: PLC0415
 
+    if found.kind == "unreadable":
+        return no_verdict(str(found.path), args.server or "", f"it cannot be read: {found.why}")
     server = args.server or ("" if found.kind == "other" else "iis")
     if not server and found.path.is_dir():
         return no_verdict(str(found.path), server, f"no web.config in this folder or below it; {_NO_READER}")

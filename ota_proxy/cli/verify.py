@@ -13,6 +13,8 @@ from ota_proxy.cli.report_flags import add_report_flags, check_output, deliver
 from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_sites, say
 from ota_proxy.cli.streams import emit, tell
 from ota_proxy.errors import EXIT_CLEAN, NoVerdictError, UsageError
+from ota_proxy.limits import PACKAGE_FILE
+from ota_proxy.reading import read_file
 
 if TYPE_CHECKING:
     from ota_proxy.harness.engine import Engine
@@ -230,7 +232,7 @@ def _content(path: Path) -> Content:
     from ota_proxy.harness.verify import content_of  # noqa: PLC0415
 
     try:
-        return content_of(path.read_bytes())
+        return content_of(read_file(path, PACKAGE_FILE))
     except OSError as error:
         hint = "give the .ipa file, or leave --ipa out: ota-proxy makes a small one"
         raise UsageError(f"the package cannot be read: {error.strerror}", place=f"--ipa {path}", hint=hint) from None

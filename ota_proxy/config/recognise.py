@@ -12,8 +12,9 @@ from ota_proxy.iis.document import read
 from ota_proxy.iis.files import WEB_CONFIG, web_configs
 from ota_proxy.iis.validate import kind_of
 from ota_proxy.iis.violations import Violation
+from ota_proxy.reading import read_file
 
-Kind = Literal["tree", "web.config", "applicationHost.config", "other"]
+Kind = Literal["tree", "web.config", "applicationHost.config", "other", "unreadable"]
 _HEAD = 4096
 
 
@@ -23,16 +24,20 @@ class Recognised:
 
     path: Path
     kind: Kind
+    why: str = ""
+    """Why it could not be read."""
 
 
 def recognise(path: Path) -> Recognised:
-    """Look at a path; UsageError for one that is not there or cannot be read."""
+    """Look at a path; UsageError for one that is not there. What is there and cannot be read, or is not a file, is `unreadable`."""
     try:
         if path.is_dir():
             return Recognised(path, "tree" if web_configs(path) else "other")
-        return Recognised(path, _kind(path, path.read_bytes()))
-    except OSError as error:
+        return Recognised(path, _kind(path, read_file(path)))
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(f"cannot be read: {error.strerror}", place=str(path)) from None
+    except (OSError, ValueError) as error:
+        return Recognised(path, "unreadable", getattr(error, "strerror", None) or str(error))
 
 
 def _kind(path: Path, data: bytes) -> Kind:

@@ -13,11 +13,12 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ota_proxy import limits
 from ota_proxy.content.plist import PlistProblem, load_plist
 from ota_proxy.errors import UsageError
+from ota_proxy.reading import open_file
 
 _INFO = re.compile(r"Payload/([^/]+)\.app/Info\.plist")
 _LARGEST_INFO = limits.PLIST
@@ -50,7 +51,7 @@ def read_info(package: Path | str | bytes) -> AppInfo:
     """Read the app's own Info.plist of an .ipa (a path or its bytes); UsageError says what is wrong with the file."""
     name = "the package" if isinstance(package, bytes) else str(package)
     try:
-        with zipfile.ZipFile(io.BytesIO(package) if isinstance(package, bytes) else package) as archive:
+        with _opened(package) as file, zipfile.ZipFile(file) as archive:
             folder, raw = _info_plist(archive, name)
     except OSError as error:
         raise UsageError(f"the package cannot be read: {error.strerror or error}", place=name) from None
@@ -58,6 +59,10 @@ def read_info(package: Path | str | bytes) -> AppInfo:
         raise UsageError(f"this is no ZIP archive that can be read: {error}", place=name, hint=_HINT) from None
     size = len(package) if isinstance(package, bytes) else Path(package).stat().st_size
     return _app(_dictionary(raw, name), folder, size, name)
+
+
+def _opened(package: Path | str | bytes) -> BinaryIO:
+    return io.BytesIO(package) if isinstance(package, bytes) else open_file(Path(package))
 
 
 def _info_plist(archive: zipfile.ZipFile, name: str) -> tuple[str, bytes]:

@@ -5,11 +5,13 @@ A picture without one code to follow, a file that is none, and a missing extra a
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ota_proxy.errors import UsageError
+from ota_proxy.reading import read_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -65,7 +67,8 @@ def _picture(path: Path) -> Image:
 
     try:
         _bounded(path.stat().st_size <= _LARGEST_FILE, "this file is larger than 32 MiB")
-        with warnings.catch_warnings(), Image.open(path, formats=_FORMATS) as picture:
+        data = read_file(path, _LARGEST_FILE)
+        with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
             warnings.simplefilter("ignore")  # the size is ours to judge, and odd metadata is no matter
             size = f"{picture.width} by {picture.height}"
             _bounded(picture.width * picture.height <= _MOST_PIXELS, f"this picture has {size} pixels")

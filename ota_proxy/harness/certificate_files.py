@@ -16,6 +16,7 @@ from ota_proxy.errors import UsageError
 from ota_proxy.harness.certificate_chain import check_chain, kind
 from ota_proxy.harness.named_files import check_named_files
 from ota_proxy.model.names import shown
+from ota_proxy.reading import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +84,7 @@ def check_pair(pair: Certificate, cert_place: str, key_place: str) -> list[x509.
 
 def _read(path: str, place: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return read_file(Path(path))
     except FileNotFoundError:
         raise UsageError(
             f"the file {path} does not exist",

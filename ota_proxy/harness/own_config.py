@@ -11,6 +11,7 @@ from ota_proxy.errors import UsageError
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.places import config_folder, config_path, main_file
 from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.reading import read_file
 from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.model import Outcome
 
@@ -104,7 +105,7 @@ def _quoted(outcomes: Iterable[Outcome], config: OwnConfig) -> Mapping[str, str]
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError as error:
         hint = "ota-proxy must be able to read the whole tree"
         raise UsageError(f"the file cannot be read: {error.strerror}", place=f"--config {path}", hint=hint) from None
@@ -120,6 +121,8 @@ def own_config(path: Path, server: str) -> OwnConfig:
         )
     if path.is_file():
         return OwnConfig(server, path, None)
+    if path.exists() and not path.is_dir():
+        _read(path)  # says what it is: a pipe, a device
     if not path.is_dir():
         hint = "give the main file, a site file, or the folder of the whole configuration"
         raise UsageError("there is no such file or folder", place=f"--config {path}", hint=hint)

@@ -6,7 +6,7 @@ folder's own web.config. A web.config that changes on disk is read again; applic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ota_proxy.iis import files, server, violations
@@ -18,6 +18,7 @@ from ota_proxy.iis.registry import Unmodelled
 from ota_proxy.iis.sites import Binding, Directory, Site
 from ota_proxy.iis.state import Key, State, apply_file, apply_locations
 from ota_proxy.iis.violations import Violation
+from ota_proxy.reading import is_below, read_below, read_file
 
 __all__ = ["Binding", "Configuration", "Directory", "Node", "Site", "Unmodelled"]
 
@@ -146,7 +147,7 @@ class Configuration:
         state = State(self._base.server, key, parent, folder, now)
         apply_locations(state)
         if now is not None:
-            _read(state, now)
+            _read(state, now, (self._root, *(Path(one.physical) for one in self.site.directories if one.physical)))
         self._cache[key] = state
         return state
 
@@ -230,12 +231,19 @@ def _once(found: Iterator[Violation]) -> Iterator[Violation]:
             yield one
 
 
-def _read(state: State, now: files.Stamp) -> None:
+def _bytes_of(path: Path, roots: Sequence[Path]) -> bytes:
+    """Read a web.config; it may be the one that a person named, or lies in one of the site's folders and no link leads out of them."""
+    if path == roots[0]:
+        return read_file(path)
+    return read_below(path, next((root for root in roots if is_below(path, root)), roots[0]))
+
+
+def _read(state: State, now: files.Stamp, roots: Sequence[Path]) -> None:
     file = str(now.path)
     if now.size > LIMIT:
         state.refused.append(violations.too_large(Place(file, 1, 1, 0), LIMIT))
     try:
-        document = read(now.path.read_bytes(), file)
+        document = read(_bytes_of(now.path, roots), file)
     except Violation as violation:
         state.refused.append(violation)
     except OSError as error:

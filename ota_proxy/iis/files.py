@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+
+from ota_proxy.limits import TREE_FILES
 
 WEB_CONFIG = "web.config"
 
@@ -19,13 +22,15 @@ class Stamp:
 
 
 def stamp(path: Path | None) -> Stamp | None:
-    """Return the stamp of a file, None where there is none."""
+    """Return the stamp of a file, None where there is none. One that is there and cannot be looked at has one too: reading it says why."""
     if path is None:
         return None
     try:
         found = path.stat()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError:
+        return Stamp(path, 0, 0)
     return Stamp(path, found.st_mtime_ns, found.st_size)
 
 
@@ -53,7 +58,7 @@ def web_configs(root: Path) -> list[Path]:
     """Return every web.config below a folder, itself included, the upper ones first; links to folders are not followed."""
     found = [
         Path(folder) / name
-        for folder, _, names in os.walk(root)
+        for folder, _, names in islice(os.walk(root), TREE_FILES)
         for name in sorted(names)
         if name.lower() == WEB_CONFIG
     ]

@@ -18,6 +18,7 @@ from ota_proxy.iis.sites import Binding, Site, read_sites
 from ota_proxy.iis.state import Key, Server, State, apply_file
 from ota_proxy.iis.violations import Violation
 from ota_proxy.policy.capabilities import resolve
+from ota_proxy.reading import read_file
 
 DEFAULT_SITE = "Default Web Site"
 SITES = "system.applicationHost/sites"
@@ -62,7 +63,7 @@ def _document(path: Path | None) -> tuple[Document | None, Violation | None]:
     if path is None:
         return None, None
     try:
-        return read(path.read_bytes(), str(path)), None
+        return read(read_file(path), str(path)), None
     except Violation as violation:
         return None, violation
     except OSError as error:

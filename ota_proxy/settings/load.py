@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from ota_proxy.errors import UsageError
+from ota_proxy.limits import KEY_PARTS, SETTINGS_FILE
 from ota_proxy.model import Site
+from ota_proxy.reading import read_file, read_stream
 from ota_proxy.settings import several
 from ota_proxy.settings.certificate_names import FromFiles, from_files
 from ota_proxy.settings.flags import Layer, SiteFlags, environment_layer, flag_layer, leaves
@@ -25,6 +28,8 @@ from ota_proxy.settings.sources import DEFAULT, Key, Source, dotted, key_lines, 
 FILE_NAME = "ota-proxy.toml"
 EXAMPLE_DOMAIN = "ota.example.com"
 ASSUMED_ROOT = "/srv/ota"
+_KEY = re.compile(r"""[\s\[]*[\w."'-]+\s*[\]=]""")
+"""A line that begins with a key, or is a table's head."""
 _TABLE = ("tool", "ota-proxy")
 _IGNORE: Key = ("options", "ignore")
 
@@ -157,19 +162,26 @@ def _nearest_file(folder: Path) -> tuple[Path | None, tuple[str, ...]]:
 def _has_table(path: Path) -> bool:
     """Say whether a project file has a table of ours; one that names it and is no TOML has one, so that its mistake is told."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-        tool = tomllib.loads(text).get("tool") if "ota-proxy" in text else None
+        text = read_file(path, SETTINGS_FILE).decode("utf-8", errors="replace")
+        tool = _toml(text).get("tool") if "ota-proxy" in text else None
     except OSError:
         return False  # somebody else's file, and not for us to read
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return "[tool.ota-proxy" in text
     return isinstance(tool, dict) and isinstance(tool.get("ota-proxy"), dict)
 
 
+def _toml(text: str) -> dict[str, Any]:
+    """Read TOML; ValueError also for a key of very many parts, which takes the parser time in the square of them."""
+    if any(line.partition("=")[0].count(".") > KEY_PARTS and _KEY.match(line) for line in text.splitlines()):
+        raise ValueError(f"a key has more than {KEY_PARTS} parts")
+    return tomllib.loads(text)
+
+
 def _file_layer(path: Path, table: tuple[str, ...]) -> Layer:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        data: Any = tomllib.loads(text)
+        text = read_stream(path, SETTINGS_FILE).decode("utf-8-sig")
+        data: Any = _toml(text)
     except OSError as error:
         raise UsageError(
             f"cannot read the site file: {error.strerror}", place=short(path), hint="give another one with --site"
@@ -178,7 +190,7 @@ def _file_layer(path: Path, table: tuple[str, ...]) -> Layer:
         raise UsageError(
             f"the site file is not UTF-8 (byte {error.start})", place=short(path), hint="save it as UTF-8"
         ) from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, or a number of 5,000 digits
         raise UsageError(
             f"the site file is not TOML: {error}", place=short(path), hint="see https://toml.io for the notation"
         ) from None

@@ -11,13 +11,14 @@ import pytest
 from tests.unit.test_imports import MODULES, PACKAGE, name_of
 
 FACTS = ("device.exchange", "device.facts", "device.page_facts", "device.app_facts", "device.tls_facts")
-BASE = ("errors", "addresses", "limits", "numbers", "printable", "resources", "__version__")
+BASE = ("errors", "addresses", "limits", "numbers", "printable", "reading", "resources", "__version__")
 LAYERS: dict[str, tuple[str, ...]] = {
     "__init__": (),
     "__main__": ("cli",),
     "errors": (),
     "addresses": (),
     "limits": (),
+    "reading": ("limits",),
     "numbers": ("limits",),
     "printable": ("limits",),
     "resources": (),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path
 from typing import Literal
 
+from ota_proxy.iis.emulator.files import Place
 from ota_proxy.iis.emulator.message import Request, Response, of_bytes
 from ota_proxy.iis.emulator.ranges import of_file
 from ota_proxy.iis.emulator.reasons import meaning, reason
@@ -33,7 +33,7 @@ class ErrorSettings:
     pages: Mapping[tuple[int, int], ErrorPage] = field(default_factory=dict)
 
 
-def finish(request: Request, response: Response, settings: ErrorSettings, find: Callable[[str], Path | None]) -> None:
+def finish(request: Request, response: Response, settings: ErrorSettings, find: Callable[[str], Place | None]) -> None:
     """Give an error the body that configuration asks for; `find` looks up a custom page's file."""
     if response.status < 400 or response.aborted or _stays(request, response, settings):
         return
@@ -67,13 +67,13 @@ def _stays(request: Request, response: Response, settings: ErrorSettings) -> boo
     return there and not (_custom(request, settings) and response.upstream)
 
 
-def _from_file(response: Response, path: Path | None) -> None:
-    if path is None:
+def _from_file(response: Response, place: Place | None) -> None:
+    if place is None:
         _page(response, _one_line(response))
         return
     response.payload.close()
     response.set_header("Content-Type", _HTML)
-    response.payload = of_file(path, ((0, path.stat().st_size),))
+    response.payload = of_file(place, ((0, place.path.stat().st_size),))
 
 
 def _page(response: Response, text: str) -> None:

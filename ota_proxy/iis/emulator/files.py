@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ota_proxy.reading import is_below
+
 _DEVICES = frozenset(
     ("con", "prn", "aux", "nul", *(f"{name}{digit}" for name in ("com", "lpt") for digit in "123456789"))
 )
@@ -30,6 +32,8 @@ class Place:
     path: Path
     served: str
     kind: Literal["file", "folder", "missing"]
+    root: Path
+    """The folder that nothing may lead out of: links are followed inside of it only."""
 
 
 class Tree:
@@ -46,14 +50,16 @@ class Tree:
         steps = [step for step in rest.split("/") if step]
         served = "/".join([*mount.prefix.strip("/").split("/"), *steps]).strip("/")
         path = _walk(mount.folder, steps)
-        if path is None:
-            return Place(mount.folder.joinpath(*[step.replace("\0", "") for step in steps]), served, "missing")
+        if path is None or not is_below(path, mount.folder):
+            return Place(
+                mount.folder.joinpath(*[step.replace("\0", "") for step in steps]), served, "missing", mount.folder
+            )
         if mount.folder == self.root and path != mount.folder:
             served = path.relative_to(self.root).as_posix()
         kind: Literal["file", "folder", "missing"] = (
             "folder" if path.is_dir() else "file" if path.is_file() else "missing"
         )
-        return Place(path, served, kind)
+        return Place(path, served, kind, mount.folder)
 
     def mount(self, url_path: str) -> Mount:
         """Return the virtual directory that a URL path lies in."""
@@ -75,7 +81,9 @@ class Tree:
             root = str(mount.folder)
             if written.lower() == root.lower() or written.lower().startswith(root.lower().rstrip("/") + "/"):
                 found = _walk(mount.folder, [step for step in written[len(root) :].split("/") if step not in ("", ".")])
-                return found is not None and (found.is_file() if test == "IsFile" else found.is_dir())
+                if found is None or not is_below(found, mount.folder):
+                    return False
+                return found.is_file() if test == "IsFile" else found.is_dir()
         return False
 
 

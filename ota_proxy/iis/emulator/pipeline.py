@@ -11,7 +11,6 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ota_proxy.iis.emulator import (
     compress,
@@ -26,6 +25,7 @@ from ota_proxy.iis.emulator import (
 )
 from ota_proxy.iis.emulator.access_log import AccessLog, Entry
 from ota_proxy.iis.emulator.ecma import TooExpensiveError
+from ota_proxy.iis.emulator.files import Place
 from ota_proxy.iis.emulator.inbound import ABSOLUTE, Outcome, RuleSet
 from ota_proxy.iis.emulator.message import Request, Response, error, of_bytes
 from ota_proxy.iis.emulator.proxy import Upstreams, pass_on
@@ -264,6 +264,6 @@ class _Way:
     def _hides_server(self, response: Response) -> bool:
         return response.upstream and self.site.proxy.server_header == "Remove"
 
-    def _page_file(self, path: str) -> Path | None:
+    def _page_file(self, path: str) -> Place | None:
         place = self.site.tree.find("/" + path.replace("\\", "/").lstrip("/"))
-        return place.path if place.kind == "file" else None
+        return place if place.kind == "file" else None

@@ -6,9 +6,10 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 
+from ota_proxy.iis.emulator.files import Place
 from ota_proxy.iis.emulator.message import BLOCK, Payload, Request
+from ota_proxy.reading import open_below
 
 MOST_RANGES = 100
 """Ranges of one request that are looked at; more are answered with the whole file."""
@@ -86,12 +87,12 @@ def _still_same(request: Request, etag: str, modified: datetime) -> bool:
     return field == etag if field.startswith(('"', "W/")) else _date(field) == modified
 
 
-def of_file(path: Path, parts: Sequence[Part], heads: Sequence[bytes] = (), tail: bytes = b"") -> Payload:
+def of_file(place: Place, parts: Sequence[Part], heads: Sequence[bytes] = (), tail: bytes = b"") -> Payload:
     """Return a body of pieces of a file, each behind its head, read a block at a time."""
     length = sum(end - first for first, end in parts) + sum(map(len, heads)) + len(tail)
 
     async def chunks() -> AsyncIterator[bytes]:
-        with path.open("rb") as file:
+        with open_below(place.path, place.root) as file:
             for index, (first, end) in enumerate(parts):
                 if heads:
                     yield heads[index]
@@ -100,7 +101,7 @@ def of_file(path: Path, parts: Sequence[Part], heads: Sequence[bytes] = (), tail
                 while left:
                     block = file.read(min(BLOCK, left))
                     if not block:
-                        raise OSError(f"{path} has become shorter while it was sent")
+                        raise OSError(f"{place.path} has become shorter while it was sent")
                     left -= len(block)
                     yield block
         if tail:

@@ -69,7 +69,7 @@ def _file(place: Place, request: Request, settings: StaticSettings, status: os.s
     if footer:
         response.set_header("Content-Type", kind)
         response.remove_header("Accept-Ranges")
-        response.payload = of_file(place.path, ((0, status.st_size),), (b"",), footer)
+        response.payload = of_file(place, ((0, status.st_size),), (b"",), footer)
         return response
     return _body(response, place, status.st_size, kind, wanted_parts(request, status.st_size, etag, modified))
 
@@ -84,7 +84,7 @@ def _validators(settings: StaticSettings, etag: str, modified: datetime) -> list
 def _body(response: Response, place: Place, size: int, kind: str, parts: tuple[Part, ...] | None) -> Response:
     response.set_header("Content-Type", kind)
     if parts is None:
-        response.payload = of_file(place.path, ((0, size),))
+        response.payload = of_file(place, ((0, size),))
     elif not parts:
         response.status = 416
         response.remove_header("Content-Type")
@@ -98,14 +98,14 @@ def _body(response: Response, place: Place, size: int, kind: str, parts: tuple[P
 def _partial(response: Response, place: Place, size: int, kind: str, parts: tuple[Part, ...]) -> None:
     if len(parts) == 1:
         response.set_header("Content-Range", f"bytes {parts[0][0]}-{parts[0][1] - 1}/{size}")
-        response.payload = of_file(place.path, parts)
+        response.payload = of_file(place, parts)
         return
     response.set_header("Content-Type", f"multipart/byteranges; boundary={BOUNDARY}")
     heads = [
         f"\r\n--{BOUNDARY}\r\nContent-Type: {kind}\r\nContent-Range: bytes {first}-{end - 1}/{size}\r\n\r\n".encode()
         for first, end in parts
     ]
-    response.payload = of_file(place.path, parts, heads, f"\r\n--{BOUNDARY}--\r\n".encode())
+    response.payload = of_file(place, parts, heads, f"\r\n--{BOUNDARY}--\r\n".encode())
 
 
 def not_allowed() -> Response:
@@ -145,5 +145,5 @@ def folder(place: Place, url_path: str, request: Request, settings: StaticSettin
         return not_allowed()
     if not settings.browse:
         return error(403, 14)
-    page = listing(place.path, url_path, request.host, settings.browse_flags)
+    page = listing(place, url_path, request.host, settings.browse_flags)
     return Response(200, [("Content-Type", "text/html; charset=UTF-8")], of_bytes(page))

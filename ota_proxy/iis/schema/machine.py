@@ -17,6 +17,7 @@ from ota_proxy.iis.schema.model import Attribute, Collection, Element, Section, 
 from ota_proxy.iis.schema.values import VALIDATORS, parse
 from ota_proxy.iis.violations import Violation
 from ota_proxy.numbers import whole
+from ota_proxy.reading import read_file
 
 _EMPTY: Mapping[str, Value] = {"bool": False, "uint": 0, "int": 0, "int64": 0, "timeSpan": timedelta(0)}
 _DEEPEST = 40
@@ -26,7 +27,7 @@ def sections(folder: Path) -> Mapping[str, Section]:
     """Return the sections of every `*.xml` in the folder; UsageError for a folder without any, or a file that is no schema."""
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".xml")
-        texts = [(path, path.read_bytes()) for path in paths]
+        texts = [(path, read_file(path)) for path in paths]
     except OSError as error:
         raise UsageError(
             f"the schema folder cannot be read: {error.strerror}", place=f"--iis-schema {folder}"

@@ -270,7 +270,7 @@ def test_another_case_of_an_enum_is_a_doubt_and_no_violation(read: Read) -> None
 def test_an_unreadable_file_is_one_that_iis_cannot_read(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     found = read(web(""))
     monkeypatch.setattr(
-        "pathlib.Path.read_bytes", lambda _: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
+        "ota_proxy.reading.opened", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
     )
     assert [(one.hresult, one.hint) for one in found.problems()] == [("0x80070005", "Permission denied")]
 
