@@ -29,6 +29,7 @@ _HASHES: Final = re.compile("##")
 _COLONS: Final = re.compile(r"(?m)^([^\S\n]*):(?=:)")
 _REFERENCES: Final = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;"))
 _WORD: Final = f"{string.ascii_letters}{string.digits}_-"
+_MOST_MARKS: Final = 30
 _MARK: Final = 60
 """Characters that a cut may leave over, for the words that say so."""
 
@@ -63,6 +64,18 @@ def clipped(text: str, most: int = limits.LINE) -> str:
     head = text[:most]
     head = head.rstrip(_WORD) or head
     return f"{head}… ({len(text) - len(head)} more characters)"
+
+
+def stream_safe(text: str) -> str:
+    """Return a text without marks beyond the thirtieth on one letter: sorting them takes time in the square of their number (UAX #15 §13)."""
+    if text.isascii():
+        return text
+    kept, marks = [], 0
+    for char in text:
+        marks = marks + 1 if unicodedata.combining(char) else 0
+        if marks <= _MOST_MARKS:
+            kept.append(char)
+    return "".join(kept)
 
 
 def as_bytes(text: str) -> bytes:

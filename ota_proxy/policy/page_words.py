@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from ota_proxy.policy.tables import table
+from ota_proxy.printable import stream_safe
 
 _ALPHABETS = "\u0500"
 """Latin, Greek and Cyrillic letters stand before this code point."""
@@ -18,7 +19,7 @@ _MOST_PLACES = 1000
 
 def topics(text: str) -> frozenset[str]:
     """Return the topics (`open-in-safari`, `trust`, `restart`, `developer-mode`) that a text speaks of."""
-    plain = " ".join(unicodedata.normalize("NFC", text).lower().split())
+    plain = " ".join(unicodedata.normalize("NFC", stream_safe(text)).lower().split())
     return frozenset(row.get("topic", name) for name, row in table("page_words").items() if _spoken(plain, row))
 
 

@@ -192,7 +192,7 @@ def _read(text: str, annotation: Any, place: str) -> Any:  # noqa: ANN401 - a ra
         return text
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # not TOML, or a number of 5,000 digits, or nested without end
         if dict in forms:
             raise UsageError(f'\'{text}\' is not a TOML table such as {{ ".ext" = "type" }}', place=place) from None
         tables = [one for one in forms if isinstance(one, type) and issubclass(one, BaseModel)]

@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ota_proxy.printable import stream_safe
+
 MOST_CHARACTERS = 8_000
 """Of a longer text only the beginning counts; a complaint that has not said by then what is wrong does not say it."""
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
@@ -35,7 +37,7 @@ _QUOTES = str.maketrans(
 
 def plain(text: str) -> str:
     """Return a text in lower case with one form for each character, quote and dash."""
-    return unicodedata.normalize("NFKC", text).translate(_QUOTES).casefold()
+    return unicodedata.normalize("NFKC", stream_safe(text)).translate(_QUOTES).casefold()
 
 
 @cache

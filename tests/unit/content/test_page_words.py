@@ -12,6 +12,7 @@ from ota_proxy.content.link import install_link
 from ota_proxy.content.package import EXAMPLE_APP
 from ota_proxy.content.page import landing_page, read_page
 from ota_proxy.policy.page_words import topics
+from ota_proxy.printable import stream_safe
 
 HOME = "https://ota.example.com/ota/"
 LINK = install_link("https://ota.example.com/ota/app.plist")
@@ -179,3 +180,11 @@ def test_a_hostile_page_is_read_in_about_its_own_length(kind: str) -> None:
 def test_no_text_crashes_the_reader(text: str) -> None:
     page = read_page(text, HOME)
     assert len(page.frames) + len(page.inner) <= 10
+
+
+def test_marks_without_end_on_one_letter_are_cut_before_they_are_sorted() -> None:
+    """Unicode's canonical order sorts the marks of a letter in the square of their number; honest text has a handful."""
+    pile = "a" + "\u0315\u0300" * 400_000
+    assert len(stream_safe(f"{pile} b")) == 1 + 30 + 2
+    assert stream_safe("é Việt ọ́ हिन्दी") == "é Việt ọ́ हिन्दी"
+    assert topics(f"{pile} open this page in Safari") == {"open-in-safari"}
