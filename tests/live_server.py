@@ -73,14 +73,15 @@ def _answer(method: str, path: str, headers: dict[str, str], content: dict[str, 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A running site: its port, and the flags that lead `check` to it."""
+    """A running site: its port, and the flags that lead `check` to it, and to a port where nothing listens."""
 
     port: int
     ca: Path
 
     @property
     def flags(self) -> list[str]:
-        return ["--ca", str(self.ca), "--resolve", f"{HOST}:443:127.0.0.1:{self.port}"]
+        ways = (f"{HOST}:443:127.0.0.1:{self.port}", "dead.example.com:1:127.0.0.1")
+        return ["--ca", str(self.ca), *(word for way in ways for word in ("--resolve", way))]
 
 
 @contextlib.contextmanager

@@ -25,7 +25,8 @@ from ota_proxy.rules.registry import evaluate
 from tests.facts import BASE, healthy
 from tests.report_samples import outcome
 
-DEAD = "https://localhost:1/a.plist"
+DEAD = "https://dead.example.com:1/a.plist"
+NOBODY = CheckOptions(resolve={("dead.example.com", 1): ("127.0.0.1", 1)})
 
 
 def test_rules_that_are_left_when_the_time_is_over_have_no_verdict() -> None:
@@ -149,7 +150,7 @@ def test_a_result_of_many_megabytes_is_one_line_and_the_other_targets_are_checke
     names = [f"{DEAD}?{number}" for number in range(3)] + [f"{DEAD}?big"]
     (tmp_path / "urls").write_text("\n".join(names))
     lines = Lines()
-    check_many(str(tmp_path / "urls"), (), CheckOptions(), 4, Judging(), Sink(lines.write, lines.write))
+    check_many(str(tmp_path / "urls"), (), NOBODY, 4, Judging(), Sink(lines.write, lines.write))
     assert lines.codes() == dict.fromkeys(names[:3], 3) | {names[3]: 1}
     assert "40 outcomes are left out" in lines.text
 

@@ -28,7 +28,7 @@ from ota_proxy.report.suppress import Judging
 from tests.live_server import BASE, files, live
 from tests.unit.test_report import SCHEMA as REPORT_SCHEMA
 
-DEAD = "https://localhost:1/a.plist"
+DEAD = "https://dead.example.com:1/a.plist"
 
 
 class Terminal(io.StringIO):
@@ -92,7 +92,7 @@ def test_a_line_that_is_no_target_is_exit_2_and_the_others_are_checked(
     assert main(["check", "--targets", "urls.txt"]) == 2
     reasons = {line["target"]: line["reason"] for line in lines_of(capsys.readouterr().out)}
     assert "did you mean https://ota.example.com/app.plist?" in reasons["ota.example.com/app.plist"]
-    assert "nothing listens" in reasons[DEAD]
+    assert "nothing answered" in reasons[DEAD]
 
 
 def test_targets_come_from_stdin_and_lines_go_to_a_file(tmp_path: Path) -> None:
