@@ -16,7 +16,7 @@ import pytest
 from tests.command_line import environment, using
 
 VERIFY = [sys.executable, "-m", "ota_proxy", "verify", "nginx", "--engine", "embedded", "--no-check-files"]
-MOMENTS = int(os.environ.get("OTA_PROXY_TEST_MOMENTS", "6"))
+MOMENTS = int(os.environ.get("OTA_TESTS_MOMENTS", "6"))
 """Moments for each signal; 20 takes a minute and a half of an idle machine."""
 PATIENCE = 60
 ENDS = [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT]
