@@ -6,8 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from ota_proxy.model.networks import Network
 from ota_proxy.model.part import Part
-from ota_proxy.model.values import Network, PartError
+from ota_proxy.model.values import PartError
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
 
 

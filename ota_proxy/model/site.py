@@ -12,6 +12,7 @@ from ota_proxy.model.answers import Access, Cache, Hsts
 from ota_proxy.model.checks import CHECKS
 from ota_proxy.model.features import Auth, ClientCertificates, Cors, ErrorPages, Limits
 from ota_proxy.model.names import VirtualHost, virtual_hosts
+from ota_proxy.model.networks import Network, TrustedNetwork
 from ota_proxy.model.part import Part
 from ota_proxy.model.values import (
     Domain,
@@ -20,11 +21,9 @@ from ota_proxy.model.values import (
     HeaderName,
     HeaderValue,
     MediaType,
-    Network,
     PartError,
     PublicUrl,
     Size,
-    TrustedNetwork,
     Upstream,
     UpstreamUrl,
     UrlPrefix,

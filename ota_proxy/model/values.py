@@ -20,6 +20,8 @@ from ota_proxy.addresses import bracketed
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _PREFIX_SIGNS = " ._~@+,=:!-'()&;$*"
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
+"""A last label that makes readers of URLs take the whole name for an IPv4 address (URL standard, "ends in a number")."""
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 _HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#&^_.+-]+/[A-Za-z0-9!#&^_.+-]+(?:; ?charset=[A-Za-z0-9-]+)?", re.ASCII)
@@ -32,6 +34,8 @@ _NOWHERE = (0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF)
 _FRAMING = frozenset(
     [
         "accept-ranges",
+        "age",
+        "allow",
         "connection",
         "content-encoding",
         "content-length",
@@ -39,17 +43,22 @@ _FRAMING = frozenset(
         "content-type",
         "date",
         "etag",
+        "expires",
         "keep-alive",
         "last-modified",
         "location",
+        "proxy-authenticate",
         "proxy-connection",
+        "retry-after",
+        "server",
         "te",
         "trailer",
         "transfer-encoding",
         "upgrade",
+        "www-authenticate",
     ]
 )
-"""Headers that say what an answer is; a fixed value on every file would be a lie (RFC 9110, RFC 9112)."""
+"""Headers that say what an answer is, or that servers write themselves; a fixed one would be a lie, or a second one (RFC 9110, 9111, 9112)."""
 
 
 class PartError(ValueError):
@@ -85,7 +94,7 @@ def _domain(text: str) -> str:
     """Accept `ota.example.com`, `*.example.com` and international names (converted to their ASCII form, RFC 5891)."""
     star = "*." if text.startswith("*.") else ""
     host = _ascii_host(text.removeprefix("*."), "the domain")
-    if host.rpartition(".")[2].isdigit():
+    if _NUMBER.fullmatch(host.rpartition(".")[2]):
         raise ValueError(f"the domain '{text}' is an address; SNI and certificates of a site need a name (RFC 6066 §3)")
     if star and "." not in host:
         raise ValueError(f"the domain '{text}' would cover a whole top-level domain")
@@ -155,29 +164,10 @@ def _percent_decoded(text: str) -> str:
     except UnicodeDecodeError:
         raise ValueError(f"the location path '{text}' is not UTF-8 where it is percent-encoded") from None
     if plain.count("/") != text.count("/"):
-        raise ValueError(f"the location path '{text}' has an encoded slash (%2F), which is no slash to a server")
-    return refuse_control(plain, "the location path")
-
-
-def _network(text: str) -> str:
-    """Accept an address or a CIDR network, `10.0.0.0/8`, `2001:db8::/32`, without zone; set host bits are refused."""
-    refuse_control(text, "the network")
-    if "%" in text:  # ipaddress takes any text at all as a zone (RFC 4007)
         raise ValueError(
-            f"'{text}' has a zone after '%', which means something on one machine only; write the address alone"
+            f"the location path '{text}' has an encoded slash (%2F), which a server does not take for a slash"
         )
-    try:
-        network = ipaddress.ip_network(text)
-    except ValueError as error:
-        raise ValueError(f"'{text}' is no address or network: {error}") from None
-    return str(network)
-
-
-def _trusted_network(text: str) -> str:
-    network = ipaddress.ip_network(_network(text))
-    if network.prefixlen == 0:
-        raise ValueError(f"'{text}' would trust every address; name the proxies in front of this server")
-    return str(network)
+    return refuse_control(plain, "the location path")
 
 
 def _header_name(text: str) -> str:
@@ -304,7 +294,12 @@ def host_name(text: str, what: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
-        return _ascii_host(text, what)
+        host = _ascii_host(text, what)
+    if _NUMBER.fullmatch(host.rpartition(".")[2]):
+        raise ValueError(
+            f"{what} '{text}' ends in a number and is not an address: four numbers from 0 to 255, with dots"
+        )
+    return host
 
 
 def _upstream(text: str) -> str:
@@ -315,8 +310,6 @@ Domain = Annotated[str, AfterValidator(_domain)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 FilePath = Annotated[str, AfterValidator(_file_path)]
 UrlPrefix = Annotated[str, AfterValidator(_prefix)]
-Network = Annotated[str, AfterValidator(_network)]
-TrustedNetwork = Annotated[str, AfterValidator(_trusted_network)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
 MediaType = Annotated[str, AfterValidator(_media_type)]

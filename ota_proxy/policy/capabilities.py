@@ -128,6 +128,12 @@ def _number(server: str, version: str, own: Mapping[str, str]) -> str:
             hint=did_you_mean(version, known)
             or f"write a number such as {own['latest']}, or one of {', '.join(known)}",
         )
+    if (owner := _owner(number)) and owner != server:
+        raise UsageError(
+            f"{number} is a version of {owner}, not of {server}",
+            place="--server-version",
+            hint=f"write one of {server}, such as {own['latest']}",
+        )
     if _key(number) < _key(own["oldest"]):
         raise UsageError(
             f"{server} {number} is older than {own['oldest']}, the oldest version ota-proxy renders for",
@@ -135,6 +141,14 @@ def _number(server: str, version: str, own: Mapping[str, str]) -> str:
             hint="update the server: its security fixes have ended",
         )
     return number
+
+
+def _owner(number: str) -> str:
+    """Return the server that has versions of this kind; empty for a number that none has yet."""
+    if number in _iis_versions():
+        return "iis"
+    kinds = {"apache": (2, 4), "nginx": (1,)}
+    return next((server for server, kind in kinds.items() if _key(number)[: len(kind)] == kind), "")
 
 
 def _every(server: str, library: str) -> list[tuple[str, str]]:

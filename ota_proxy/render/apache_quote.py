@@ -16,6 +16,7 @@ from ota_proxy.render.quoting import Quoted
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 _WILD = re.compile(r"[*?\[]")
 _SOCKET_ENDS = "|#?<>"
+_WORKER_BYTES = 255  # of the URL that httpd names a worker by; what is longer is cut off, or ends the start (AH10366)
 _SOCKET_BYTES = 107  # sockaddr_un.sun_path holds 108 bytes with its final zero, unix(7)
 _WORD = re.compile(r"[A-Za-z0-9./:*\[\]_~@+,=!&^;-]+(?: [A-Za-z0-9=-]+)?", re.ASCII)
 
@@ -36,7 +37,7 @@ def argument(value: str, key: Key) -> Quoted:
 def word(value: str, key: Key) -> Quoted:
     """Quote a value that validation has reduced to names, numbers and networks; anything else is refused."""
     if not _WORD.fullmatch(value):
-        _refuse(value, key, "it is no plain word", "use letters, digits and punctuation of names and networks")
+        _refuse(value, key, "it is not a plain word", "use letters, digits and punctuation of names and networks")
     return argument(value, key)
 
 
@@ -107,6 +108,10 @@ def extensions(names: Iterable[str]) -> str:
 
 def upstream(target: Upstream, prefix: str, key: Key) -> Quoted:
     """Quote the URL ProxyPass sends to, ending in the location's prefix; a socket path cannot hold `|`, `#`, `?`, `<`, `>`."""
+    address = "http://localhost" if target.scheme == "unix" else str(target)
+    if len(f"{address}{prefix}".encode()) > _WORKER_BYTES:
+        shown = f"{address}{prefix}"[:40] + "..."
+        _refuse(shown, key, f"it takes at most {_WORKER_BYTES} bytes of address and prefix", "choose a shorter prefix")
     if target.scheme != "unix":
         return argument(f"{target}{prefix}", key)
     bad = next((char for char in target.path if char in _SOCKET_ENDS), "")

@@ -242,9 +242,15 @@ def _access(site: Site) -> View | None:
     if not (site.access.allow or site.access.deny):
         return None
     return {
-        "allow": _networks(site.access.allow, "access", "allow"),
-        "deny": _networks(site.access.deny, "access", "deny"),
+        "allow": _networks(_halves(site.access.allow), "access", "allow"),
+        "deny": _networks(_halves(site.access.deny), "access", "deny"),
     }
+
+
+def _halves(networks: tuple[str, ...]) -> tuple[str, ...]:
+    """Return every network that has all addresses as its two halves: `Require ip` takes no mask of 0 bits (httpd 2.4.71)."""
+    every = {"0.0.0.0/0": ("0.0.0.0/1", "128.0.0.0/1"), "::/0": ("::/1", "8000::/1")}
+    return tuple(part for network in networks for part in every.get(network, (network,)))
 
 
 def _networks(networks: tuple[str, ...], *key: str) -> Quoted | None:

@@ -31,12 +31,13 @@ def with_mark(text: str) -> str:
 
 
 _TITLES = {
-    "would-add": "What naming the server would add (--server-version 1.26.3, debian12 or auto, --tls-library):",
+    "would-add": "What naming the server would add (--server-version {example}, debian12 or auto, --tls-library):",
     "cannot-enforce": "What this version cannot enforce:",
     "needs-parent": "What this file needs from the configuration around it:",
     "warning": "Warnings:",
     "info": "Good to know:",
 }
+_EXAMPLES = {"nginx": "1.26.3", "apache": "2.4.62", "iis": "2022"}
 
 
 def header_lines(caps: Capabilities, profile: Profile, scope: Scope, command: str, notes: Sequence[Note]) -> list[str]:
@@ -50,7 +51,11 @@ def header_lines(caps: Capabilities, profile: Profile, scope: Scope, command: st
     for kind, title in _TITLES.items():
         chosen = [note.text for note in notes if note.kind == kind]
         if chosen:
-            lines += ["", title, *(line for text in chosen for line in _bullet(comment_text(text)))]
+            lines += [
+                "",
+                title.format(example=_EXAMPLES[caps.server]),
+                *(line for text in chosen for line in _bullet(comment_text(text))),
+            ]
     return lines
 
 

@@ -26,15 +26,20 @@ def quote(value: str, key: Key) -> Quoted:
     if any(char < " " or char == "\x7f" for char in value):
         raise _refused(value, key, "nginx has no way to quote a control character")
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    if len(escaped.encode()) > _LONGEST:
-        raise _refused(value[:40] + "...", key, f"nginx takes at most {_LONGEST} bytes in one argument")
+    fits(escaped, value, key)
     return Quoted(value) if _BARE.fullmatch(value) else Quoted(f'"{escaped}"')
+
+
+def fits(token: str, value: str, key: Key) -> str:
+    """Return a token that is made of `value`; UsageError for one that is too long for nginx, an encoded prefix for example."""
+    if len(token.encode()) > _LONGEST:
+        raise _refused(value[:40] + "...", key, f"nginx takes at most {_LONGEST} bytes in one argument")
+    return token
 
 
 def quote_prefix(prefix: str, key: Key) -> Quoted:
     """Return a URL prefix as one token for `location`, where a `$` is no variable; it has no quotation mark and no backslash (model.values)."""
-    if len(prefix.encode()) > _LONGEST:
-        raise _refused(prefix[:40] + "...", key, f"nginx takes at most {_LONGEST} bytes in one argument")
+    fits(prefix, prefix, key)
     return Quoted(prefix if _BARE.fullmatch(prefix) else f'"{prefix}"')
 
 

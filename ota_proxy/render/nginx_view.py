@@ -18,7 +18,7 @@ from ota_proxy.render.applications import ACME, PLAIN, SECURE, claimed, fronted
 from ota_proxy.render.nginx_features import features
 from ota_proxy.render.nginx_hosts import hosts_of, regex
 from ota_proxy.render.nginx_notes import limits, name_bucket
-from ota_proxy.render.nginx_quote import identifier, quote, quote_path, quote_prefix, quote_socket
+from ota_proxy.render.nginx_quote import fits, identifier, quote, quote_path, quote_prefix, quote_socket
 from ota_proxy.render.quoting import Quoted
 from ota_proxy.render.result import Scope
 
@@ -252,8 +252,8 @@ def _static(site: Site, location: Location) -> Static:
     return Static(
         path=quote_prefix(location.path, site.key_of(location, "path")),
         bare=_bare(site, location),
-        slashed=_slashed(location),
-        dotfiles=_dotfiles(location.path),
+        slashed=_slashed(site, location),
+        dotfiles=_dotfiles(location.path, site.key_of(location, "path")),
         directive=Quoted("root" if at_root else "alias"),
         folder=quote_path(folder if at_root else folder.rstrip("/") + "/", site.key_of(location, "root")),
         certificate=location.path in site.client_certificates.locations,
@@ -265,15 +265,16 @@ def _bare(site: Site, location: Location) -> Quoted | None:
     return quote_prefix(location.path.rstrip("/"), site.key_of(location, "path")) if location.path != "/" else None
 
 
-def _slashed(location: Location) -> Quoted:
+def _slashed(site: Site, location: Location) -> Quoted:
     """Return where the bare prefix is sent: the path and the query, without host and port."""
-    return Quoted(f'"{location.url_path}$is_args$args"')  # a URL has no character to escape
+    path = fits(location.url_path, location.path, site.key_of(location, "path"))
+    return Quoted(f'"{path}$is_args$args"')  # a URL has no character to escape
 
 
-def _dotfiles(prefix: str) -> Quoted:
+def _dotfiles(prefix: str, key: Key) -> Quoted:
     """Match names with a dot in front; in a prefix that has one itself, only what comes after it."""
     start = f"^{re.escape(prefix)}(?:.*/)?" if "/." in prefix else "/"
-    pattern = rf"{start}\.(?!well-known/)"
+    pattern = fits(rf"{start}\.(?!well-known/)", prefix, key)
     return regex(pattern) if re.search(r"[ ;'$]", prefix) else Quoted(pattern)
 
 
@@ -287,7 +288,7 @@ def _proxied(site: Site, location: Location, site_name: Quoted, number: int, cap
     return Proxied(
         path=quote_prefix(location.path, site.key_of(location, "path")),
         bare=_bare(site, location),
-        slashed=_slashed(location),
+        slashed=_slashed(site, location),
         name=Quoted(f"ota_proxy_{site_name}_{number}"),
         scheme=Quoted(scheme),
         address=address,

@@ -27,10 +27,11 @@ def mistakes_of(
 ) -> list[tuple[str, str, str]]:
     """Return (place, sentence, hint) of each mistake once, without the echoes that one mistake has in the values around it.
 
+    What is missing comes last, as an unknown key is often its other spelling.
     `problems` are pydantic's error details of the values `raw`; `site` is the place of what stands nowhere.
     """
     found: dict[Key, tuple[str, str, str]] = {}
-    for problem in sorted(problems, key=lambda problem: -len(problem["loc"])):
+    for problem in sorted(problems, key=lambda problem: (problem["type"] == "missing", -len(problem["loc"]))):
         key = _key(problem, raw)
         echo = problem["type"] == "too_short" and any(other[: len(key)] == key for other in found)
         if key not in found and not echo:

@@ -174,6 +174,21 @@ def test_a_version_older_than_the_table_is_refused(server: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("server", "version", "owner"),
+    [
+        ("nginx", "2.4.62", "apache"),
+        ("nginx", "2.4", "apache"),
+        ("nginx", "2022", "iis"),
+        ("apache", "1.26.3", "nginx"),
+        ("apache", "2019", "iis"),
+    ],
+)
+def test_a_version_of_another_server_is_refused_by_its_name(server: str, version: str, owner: str) -> None:
+    with pytest.raises(UsageError, match=f"{version} is a version of {owner}, not of {server}"):
+        resolve(server, version)
+
+
+@pytest.mark.parametrize(
     "library", ["openssl", "3.0.19", "libressl-4.0.0", "openssl-3", "openssl-x.y", "openssl 3.0.19"]
 )
 def test_a_tls_library_is_written_with_name_and_number(library: str) -> None:

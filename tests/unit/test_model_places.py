@@ -118,13 +118,39 @@ def test_a_server_listens_on_single_addresses() -> None:
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "10.0.0.256", "10", "", "ota.example.com", "010.0.0.1", "10.0.0.0/33"])
 def test_what_is_no_network_is_refused(text: str) -> None:
-    assert f"'{text}' is no address or network" in refusal(access={"deny": [text]})
+    assert f"'{text}' is not an address or network" in refusal(access={"deny": [text]})
 
 
-@pytest.mark.parametrize("world", ["0.0.0.0/0", "::/0"])
+@pytest.mark.parametrize(
+    ("mapped", "plain"),
+    [
+        ("::ffff:10.0.0.1", "10.0.0.1/32"),
+        ("::ffff:a00:0/104", "10.0.0.0/8"),
+        ("::ffff:0:0/96", "0.0.0.0/0"),
+        ("::/90", "::/90"),
+        ("2001:db8::/32", "2001:db8::/32"),
+    ],
+)
+def test_an_ipv4_address_in_ipv6_spelling_is_the_ipv4_address(mapped: str, plain: str) -> None:
+    assert site(access={"allow": [mapped]}).access.allow == (plain,)
+
+
+def test_a_network_with_host_bits_names_the_network_it_is_in() -> None:
+    assert "did you mean 10.0.0.0/8?" in refusal(trusted_proxies=["10.0.0.1/8"])
+    assert "did you mean" not in refusal(trusted_proxies=["10.0.0.256"])
+
+
+@pytest.mark.parametrize("host", ["256.1.1.1", "10.0.0", "127.1", "0x7f000001", "app.0x1"])
+def test_a_host_that_ends_in_a_number_is_an_address_or_refused(host: str) -> None:
+    wrong = f"'{host}' ends in a number and is not an address"
+    assert wrong in refusal(locations=[{"path": "/", "upstream": f"http://{host}:80"}])
+    assert wrong in refusal(cors={"origins": [f"https://{host}"]})
+
+
+@pytest.mark.parametrize("world", ["0.0.0.0/0", "::/0", "::ffff:0:0/96"])
 def test_the_whole_world_is_never_trusted_but_may_be_refused(world: str) -> None:
     assert f"'{world}' would trust every address" in refusal(trusted_proxies=[world])
-    assert site(access={"deny": [world]}).access.deny == (world,)
+    assert site(access={"deny": [world]}).access.deny[0].endswith("/0")
 
 
 @pytest.mark.parametrize("path", ["", "ota/", "/ota", "//", "/a//b/", "/../", "/a/./", "/%2e%2E/", " /a/", "/a/ "])

@@ -13,7 +13,8 @@ from ota_proxy.policy import guideline
 from ota_proxy.policy.apache import capacity
 from ota_proxy.policy.capabilities import presets, resolve
 from ota_proxy.render.apache import render
-from ota_proxy.render.result import Rendered, Scope
+from ota_proxy.render.header import header_lines
+from ota_proxy.render.result import Note, Rendered, Scope
 from tests import nginx_variants
 from tests.golden import assert_golden
 from tests.property.apache_reader import Directive, read
@@ -323,3 +324,22 @@ def test_longer_prefixes_stand_first_where_the_first_match_wins() -> None:
 
 def test_an_upstream_that_is_an_address_is_warned_about() -> None:
     assert "192.0.2.7" in notes("warning", more={"locations": [{"path": "/", "upstream": "https://192.0.2.7"}]})
+
+
+def test_a_network_of_all_addresses_is_written_in_halves_as_apache_takes_no_mask_of_0_bits() -> None:
+    found = read(text(more={"access": {"allow": ["::/0"], "deny": ["0.0.0.0/0", "10.0.0.0/8"]}}))
+    assert ("ip", "::/1", "8000::/1") in named(found, "Require")
+    assert ("not", "ip", "0.0.0.0/1", "128.0.0.0/1", "10.0.0.0/8") in named(found, "Require")
+
+
+@pytest.mark.parametrize("path", ["/" + "x" * 240 + "/", "/" + "ü" * 50 + "/"])
+@pytest.mark.parametrize("upstream", ["http://127.0.0.1:9000", "unix:/run/app.sock"])
+def test_an_upstream_with_a_longer_name_than_apache_keeps_is_refused(path: str, upstream: str) -> None:
+    with pytest.raises(UsageError, match="at most 255 bytes of address and prefix"):
+        text(more={"locations": [{"path": path, "upstream": upstream}]})
+
+
+@pytest.mark.parametrize(("server", "example"), [("apache", "2.4.62"), ("nginx", "1.26.3")])
+def test_the_header_names_a_version_of_its_own_server_as_the_example(server: str, example: str) -> None:
+    lines = header_lines(resolve(server), guideline.profile("intermediate"), "site", "x", [Note("would-add", "more")])
+    assert any(f"(--server-version {example}, debian12" in line for line in lines)

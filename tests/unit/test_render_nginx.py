@@ -372,3 +372,27 @@ def test_headers_are_merged_only_with_a_server_that_has_one_of_its_own() -> None
     assert "add_header_inherit merge" in text(STATIC, "official")
     assert "add_header_inherit" not in text({**STATIC, "hsts": {"enabled": False}}, "official")
     assert "add_header_inherit" not in text(OFFLOADED, "official")
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("x" * 4000, {"root": "/srv/ota"}),
+        ("ü" * 1000, {"root": "/srv/ota"}),
+        ("ü" * 1000, {"upstream": "http://127.0.0.1:9000"}),
+        (".a" + "-" * 2500, {"root": "/srv/ota"}),
+    ],
+    ids=["plain", "encoded", "encoded-application", "in-a-pattern"],
+)
+def test_a_prefix_that_is_longer_than_nginx_reads_somewhere_is_refused(name: str, source: Raw) -> None:
+    raw = {**STATIC, "locations": [{"path": f"/{name}/", **source}]}
+    with pytest.raises(UsageError, match="at most 4000 bytes in one argument") as refused:
+        text(raw)
+    assert refused.value.key == ("locations", 0, "path")
+
+
+def test_a_burst_of_nothing_is_left_out_as_nginx_takes_no_0() -> None:
+    config = text({**STATIC, "limits": {"requests_per_second": 3, "burst": 0}})
+    zones = args(tree(config), "limit_req")
+    assert zones
+    assert all(len(words) == 1 for words in zones)

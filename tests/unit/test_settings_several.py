@@ -189,3 +189,8 @@ def test_an_empty_folder_and_one_that_cannot_be_read_are_told(tmp_path: Path, wr
     write("")
     (tmp_path / "empty").mkdir()
     assert "there is no site file in this folder" in refused("empty").message
+
+
+def test_an_unknown_key_is_told_before_what_is_missing_because_of_it(write: Write) -> None:
+    told = str(refused(write("[[site]]\n" + A)))
+    assert told.index("unknown key 'site'") < told.index("the site has no domain")
