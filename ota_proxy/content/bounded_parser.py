@@ -13,6 +13,8 @@ _MOST_ENDLESS = 5
 _HUGE = re.compile(r"&#(?:0*(\d{8,})|[xX]0*([0-9a-fA-F]{7,}));?")
 """A character reference beyond Unicode; Python refuses to make a number of very many digits."""
 
+_TAG = re.compile(r"</?[A-Za-z]")
+
 P = TypeVar("P", bound="BoundedParser")
 
 
@@ -21,6 +23,7 @@ def feed(parser: P, source: str) -> P:
     text = _HUGE.sub("\ufffd", source[:LARGEST])
     with contextlib.suppress(AssertionError, ValueError):
         parser.feed(text)
+        parser.cut_off()
         parser.close()
     return parser
 
@@ -31,6 +34,15 @@ class BoundedParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self._endless = 0
+
+    def cut_off(self) -> None:
+        """Drop a tag that the end of the page cuts off, as browsers do (WHATWG HTML §13.2.5, eof-in-tag), and hand it to `handle_cut`."""
+        if self.cdata_elem is None and _TAG.match(self.rawdata):
+            rest, self.rawdata = self.rawdata, ""
+            self.handle_cut(rest)
+
+    def handle_cut(self, data: str) -> None:
+        """Take in the beginning of a tag whose end is missing; nothing is done with it here."""
 
     def parse_starttag(self, i: int) -> int:
         """Read a tag, and count it where it has no end."""

@@ -5,7 +5,6 @@ Source: WHATWG Encoding §4.2 and HTML §13.2.3 (encoding sniffing). Never raise
 
 from __future__ import annotations
 
-import codecs
 import re
 
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
@@ -14,32 +13,56 @@ _DECLARED = re.compile(r"""<\?xml[^>]{0,200}encoding\s*=\s*["']([^"']{1,40})["']
 _META = re.compile(r"""<meta\b[^>]{0,300}?charset\s*=\s*["']?\s*([^\s"';,/>]+)""", re.IGNORECASE)
 _SCANNED = 1024
 """Bytes that browsers look through for a declaration."""
-_OTHER_NAMES = {
-    "utf-16": "utf-16-le",
-    "utf-16le": "utf-16-le",
-    "utf-16be": "utf-16-be",
-    "unicode": "utf-16-le",
-    "latin1": "cp1252",
-    "iso-8859-1": "cp1252",
-    "us-ascii": "cp1252",
-    "ascii": "cp1252",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "shift-jis": "cp932",
-    "shift_jis": "cp932",
-    "sjis": "cp932",
-    "x-sjis": "cp932",
-    "euc-kr": "cp949",
-    "ks_c_5601-1987": "cp949",
-    "big5": "big5hkscs",
-    "iso-8859-9": "cp1254",
-    "tis-620": "cp874",
+_LABELS = {
+    "utf-8": "utf-8 utf8 unicode11utf8 unicode20utf8 unicode-1-1-utf-8 x-unicode20utf8",
+    "utf-16-le": "utf-16 utf-16le csunicode iso-10646-ucs-2 ucs-2 unicode unicodefeff",
+    "utf-16-be": "utf-16be unicodefffe",
+    "cp1252": "windows-1252 cp1252 x-cp1252 iso-8859-1 iso8859-1 iso88591 iso_8859-1 iso_8859-1:1987 iso-ir-100 csisolatin1 "
+    "latin1 l1 cp819 ibm819 ascii us-ascii ansi_x3.4-1968",
+    "cp1250": "windows-1250 cp1250 x-cp1250",
+    "cp1251": "windows-1251 cp1251 x-cp1251",
+    "cp1253": "windows-1253 cp1253 x-cp1253",
+    "cp1254": "windows-1254 cp1254 x-cp1254 iso-8859-9 iso8859-9 iso88599 iso_8859-9 iso_8859-9:1989 iso-ir-148 csisolatin5 latin5 l5",
+    "cp1255": "windows-1255 cp1255 x-cp1255",
+    "cp1256": "windows-1256 cp1256 x-cp1256",
+    "cp1257": "windows-1257 cp1257 x-cp1257",
+    "cp1258": "windows-1258 cp1258 x-cp1258",
+    "cp874": "windows-874 dos-874 tis-620 iso-8859-11 iso8859-11 iso885911",
+    "cp866": "ibm866 cp866 866 csibm866",
+    "iso8859-2": "iso-8859-2 iso8859-2 iso88592 iso_8859-2 iso_8859-2:1987 iso-ir-101 csisolatin2 latin2 l2",
+    "iso8859-3": "iso-8859-3 iso8859-3 iso88593 iso_8859-3 iso-ir-109 csisolatin3 latin3 l3",
+    "iso8859-4": "iso-8859-4 iso8859-4 iso88594 iso_8859-4 iso-ir-110 csisolatin4 latin4 l4",
+    "iso8859-5": "iso-8859-5 iso8859-5 iso88595 iso_8859-5 iso-ir-144 csisolatincyrillic cyrillic",
+    "iso8859-6": "iso-8859-6 iso8859-6 iso88596 iso_8859-6 iso-8859-6-e iso-8859-6-i iso-ir-127 csisolatinarabic arabic asmo-708 ecma-114",
+    "iso8859-7": "iso-8859-7 iso8859-7 iso88597 iso_8859-7 iso-ir-126 csisolatingreek greek greek8 elot_928 ecma-118 sun_eu_greek",
+    "iso8859-8": "iso-8859-8 iso8859-8 iso88598 iso_8859-8 iso-8859-8-e iso-8859-8-i iso-ir-138 csisolatinhebrew hebrew visual logical",
+    "iso8859-10": "iso-8859-10 iso8859-10 iso885910 iso-ir-157 csisolatin6 latin6 l6",
+    "iso8859-13": "iso-8859-13 iso8859-13 iso885913",
+    "iso8859-14": "iso-8859-14 iso8859-14 iso885914",
+    "iso8859-15": "iso-8859-15 iso8859-15 iso885915 iso_8859-15 csisolatin9 l9",
+    "iso8859-16": "iso-8859-16",
+    "koi8-r": "koi8-r koi8_r koi8 koi cskoi8r",
+    "koi8-u": "koi8-u koi8-ru",
+    "mac-roman": "macintosh mac x-mac-roman csmacintosh",
+    "mac-cyrillic": "x-mac-cyrillic x-mac-ukrainian",
+    "gb18030": "gb18030 gbk x-gbk gb2312 gb_2312 gb_2312-80 csgb2312 csiso58gb231280 iso-ir-58 chinese",
+    "big5hkscs": "big5 big5-hkscs cn-big5 csbig5 x-x-big5",
+    "euc_jp": "euc-jp x-euc-jp cseucpkdfmtjapanese",
+    "iso2022_jp": "iso-2022-jp csiso2022jp",
+    "cp932": "shift_jis shift-jis sjis x-sjis csshiftjis windows-31j ms932 ms_kanji",
+    "cp949": "euc-kr ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 cseuckr csksc56011987 iso-ir-149 korean windows-949",
 }
-"""Labels that mean another encoding than Python's of the same name, or one that Python has another name for."""
-_KNOWN = re.compile(
-    r"utf-?8|utf-16-[lb]e|cp(?:125\d|874|932|949|866)|gb18030|big5hkscs|euc-jp|iso-?8859-\d{1,2}|koi8-[ru]"
-)
-"""Encodings that pages have; Python knows further codecs, and some of them are no character sets."""
+"""Python's codecs and the labels that browsers take for them (WHATWG Encoding §4.2); Python knows others, and some are no character sets."""
+_CODECS = {label: codec for codec, labels in _LABELS.items() for label in labels.split()}
+
+
+_PACKED = ((b"\x1f\x8b\x08", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"))
+
+
+def packing(body: bytes) -> str:
+    """Return what nobody can read a page for that is compressed once more than its headers say; empty for another one."""
+    name = next((name for start, name in _PACKED if body.startswith(start)), "")
+    return f"the body is {name}-compressed, and no Content-Encoding says so" if name else ""
 
 
 def page_text(body: bytes, content_type: str = "") -> str:
@@ -65,11 +88,4 @@ def _named(body: bytes, content_type: str) -> str:
 
 def _codec(label: str) -> str:
     """Return the codec of a label, or an empty string for one that browsers do not know either."""
-    plain = label.strip().lower()
-    name = _OTHER_NAMES.get(plain, plain)
-    if not _KNOWN.fullmatch(name):
-        return ""
-    try:
-        return codecs.lookup(name).name
-    except LookupError:
-        return ""
+    return _CODECS.get(label.strip().lower(), "")

@@ -16,6 +16,8 @@ ACTION = "download-manifest"
 _PARAMETERS = frozenset({"action", "url", "digest"})
 _URL = re.compile(r"(?:[A-Za-z0-9._~:/?#@!$&'()*+,;=\[\]-]|%[0-9A-Fa-f]{2})+", re.ASCII)
 """Characters of a URI, RFC 3986 §2; everything else has to be percent-encoded."""
+_TWICE = re.compile(r"https?(?::|%3A)%2F%2F", re.IGNORECASE)
+"""What a URL begins with after one decoding if it was encoded twice."""
 _LONGEST = 8192
 
 
@@ -110,6 +112,10 @@ def _manifest_url(pairs: list[tuple[str, str]], link: str, problems: dict[str, s
 
 def _decode_once(raw: str, problems: dict[str, str]) -> str:
     decoded = unquote(raw, errors="replace")
+    if _TWICE.match(decoded):
+        problems["not-encoded"] = "it is percent-encoded twice"
+        decoded = unquote(decoded, errors="replace")
+        return decoded if _is_url(decoded) else ""
     if not _is_url(raw) or not _is_url(decoded):
         problems["not-encoded"] = f"after one percent-decoding '{decoded[:200]}' is no valid URL"
     return quote(decoded, safe="/:?#[]@!$&'()*+,;=%~") if not _is_url(decoded) else decoded

@@ -47,6 +47,8 @@ class PageContent:
     styles: tuple[str, ...] = ()
     """Absolute http(s) URLs of its stylesheets."""
     images: tuple[str, ...] = ()
+    onward: str = ""
+    """Absolute http(s) URL that a refresh in the page leads to."""
     password: bool = False
     """It has a field for a password."""
 
@@ -112,6 +114,7 @@ def _content(reader: Reader) -> PageContent:
         unseen=reader.unseen,
         styles=tuple(reader.styles),
         images=tuple(reader.images),
+        onward=reader.onward,
         password=reader.password,
     )
 

@@ -15,6 +15,7 @@ from ota_proxy import limits
 from ota_proxy.content.bounded_parser import BoundedParser, feed
 from ota_proxy.content.link import SCHEME, Context, is_install_link, read_link
 from ota_proxy.content.lost_link import lost_link
+from ota_proxy.content.refresh import refresh_target, refresh_url
 from ota_proxy.content.script import HOLE, strings
 from ota_proxy.device.facts import LinkFacts
 from ota_proxy.policy.media_types import extensions
@@ -35,7 +36,6 @@ _BROKEN = re.compile(r"[\t\r\n]+")
 """What browsers take out of an address, wherever it stands (WHATWG URL §4.4)."""
 _EDGES = "".join(map(chr, range(0x21)))
 """What they take away at its ends."""
-_REFRESH = re.compile(r"""\s*[\d.]*\s*[;,]?\s*(?:url\s*=\s*)?["']?(?P<url>[^"']*)""", re.IGNORECASE | re.DOTALL)
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\$\{|\{\w*\}|<%|%>|%[s@]|\[\[|__\w+__|" + HOLE)
 """What a template, a format or a framework puts something in place of."""
 _PIECE = re.compile(r"itms-services:|action=download-manifest", re.IGNORECASE)
@@ -66,6 +66,7 @@ _INERT = {
 }
 """Elements whose tags a browser that runs scripts does not take for tags, or does not show, and why a link there is none."""
 _RAW = ("script", "style")
+CUT = "is cut off, because the page ends inside its tag"
 
 
 class Reader(BoundedParser):
@@ -81,7 +82,7 @@ class Reader(BoundedParser):
         self.styles: dict[str, None] = {}
         self.images: dict[str, None] = {}
         self.scripts = self.outside = self.noindex = self.breaks_out = self.password = False
-        self.amp = self.made = self.unseen = ""
+        self.amp = self.made = self.unseen = self.onward = ""
         self.texts: list[str] = []
         self.strings: list[str] = []
         self.depth, self.xml = depth, xml
@@ -152,8 +153,9 @@ class Reader(BoundedParser):
         content = values.get("content", "")
         if values.get("name", "").strip().lower() in {"robots", "googlebot"}:
             self.noindex |= bool({"noindex", "none"} & set(re.split(r"[\s,]+", content.lower())))
-        if values.get("http-equiv", "").strip().lower() == "refresh" and (match := _REFRESH.match(content)):
-            self._navigates(match["url"], "")
+        if values.get("http-equiv", "").strip().lower() == "refresh":
+            self._navigates(refresh_url(content), "")
+            self.onward = self.onward or refresh_target(content, self.base)
 
     def _frame(self, values: dict[str, str]) -> None:
         document = values.pop("srcdoc", None)
@@ -184,6 +186,11 @@ class Reader(BoundedParser):
         """Note a link that somebody commented out."""
         if is_mentioned(data):
             self.unseen = self.unseen or "is commented out"
+
+    def handle_cut(self, data: str) -> None:
+        """Note a link in a tag that the page's end cuts off."""
+        if is_mentioned(data):
+            self.unseen = self.unseen or CUT
 
     def handle_data(self, data: str) -> None:
         """Take in text, or a whole script."""

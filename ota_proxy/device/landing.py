@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
+from ota_proxy.content.encoding import packing
 from ota_proxy.content.link import SCHEME, read_link
 from ota_proxy.content.page import PageContent, read_page
+from ota_proxy.content.refresh import refresh_target
 from ota_proxy.device import agents
 from ota_proxy.device.decode import plain_body
 from ota_proxy.device.facts import FrameFacts, InAppFacts, LinkFacts, PageFacts, PartFacts, TabletFacts, Visit, origin
@@ -15,6 +17,8 @@ from ota_proxy.device.session import Session
 
 FRAMES = 5
 """Frames of a page that are asked for."""
+REFRESHES = 3
+"""Pages that only lead on to the next which are followed."""
 PARTS = 4
 """Stylesheets, and images, of a page that are asked for."""
 
@@ -23,12 +27,13 @@ async def page_facts(session: Session, visit: Visit) -> PageFacts:
     """Read the page that a visit brought, and look at its frames; as other apps' browsers where it has an install link."""
     body = plain_body(visit)
     found = _shown(visit)
+    packed = packing(body.data)
     page = PageFacts(
         visit,
         (*_redirected(visit), *found.links),
         found.package_links,
         unread=body.error if body.bomb or body.unknown else "",
-        undecodable="" if body.bomb or body.unknown else body.error,
+        undecodable="" if body.bomb or body.unknown else body.error or packed,
         made=found.made,
         unseen=found.unseen,
         password=found.password,
@@ -46,6 +51,33 @@ async def page_facts(session: Session, visit: Visit) -> PageFacts:
     page = replace(page, tablet=await _tablet(session, visit.first.url))
     seen = [await _in_app(session, visit.first.url, name, sent) for name, sent in agents.in_app().items()]
     return replace(page, in_app=tuple(seen))
+
+
+async def onward(session: Session, visit: Visit) -> Visit:
+    """Follow the refreshes of pages without a link as browsers do: those in the page, then that of the header (WHATWG HTML §4.2.5.3).
+
+    What comes of it is one visit, as for redirects. A page that loads itself again leads nowhere, and https is not left.
+    """
+    for _ in range(REFRESHES):
+        url = _refreshed(visit)
+        if not url or url in {hop.url for hop in visit.hops}:
+            break
+        if origin(visit.last.url)[0] == "https" and origin(url)[0] != "https":
+            return Visit(visit.step, visit.hops, "left-https")
+        limit = session.options.page_limit
+        agent = next((value for name, value in visit.first.request_headers if name.lower() == "user-agent"), "")
+        after = await session.visit(visit.step, url, "browser", keep=limit, read=limit, user_agent=agent)
+        visit = Visit(visit.step, (*visit.hops, *after.hops), after.stopped)
+    return visit
+
+
+def _refreshed(visit: Visit) -> str:
+    if not visit.ok or visit.response is None:
+        return ""
+    found = content_of(visit)
+    if found.links or found.package_links:
+        return ""
+    return found.onward or refresh_target(visit.response.header("refresh") or "", visit.last.url)
 
 
 async def _opened(session: Session, page: PageFacts) -> PageFacts:
@@ -137,4 +169,5 @@ async def _in_app(session: Session, url: str, name: str, user_agent: str) -> InA
 
 async def _ask(session: Session, step: str, url: str, user_agent: str = "") -> Visit:
     limit = session.options.page_limit
-    return await session.visit(step, url, "browser", keep=limit, read=limit, user_agent=user_agent)
+    visit = await session.visit(step, url, "browser", keep=limit, read=limit, user_agent=user_agent)
+    return await onward(session, visit)

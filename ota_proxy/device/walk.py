@@ -24,7 +24,7 @@ from ota_proxy.device.facts import (
     Visit,
     origin,
 )
-from ota_proxy.device.landing import all_links, page_facts
+from ota_proxy.device.landing import all_links, onward, page_facts
 from ota_proxy.device.manifest import visit_manifest
 from ota_proxy.device.package import visit_image, visit_package
 from ota_proxy.device.session import Progress, Session, WalkOptions
@@ -139,7 +139,7 @@ async def _begin(session: Session, target: str) -> _Begin:
         return _Begin("package", package_url=target)
     limit = session.options.page_limit
     visit = await session.visit("page", target, "browser", keep=limit, read=limit)
-    return await _by_content(session, visit, target)
+    return await _by_content(session, await onward(session, visit), target)
 
 
 def _checked(target: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ota_proxy.content.page_reader import CUT
 from ota_proxy.device.facts import InstallFacts, LinkFacts, PageFacts, PartFacts, ViewFacts, Visit
 from ota_proxy.rules.evidence import answer, bytes_shown, proof, request_line
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
@@ -200,10 +201,19 @@ def page_no_install_link(facts: Facts) -> Iterator[Finding]:
         where = location_of(page.visit.last)
         yield _without(page.visit, f"The landing page's address leads out of the browser, to {where}", "elsewhere")
     elif not page.visit.ok:
-        message = f"The landing page is not there ({answer(page.visit.last)}), so there is no install link"
-        yield _without(page.visit, message, "absent")
+        does, cause = _NOT_DELIVERED.get(page.visit.status, ("is not delivered", "failing"))
+        message = f"The landing page {does} ({answer(page.visit.last)}), so there is no install link"
+        yield _without(page.visit, message, cause)
     else:
         yield _no_link(page)
+
+
+_NONE = "The page has no install link"
+_NOT_DELIVERED = {
+    403: ("is refused", "refused"),
+    404: ("is not there", "absent"),
+    410: ("is not there", "absent"),
+}
 
 
 def _read(page: PageFacts) -> None:
@@ -241,11 +251,14 @@ def _no_link(page: PageFacts) -> Finding:
         message = f"The page has no install link as delivered: it is made by a script, and {not_run}"
         return _without(page.visit, message, "script", f"in a script: {page.made[:200]}")
     if page.unseen:
-        return _without(page.visit, f"The page's install link {page.unseen}: nobody can tap it", "unseen")
+        cause = "cut" if page.unseen == CUT else "unseen"
+        return _without(page.visit, f"The page's install link {page.unseen}: nobody can tap it", cause)
     if page.scripts:
         message = f"The page has no install link as delivered; its scripts may make one, but {not_run}"
         return _without(page.visit, message, "script")
-    return _without(page.visit, "The page has no install link")
+    empty = page.visit.response is not None and not page.visit.response.body
+    said, cause = ("The landing page is empty, so there is no install link", "empty") if empty else (_NONE, "")
+    return _without(page.visit, said, cause)
 
 
 def _refusals(views: list[ViewFacts]) -> list[str]:

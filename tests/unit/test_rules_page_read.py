@@ -52,6 +52,8 @@ def said(facts: InstallFacts, rule: str = "OTA114") -> Outcome:
         ),
         (b"<!-- <a href='itms-services://?action=download-manifest&url=x'> -->", "is commented out", "can be tapped"),
         (b"<p>itms-services://?action=download-manifest&url=x", "stands there as text", "can be tapped"),
+        (b'<p>Hello <a href="itms-services://?action=download-manifest&amp;url=https%3A%2F%2Fo', "is cut off", "whole"),
+        (b"", "is empty", "Fill the page"),
     ],
 )
 def test_a_page_without_a_link_is_told_why_it_has_none(body: bytes, words: str, remedy: str) -> None:
@@ -87,7 +89,7 @@ def test_the_reason_of_a_target_without_a_verdict_is_the_page_s_own() -> None:
     assert "brotli" in unread([Facts(install=without_link(packed))])
 
 
-@pytest.mark.parametrize(("status", "words"), [(404, "is not there"), (403, "is not there"), (500, "is not there")])
+@pytest.mark.parametrize(("status", "words"), [(404, "is not there"), (403, "is refused"), (500, "is not delivered")])
 def test_an_error_instead_of_a_page_is_not_answered_with_put_a_link_on_it(status: int, words: str) -> None:
     found = said(without_link(shown(b"no", status)))
     assert (found.status, words in found.message, "Put a link" in found.remedy) == ("failed", True, False)
@@ -103,6 +105,14 @@ def test_an_address_that_leads_to_another_app_is_named() -> None:
 def test_a_body_that_is_not_what_its_encoding_says_is_an_error_of_the_page() -> None:
     found = said(without_link(shown(b"<p>plain", Content_Encoding="gzip")), "OTA110")
     assert (found.status, "Content-Encoding" in found.remedy) == ("failed", True)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content_Encoding": "gzip"}])
+def test_a_body_that_is_compressed_once_more_than_it_says_is_an_error_of_the_page(headers: dict[str, str]) -> None:
+    body = gzip.compress(b"<p>Hello", mtime=0)
+    facts = without_link(shown(gzip.compress(body, mtime=0) if headers else body, **headers))
+    assert (said(facts, "OTA110").status, said(facts).status) == ("failed", "no-verdict")
+    assert "gzip-compressed" in said(facts, "OTA110").message
 
 
 @pytest.mark.parametrize(

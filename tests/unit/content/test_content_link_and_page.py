@@ -66,6 +66,8 @@ def test_a_refused_url_comes_with_what_was_meant(url: str, hint: str) -> None:
         ("itms-services://?action=download-manifest&url=https://h/a?x=1&y=2", "text", ("not-encoded",)),
         ("itms-services://?action=download-manifest&url=https://h/a#x", "text", ("not-encoded",)),
         ("itms-services://?action=download-manifest&url=https%3A%2F%2Fh%2F%zz", "text", ("not-encoded",)),
+        ("itms-services://?action=download-manifest&url=https%253A%252F%252Fh%252Fa", "text", ("not-encoded",)),
+        ("itms-services://?action=download-manifest&url=https:%252F%252Fh%252Fa", "text", ("not-encoded",)),
         ("itms-services://?action=download-manifest&url=https%3A%2F%2Fh%2F%C3%A9", "text", ("not-encoded",)),
         (html.escape(GOOD), "script", ("amp-outside-html",)),
         (html.escape(GOOD), "html-attribute", ("double-escaped",)),

@@ -270,6 +270,29 @@ def test_no_bytes_make_the_decoding_raise(body: bytes, content_type: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("label", "text"),
+    [
+        ("windows-1251", "Откройте в Safari"),
+        ("x-cp1251", "Откройте в Safari"),
+        ("windows-1252", "Größe"),
+        ("latin1", "Größe €"),
+        ("ISO-8859-2", "Otwórz w Safari, proszę"),
+        ("windows-31j", "Safariで開く"),
+        ("iso-2022-jp", "Safariで開く"),
+        ("x-gbk", "请在Safari中打开"),
+        ("cn-big5", "使用 Safari 開啟"),
+        ("windows-949", "Safari에서 열기"),
+        ("koi8_r", "Откройте"),
+        ("macintosh", "Größe"),
+    ],
+)
+def test_every_label_that_browsers_know_is_known(label: str, text: str) -> None:
+    codec = {"latin1": "cp1252", "windows-31j": "cp932", "x-cp1251": "cp1251", "cn-big5": "big5hkscs"}
+    codec |= {"x-gbk": "gbk", "windows-949": "cp949", "macintosh": "mac-roman", "koi8_r": "koi8-r"}
+    assert page_text(text.encode(codec.get(label, label)), f"text/html; charset={label}") == text
+
+
+@pytest.mark.parametrize(
     ("body", "content_type", "page"),
     [
         (b"<title>Oops</title>", "", True),

@@ -270,3 +270,24 @@ def test_the_tls_of_a_manifest_over_http_is_looked_for_where_its_https_would_be(
     facts = walked(tmp_path, Site(), start, plain=Site(), options={"probe_tls": True})
     assert (facts.tls.port if facts.tls else None) == looked_at
     assert facts.tls is None or facts.tls.reachable
+
+
+def test_a_page_that_only_leads_on_is_followed_by_every_browser_that_asks(tmp_path: Path) -> None:
+    site = Site()
+    site.files["/"] = b"<meta http-equiv=refresh content='0;url=/start'>"
+    site.files["/start"] = b"<meta http-equiv=refresh content='5'>" + page()
+    facts = walked_all(tmp_path, site)[0]
+    assert facts.page is not None
+    assert [hop.url for hop in facts.page.visit.hops] == [f"{BASE}/", f"{BASE}/start"]
+    assert facts.page.tablet is not None
+    assert (facts.page.tablet.links, facts.manifest is not None) == (1, True)
+    assert {view.visit.last.url for view in facts.page.in_app} == {f"{BASE}/start"}
+
+
+def test_pages_that_lead_to_each_other_and_away_from_https_end(tmp_path: Path) -> None:
+    site = Site()
+    site.files["/"] = b"<meta http-equiv=refresh content='0;url=/start'>"
+    site.files["/start"] = b"<meta http-equiv=refresh content='0;url=/'>"
+    assert [one.page.visit.stopped for one in walked_all(tmp_path, site, probe_tls=False) if one.page] == [""]
+    site.files["/start"] = f"<meta http-equiv=refresh content='0;url=http://{HOST}/'>".encode()
+    assert [one.page.visit.stopped for one in walked_all(tmp_path, site, probe_tls=False) if one.page] == ["left-https"]
