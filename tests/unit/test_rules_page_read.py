@@ -107,10 +107,10 @@ def test_a_body_that_is_not_what_its_encoding_says_is_an_error_of_the_page() -> 
     assert (found.status, "Content-Encoding" in found.remedy) == ("failed", True)
 
 
-@pytest.mark.parametrize("headers", [{}, {"Content_Encoding": "gzip"}])
-def test_a_body_that_is_compressed_once_more_than_it_says_is_an_error_of_the_page(headers: dict[str, str]) -> None:
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_a_body_that_is_compressed_once_more_than_it_says_is_an_error_of_the_page(encoding: str) -> None:
     body = gzip.compress(b"<p>Hello", mtime=0)
-    facts = without_link(shown(gzip.compress(body, mtime=0) if headers else body, **headers))
+    facts = without_link(shown(gzip.compress(body, mtime=0) if encoding == "gzip" else body, Content_Encoding=encoding))
     assert (said(facts, "OTA110").status, said(facts).status) == ("failed", "no-verdict")
     assert "gzip-compressed" in said(facts, "OTA110").message
 
