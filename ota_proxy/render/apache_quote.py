@@ -106,12 +106,16 @@ def extensions(names: Iterable[str]) -> str:
     return "[.](?:" + "|".join(regex(name.removeprefix(".")) for name in names) + ")$"
 
 
+def worker(target: Upstream, prefix: str, key: Key) -> None:
+    """Refuse a prefix, with its key, that is too long for the name that httpd gives a worker: the address and the prefix."""
+    name = ("http://localhost" if target.scheme == "unix" else str(target)) + prefix
+    if len(name.encode()) > _WORKER_BYTES:
+        reason = f"it takes at most {_WORKER_BYTES} bytes of address and prefix, and these are {len(name.encode())}"
+        _refuse(f"{prefix[:40]}...", key, reason, "choose a shorter prefix")
+
+
 def upstream(target: Upstream, prefix: str, key: Key) -> Quoted:
     """Quote the URL ProxyPass sends to, ending in the location's prefix; a socket path cannot hold `|`, `#`, `?`, `<`, `>`."""
-    address = "http://localhost" if target.scheme == "unix" else str(target)
-    if len(f"{address}{prefix}".encode()) > _WORKER_BYTES:
-        shown = f"{address}{prefix}"[:40] + "..."
-        _refuse(shown, key, f"it takes at most {_WORKER_BYTES} bytes of address and prefix", "choose a shorter prefix")
     if target.scheme != "unix":
         return argument(f"{target}{prefix}", key)
     bad = next((char for char in target.path if char in _SOCKET_ENDS), "")

@@ -107,6 +107,7 @@ def _encoded(site: Site, location: Location) -> View:
 
 
 def _upstream_url(site: Site, location: Location, target: Upstream) -> Quoted:
+    quote.worker(target, location.url_path, site.key_of(location, "path"))
     return quote.upstream(target, location.url_path, site.key_of(location, "upstream"))
 
 

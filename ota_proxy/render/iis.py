@@ -23,6 +23,19 @@ from ota_proxy.render.iis_quote import ps_string, windows_path, xml_attribute, x
 from ota_proxy.render.quoting import Quoted, render_template
 from ota_proxy.render.result import Note, Rendered, RenderedFile, Scope
 
+_HIDDEN = frozenset(
+    [
+        "web.config",
+        "bin",
+        "app_code",
+        "app_globalresources",
+        "app_localresources",
+        "app_webreferences",
+        "app_data",
+        "app_browsers",
+    ]
+)
+"""Steps of a path that request filtering of IIS with ASP.NET hides by default (documentation of hiddenSegments); case does not count."""
 _MOST_BODY = (1 << 32) - 1  # maxAllowedContentLength is a 32 bit number (requestLimits)
 
 
@@ -89,6 +102,13 @@ def _possible(site: Site, caps: Capabilities, *, rewrite: bool) -> None:
     _one_timeout(site)
     _distinct(site)
     for location in site.locations:
+        hidden = next((step for step in location.path.split("/") if step.lower() in _HIDDEN), "")
+        if hidden:
+            raise _refused(
+                site.key_of(location, "path"),
+                f"IIS answers 404 to every path with the step '{hidden}' (hiddenSegments of request filtering)",
+                "choose another prefix",
+            )
         if {":", "*"} & set(location.path) or any(
             step != step.strip(" ").rstrip(".") for step in location.path.split("/")
         ):

@@ -335,8 +335,9 @@ def test_a_network_of_all_addresses_is_written_in_halves_as_apache_takes_no_mask
 @pytest.mark.parametrize("path", ["/" + "x" * 240 + "/", "/" + "ü" * 50 + "/"])
 @pytest.mark.parametrize("upstream", ["http://127.0.0.1:9000", "unix:/run/app.sock"])
 def test_an_upstream_with_a_longer_name_than_apache_keeps_is_refused(path: str, upstream: str) -> None:
-    with pytest.raises(UsageError, match="at most 255 bytes of address and prefix"):
+    with pytest.raises(UsageError, match="at most 255 bytes of address and prefix") as refused:
         text(more={"locations": [{"path": path, "upstream": upstream}]})
+    assert refused.value.key == ("locations", 0, "path")
 
 
 @pytest.mark.parametrize(("server", "example"), [("apache", "2.4.62"), ("nginx", "1.26.3")])

@@ -48,6 +48,8 @@ def test_posix_folders_become_folders_of_the_system_drive() -> None:
             "locations[1].path",
         ),
         ({"locations": [{"path": "/a:b/", "root": "/srv/a"}]}, "locations[0].path"),
+        ({"locations": [{"path": "/a/Bin/", "root": "/srv/a"}]}, "locations[0].path"),
+        ({"locations": [{"path": "/web.config/", "upstream": "http://10.0.0.1"}]}, "locations[0].path"),
         ({"access": {"deny": ["2001:db8::/32"]}}, "access.deny[0]"),
         ({"access": {"allow": ["10.0.0.0/8"]}, "trusted_proxies": ["10.0.0.1"]}, "access"),
     ],
