@@ -18,12 +18,15 @@ from ota_proxy.render.several import COMMON_FILE, Several, file_names, files, on
 View = dict[str, object]
 _NEEDS = Note("needs-parent", f"the file {COMMON_FILE}, which was rendered with this one")
 
+_MANY = 12  # sites; from about 25 on nginx -t warns that it cannot build the hash of their variables (nginx 1.22)
+
 
 def render(several: Several) -> Rendered:
     """Return the shared file and one for each site, or one nginx.conf; UsageError names the key of the site that cannot be."""
     views = [_view(several, number) for number in range(len(several.parts))]
     _distinct(several)
     shared, own = shared_notes(several, _notes)
+    shared = (*shared, *_for_many(several))
     every = once([*shared, *(note for notes_ in own for note in notes_)])
     if several.scope == "full":
         return Rendered("nginx", "full", (RenderedFile("nginx.conf", _full(several, views, every)),), every)
@@ -36,6 +39,19 @@ def render(several: Several) -> Rendered:
     ]
     names = (COMMON_FILE, *file_names(several.sites, [100] * len(several.parts)))
     return Rendered("nginx", "site", files(names, texts), every)
+
+
+def _for_many(several: Several) -> Iterator[Note]:
+    """Yield what the http block needs for the variables of many sites; a file of scope full has it."""
+    if several.scope == "site" and (size := _variable_bucket(several)):
+        yield Note(
+            "needs-parent", f"in the http block: variables_hash_bucket_size {size}; for the variables of so many sites"
+        )
+
+
+def _variable_bucket(several: Several) -> int:
+    """Return the variables_hash_bucket_size that many sites need, or 0 where nginx's 64 does: two long names fill no bucket of that size."""
+    return 128 if len(several.sites) > _MANY else 0
 
 
 def _view(several: Several, number: int) -> View:
@@ -123,6 +139,7 @@ def _full(several: Several, views: Sequence[View], said: Sequence[Note]) -> str:
         "connections": sum(one.connections for one in numbers),
         "files": sum(one.files for one in numbers),
         "name_bucket": max(name_bucket(site) for site in several.sites),
+        "variable_bucket": _variable_bucket(several),
         "body": Quoted("\n".join(body)),
         "header": _header(several, several.sites[0], said),
     }

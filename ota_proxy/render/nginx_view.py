@@ -239,6 +239,7 @@ def _main(site: Site, caps: Capabilities) -> dict[str, object]:
         "files": numbers.files,
         "devices": site.expected_devices,
         "name_bucket": name_bucket(site),
+        "variable_bucket": 0,
         "user": quote(caps.layout["nginx_user"], ()) if caps.layout["nginx_user"] else None,
         "pid": quote_path(caps.layout["nginx_pid"], ()),
         "mime_types": quote_path(caps.layout["nginx_conf"] + "/mime.types", ()),

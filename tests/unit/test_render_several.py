@@ -139,3 +139,12 @@ def test_what_the_server_must_have_stands_in_the_shared_file_only(server: str) -
         assert COMMON_FILE in header
         assert "2000" not in header
         assert "Listen" not in header
+
+
+@pytest.mark.parametrize(("number", "expected"), [(12, 0), (13, 1), (40, 1)])
+def test_many_sites_need_a_larger_hash_for_their_variables_else_nginx_warns(number: int, expected: int) -> None:
+    raws = [raw(f"build{index}.example.com") for index in range(number)]
+    full = texts(several("nginx", *raws, scope="full"))["nginx.conf"]
+    assert full.count("\n    variables_hash_bucket_size 128;\n") == expected
+    shared = texts(several("nginx", *raws))["000-ota-proxy.conf"]
+    assert shared.count("in the http block: variables_hash_bucket_size 128") == expected
