@@ -1,4 +1,6 @@
-"""How much of what strangers send or write we put up with: the one place for bytes, objects, lengths and digits.
+"""How much of what strangers send or write we put up with: bytes, objects, lengths and digits that decide over memory and time.
+
+What only one reader has (the depth of a script, the characters of a log's line, the patterns of the IIS emulator) stands in that reader.
 
 A limit is far above what honest servers and files have, and low enough that meeting it costs seconds and megabytes, never minutes or gigabytes.
 What goes beyond is refused or cut, and that is said; nothing is left out in silence.
@@ -35,6 +37,23 @@ INTERIM: Final = 32
 UNPACKED: Final = 4 * MIB
 """Bytes that a compressed answer may unpack to."""
 
+FRAME: Final = 1 << 17
+"""Bytes of an HTTP/2 frame."""
+TLS_FLIGHT: Final = 1 << 18
+"""Bytes of the first TLS flight."""
+CHAIN: Final = 32
+"""Certificates of a chain that are looked at."""
+
+# -- pages and pictures -----------------------------------------------------------------------------------------------
+
+PAGE: Final = MIB
+"""Bytes of a page that are read."""
+LINKS: Final = 200
+"""Install links of a page, and links to packages."""
+PICTURE_FILE: Final = 32 * MIB
+PIXELS: Final = 40_000_000
+"""Pixels of a picture with a QR code: a photograph of a phone has half as many, a bomb has a thousand times more."""
+
 # -- property lists, profiles, archives -------------------------------------------------------------------------------
 
 PLIST: Final = MIB
@@ -44,7 +63,18 @@ PLIST_VALUES: Final = 50_000
 """Values that a property list may unfold into; one that is referred to twice counts twice."""
 PLIST_UNFOLDED: Final = 4 * MIB
 """Bytes of texts, numbers and data that it may unfold into, likewise."""
+ASSETS: Final = 1_000
+"""Items, and assets of all items together, of a manifest; an install has one item and three assets."""
 PROFILE: Final = 2 * MIB
+PROFILE_CERTIFICATES: Final = 200
+DEVICES: Final = 100_000
+"""Devices of a profile."""
+ENTRIES: Final = 200_000
+"""Entries of an archive."""
+DIRECTORY: Final = 32 * MIB
+"""Bytes of an archive's central directory."""
+COPIED: Final = 64 * MIB
+"""Bytes of a package that is copied; of a larger one the app is read by ranges."""
 
 # -- files of a person ------------------------------------------------------------------------------------------------
 

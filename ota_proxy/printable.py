@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
+from collections.abc import Callable
 from typing import Any, Final
 
 from ota_proxy import limits
@@ -21,10 +22,20 @@ _INVISIBLE: Final = re.compile(
 
 One selector of an emoji's form behind a symbol is let be.
 """
+_SIGN: Final = (
+    "[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u23ff\u24c2\u25aa-\u25fe\u2600-\u27bf\u2934\u2935\u2b05-\u2b55\u3030\u303d"
+    "\u3297\u3299\U0001f000-\U0001faff](?:\ufe0f|[\U0001f3fb-\U0001f3ff])?"
+)
+_EMOJI: Final = re.compile(
+    f"({_SIGN}(?:\u200d{_SIGN}){{1,9}}|[0-9#*]\ufe0f\u20e3|\U0001f3f4\U000e0067\U000e0062"
+    "(?:\U000e0065\U000e006e\U000e0067|\U000e0073\U000e0063\U000e0074|\U000e0077\U000e006c\U000e0073)\U000e007f)"
+)
+"""Emoji of several characters, of which some are not seen by themselves (UTS #51 §1.4.9): signs joined by U+200D, keycaps, the three flags of tags."""
 _COMMAND: Final = re.compile(r"(?m)^([^\S\n]*)(?=::)|##(?=\w{0,40}\[)")
 r"""What services take for a command: `::name::` at a line's begin, after blanks too, and `##[name]` (GitHub: actions/runner, ActionCommand.cs),
 `##vso[` (Azure: its agent's Command.cs) and `##teamcity[` (TeamCity, service messages) anywhere in a line.
 """
+_JOINTS: Final = frozenset(map(chr, (0x200D, *range(0xE0061, 0xE0080))))
 _HASHES: Final = re.compile("##")
 _COLONS: Final = re.compile(r"(?m)^([^\S\n]*):(?=:)")
 _REFERENCES: Final = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;"))
@@ -36,10 +47,22 @@ _MARK: Final = 60
 
 def printable(text: str) -> str:
     r"""Return one line without control, escape, direction-changing or invisible characters; each becomes a visible `\x1b`."""
+    return _made_visible(text, _visible, _escape)
+
+
+def _made_visible(text: str, control: Callable[[str], str], invisible: Callable[[str], str]) -> str:
+    """Return text with every character that is not printable, and every one that nobody sees, replaced; whole emoji stay."""
     if text.isprintable() and not _INVISIBLE.search(text):
         return text
-    kept = (char if char.isprintable() else _visible(char) for char in text)
-    return _INVISIBLE.sub(lambda found: _escape(found[0]), "".join(kept))
+    if text.isascii():
+        return "".join(char if char.isprintable() else control(char) for char in text)
+    pieces = _EMOJI.split(text)  # what the group matched stands at the odd places
+    for at, piece in enumerate(pieces):
+        if at % 2 and all(char.isprintable() or char in _JOINTS for char in piece):
+            continue
+        kept = (char if char.isprintable() else control(char) for char in piece)
+        pieces[at] = _INVISIBLE.sub(lambda found: "".join(map(invisible, found[0])), "".join(kept))
+    return "".join(pieces)
 
 
 def lines(text: str) -> str:
@@ -98,10 +121,7 @@ def as_json(value: Any, *, indent: int | None = None, ascii_only: bool = False) 
 def _json_line(line: str) -> str:
     """Escape within strings: outside of them JSON has neither `##` nor anything that is not printable."""
     line = _HASHES.sub(r"#\\u0023", line) if "##" in line else line
-    if line.isprintable() and not _INVISIBLE.search(line):
-        return line
-    escaped = (char if char.isprintable() else _json_escape(char) for char in line)
-    return _INVISIBLE.sub(lambda found: _json_escape(found[0]), "".join(escaped))
+    return _made_visible(line, _json_escape, _json_escape)
 
 
 def _json_escape(char: str) -> str:
@@ -119,6 +139,15 @@ def as_html(text: str) -> str:
 def markup(document: str) -> str:
     """Return HTML or XML with `##`, and `::` at a line's begin, as character references: its readers see the same."""
     return _COLONS.sub(r"\1&#58;", _HASHES.sub("#&#35;", document))
+
+
+def as_document(document: str) -> str:
+    """Return HTML or XML in which nothing is a command or unseen: its readers see the same, a terminal and a log see references."""
+    return _made_visible(markup(document), lambda char: char if char in "\n\t" else _reference(char), _reference)
+
+
+def _reference(char: str) -> str:
+    return f"&#x{ord(char):x};"
 
 
 def _visible(char: str) -> str:

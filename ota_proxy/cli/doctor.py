@@ -68,7 +68,7 @@ def as_text(probes: list[Probe], paint: Paint) -> str:
         lines += [line for one in probes if one.group == group for line in _lines(one, width, paint)]
         lines += [""]
     text = "\n".join([*lines, *_end(probes, paint)]) + "\n"
-    return plain(text) if paint.ascii_only else text
+    return printable.inert(plain(text) if paint.ascii_only else text)
 
 
 def _lines(one: Probe, width: int, paint: Paint) -> Iterator[str]:

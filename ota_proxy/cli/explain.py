@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 from ota_proxy.cli.streams import emit, tell
 from ota_proxy.errors import EXIT_CLEAN, UsageError
+from ota_proxy.printable import as_json, inert
 
 if TYPE_CHECKING:
     from ota_proxy.report.paint import Paint
@@ -118,7 +118,7 @@ def _of_words(asked: str, *, as_json: bool) -> str:
     answer = answer or diagnose(asked)
     if as_json:
         return _dumped(answer_document(asked, answer, _commands()))
-    return answer_text(answer, paint_for(sys.stdout), _commands())
+    return inert(answer_text(answer, paint_for(sys.stdout), _commands()))
 
 
 def _log(*, as_json: bool) -> str:
@@ -137,7 +137,7 @@ def _log(*, as_json: bool) -> str:
         return _of_words(decoded(data).strip(), as_json=as_json)
     if as_json:
         return _dumped(reading_document(reading, _commands()))
-    return reading_text(reading, paint_for(sys.stdout), _commands())
+    return inert(reading_text(reading, paint_for(sys.stdout), _commands()))
 
 
 def _standard_input(most: int) -> bytes:
@@ -162,7 +162,7 @@ def _standard_input(most: int) -> bytes:
 
 
 def _dumped(document: dict[str, Any]) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return as_json(document, indent=2)
 
 
 def _page(rule: Rule, paint: Paint) -> str:

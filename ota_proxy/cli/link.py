@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import io
 from typing import Any
 
 from ota_proxy.cli.site_flags import say
@@ -56,4 +56,6 @@ def print_qr(url: str) -> None:
             place="URL",
             hint="make a short URL that redirects to it",
         ) from None
-    code.terminal(out=sys.stdout, compact=True)
+    picture = io.StringIO()
+    code.terminal(out=picture, compact=True)
+    emit(picture.getvalue())

@@ -10,6 +10,7 @@ from ota_proxy.cli.report_flags import output_path
 from ota_proxy.cli.site_flags import say
 from ota_proxy.cli.streams import emit
 from ota_proxy.errors import UsageError
+from ota_proxy.printable import as_document
 
 _DESCRIPTION = """\
 Make the manifest (property list) for a package. The package is expected at BASE-URL/FILE.ipa.
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     from ota_proxy.render.header import with_mark  # noqa: PLC0415
 
     package, manifest = urls(args)
-    text = with_mark(build_manifest(read_info(args.ipa), package).decode("utf-8"))
+    text = as_document(with_mark(build_manifest(read_info(args.ipa), package).decode("utf-8")))
     if args.output is None:
         emit(text)
     else:

@@ -9,6 +9,7 @@ from ota_proxy.cli.manifest import add_force, add_package_arguments, put, urls
 from ota_proxy.cli.report_flags import output_path
 from ota_proxy.cli.site_flags import say
 from ota_proxy.cli.streams import emit
+from ota_proxy.printable import as_document
 
 _DESCRIPTION = """\
 Make a small landing page with the install button, help for chat apps and for trust. Its manifest is expected at BASE-URL/NAME.plist.
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from ota_proxy.render.header import with_mark  # noqa: PLC0415
 
     manifest = urls(args)[1]
-    text = with_mark(landing_page(read_info(args.ipa), manifest).decode("utf-8"))
+    text = as_document(with_mark(landing_page(read_info(args.ipa), manifest).decode("utf-8")))
     if args.output is None:
         emit(text)
     else:

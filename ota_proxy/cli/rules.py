@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 from ota_proxy.cli.streams import emit
 from ota_proxy.errors import EXIT_CLEAN
+from ota_proxy.printable import as_json
 
 if TYPE_CHECKING:
     from ota_proxy.rules.model import Rule
@@ -68,7 +68,7 @@ def _json(rules: list[Rule]) -> str:
         }
         for rule in rules
     ]
-    return json.dumps({"schema": SCHEMA, "rules": rows}, indent=2, ensure_ascii=False)
+    return as_json({"schema": SCHEMA, "rules": rows}, indent=2)
 
 
 def _text(rules: list[Rule], door: str | None) -> str:

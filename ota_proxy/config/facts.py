@@ -179,7 +179,9 @@ class IisFacts:
     windows: str
     files: tuple[str, ...]
     unread: tuple[str, ...] = ()
-    """Files that are no XML: what they say is not known."""
+    """Files that are not XML or that cannot be read: what they say is not known."""
+    unreadable: tuple[str, ...] = ()
+    """`FILE cannot be read: REASON` for each that we may not read; IIS, as another user on another machine, may well."""
     main: str = ""
     """Where a person looks first: the outermost web.config, else applicationHost.config."""
     site_known: bool = True

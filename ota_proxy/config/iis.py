@@ -12,7 +12,7 @@ from ota_proxy.config.lines import Lines
 from ota_proxy.iis.document import Element
 from ota_proxy.iis.effective import Configuration
 from ota_proxy.iis.schema import table
-from ota_proxy.iis.violations import Violation
+from ota_proxy.iis.violations import UNREADABLE, Violation
 from ota_proxy.numbers import port
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.policy.media_types import ota_types
@@ -29,16 +29,20 @@ def read_facts(configuration: Configuration, root: Path | None, *, windows: str,
     """
     lines = Lines(configuration.documents())
     caps = resolve("iis", windows)
-    problems = configuration.problems()
+    everything = configuration.problems()
+    problems = tuple(one for one in everything if one.hresult != UNREADABLE)
     refusals = tuple(_refusals(problems, lines))
     refused = {one.at for one in refusals}
-    files = tuple(one.file for one in configuration.documents()) or tuple(one.place.file for one in problems)
+    files = tuple(one.file for one in configuration.documents()) or tuple(one.place.file for one in everything)
     return IisFacts(
         windows=windows,
         files=files,
         main=next((one for one in files if one != configuration.server_file), files[0] if files else ""),
         site_known=configuration.reads_files,
-        unread=tuple(dict.fromkeys(one.place.file for one in problems if _unread(one, configuration))),
+        unread=tuple(dict.fromkeys(one.place.file for one in everything if _unread(one, configuration))),
+        unreadable=tuple(
+            f"{one.place.file} cannot be read: {one.hint}" for one in everything if one.hresult == UNREADABLE
+        ),
         server_known=own_server and any(one.node.place.line for one in configuration.sites),
         native_hsts=caps.has("native_hsts"),
         server_header_can_go=caps.has("remove_server_header"),

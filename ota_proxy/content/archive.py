@@ -12,6 +12,8 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from ota_proxy import limits
+
 T = TypeVar("T")
 
 
@@ -27,8 +29,8 @@ Reading = Generator[Span, bytes, T]
 
 TAIL = 1 << 16
 """Bytes at the end that are searched for the end record: it has a comment of up to as many."""
-LARGEST_DIRECTORY = 32 << 20
-MOST_ENTRIES = 200_000
+LARGEST_DIRECTORY = limits.DIRECTORY
+MOST_ENTRIES = limits.ENTRIES
 _SLACK = 256
 """Bytes asked for beyond a local header of the expected length: its extra field may be longer than the directory's."""
 _END = struct.Struct("<4s4H2IH")

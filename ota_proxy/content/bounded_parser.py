@@ -7,7 +7,9 @@ import re
 from html.parser import HTMLParser
 from typing import TypeVar
 
-LARGEST = 1024 * 1024
+from ota_proxy import limits
+
+LARGEST = limits.PAGE
 _MOST_ENDLESS = 5
 """Tags, comments and declarations without an end that are borne with; real pages have none or one."""
 _HUGE = re.compile(r"&#(?:0*(\d{8,})|[xX]0*([0-9a-fA-F]{7,}));?")

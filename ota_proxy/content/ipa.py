@@ -20,9 +20,11 @@ from ota_proxy.content.plist import PlistProblem, load_plist
 from ota_proxy.errors import UsageError
 from ota_proxy.reading import open_file
 
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no XML can hold, not even as a reference (XML 1.0 §2.2), and so no manifest; a binary Info.plist can."""
 _INFO = re.compile(r"Payload/([^/]+)\.app/Info\.plist")
 _LARGEST_INFO = limits.PLIST
-_MOST_ENTRIES = 200_000
+_MOST_ENTRIES = limits.ENTRIES
 _UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Methods whose unpacking can be bounded; a small bzip2 file becomes gigabytes in one step."""
 _BROKEN = (zipfile.BadZipFile, RuntimeError, EOFError, ValueError, OverflowError, zlib.error, struct.error)
@@ -96,9 +98,23 @@ def _dictionary(raw: bytes, name: str) -> Mapping[str, Any]:
     return data
 
 
+def _writable(key: str, text: str, name: str) -> str:
+    found = _NO_XML.search(text)
+    if found:
+        raise UsageError(
+            f"{key} in the app's Info.plist has the character U+{ord(found[0]):04X}, which no manifest can hold",
+            place=name,
+            hint="remove it in Xcode, and export the app again",
+        )
+    return text
+
+
 def _app(data: Mapping[str, Any], folder: str, size: int, name: str) -> AppInfo:
     def text(*keys: str) -> str:
-        return next((data[key] for key in keys if isinstance(data.get(key), str) and data[key]), "")
+        for key in keys:
+            if isinstance(data.get(key), str) and data[key]:
+                return _writable(key, data[key], name)
+        return ""
 
     bundle_id = text("CFBundleIdentifier")
     if not bundle_id:

@@ -9,13 +9,12 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
+from ota_proxy import limits
 from ota_proxy.content.ipa import AppInfo
 from ota_proxy.content.plist import PlistProblem, load_plist
 from ota_proxy.content.plist_edges import trimmed
 from ota_proxy.device.facts import Asset
 from ota_proxy.errors import UsageError
-
-_MOST_ITEMS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,10 @@ def parse_manifest(body: bytes) -> ParsedManifest:
         return ParsedManifest(unsafe=str(problem)) if problem.unsafe else ParsedManifest(error=str(problem))
     if not isinstance(data, dict):
         return ParsedManifest(error=f"the property list's root is {_kind(data)}, not a dictionary")
-    items = tuple(item for item in _list(data.get("items"))[:_MOST_ITEMS] if isinstance(item, dict))
+    items = tuple(item for item in _list(data.get("items")) if isinstance(item, dict))
+    many = max(len(items), sum(len(_list(item.get("assets"))) for item in items))
+    if many > limits.ASSETS:
+        return ParsedManifest(unsafe=f"it names {many} items or assets, more than {limits.ASSETS}")
     metadata = items[0].get("metadata") if items else None
     return ParsedManifest(
         data=data,

@@ -20,7 +20,7 @@ from ota_proxy.content.script import HOLE, strings
 from ota_proxy.device.facts import LinkFacts
 from ota_proxy.policy.media_types import extensions
 
-MOST_LINKS = 200
+MOST_LINKS = limits.LINKS
 MOST_PARTS = 20
 _MOST_FRAMES = 10
 _AMP = re.compile("(?:amp|\N{HIGH VOLTAGE SIGN}\N{VARIATION SELECTOR-16}?)(4email|4ads)?")

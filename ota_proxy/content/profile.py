@@ -22,8 +22,8 @@ from ota_proxy.device.app_facts import Profile, ProfileKind, SigningCertificate
 
 LARGEST = limits.PROFILE
 """Bytes of a profile that are read at most; one with 100 devices has about 36,000."""
-_MOST_CERTIFICATES = 200
-_MOST_DEVICES = 100_000
+_MOST_CERTIFICATES = limits.PROFILE_CERTIFICATES
+_MOST_DEVICES = limits.DEVICES
 _UNREADABLE = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion)
 
 

@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ota_proxy import limits
 from ota_proxy.errors import UsageError
 from ota_proxy.reading import read_file
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp")
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
 _HINT = "give a PNG or JPEG file"
-_LARGEST_FILE = 32 * 1024 * 1024
-_MOST_PIXELS = 40_000_000
+_LARGEST_FILE = limits.PICTURE_FILE
+_MOST_PIXELS = limits.PIXELS
 """Pixels of a picture that are looked at: a photograph of a phone has half as many, a bomb has a thousand times more."""
 
 

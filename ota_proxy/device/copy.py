@@ -9,12 +9,13 @@ import tempfile
 from types import TracebackType
 from typing import Self
 
+from ota_proxy import limits
 from ota_proxy.content.hashes import ChunkHasher
 from ota_proxy.device.app_facts import HashFacts
 from ota_proxy.device.facts import Response
 
 _IN_MEMORY = 4 << 20
-LARGEST = 64 << 20
+LARGEST = limits.COPIED
 """Bytes of a package that is copied; of a larger one the app is read by ranges."""
 
 

@@ -12,6 +12,7 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
+from ota_proxy import limits
 from ota_proxy.device.facts import Header
 from ota_proxy.device.incoming import HEADER_LIMIT, Ask, Incoming
 from ota_proxy.device.network import NetFault, Stream
@@ -19,7 +20,7 @@ from ota_proxy.device.network import NetFault, Stream
 _USUAL_WINDOW, _LARGEST_WINDOW = (1 << 16) - 1, 1 << 20
 """What every connection begins with (RFC 9113 §6.9.2), and the room for a large body."""
 _FRAME_HEAD = 9  # RFC 9113 §4.1
-_FRAME_LIMIT = 1 << 17
+_FRAME_LIMIT = limits.FRAME
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"})
 """Connection-specific fields, RFC 9113 §8.2.2."""
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from cryptography import x509
 
+from ota_proxy import limits
 from ota_proxy.addresses import is_address
 from ota_proxy.device import agents, certificates, contexts, paths
 from ota_proxy.device.facts import CertificateFacts, NetError, TlsFacts
@@ -26,12 +27,12 @@ BUDGET = 60
 PARALLEL = 8
 STRANGER = "stranger.invalid"
 """A name that no server can rightly have (RFC 6761 §6.4)."""
-_FLIGHT_LIMIT = 1 << 18
+_FLIGHT_LIMIT = limits.TLS_FLIGHT
 _DER = 2
 """X509_FILETYPE_ASN1 of OpenSSL, what the private method before Python 3.13 wants to hear."""
 _IN_THE_CLEAR = ("TLSv1.2", "TLSv1.1", "TLSv1")
 """Versions whose first flight shows a stapled answer (RFC 6066 §8); TLS 1.3 encrypts it."""
-_CHAIN_LIMIT = 32
+_CHAIN_LIMIT = limits.CHAIN
 """Certificates of a chain that we look at."""
 _NAMED_CURVES = 0x0100
 """Groups below are curves that TLS 1.2 knows too, those from here on are finite fields and hybrids (IANA registry)."""

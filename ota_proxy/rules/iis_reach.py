@@ -27,7 +27,9 @@ def readable(facts: Facts) -> IisFacts:
     """Return the configuration; NoVerdict where a file of it is no XML, so that what it says is not known."""
     found = iis(facts)
     if found.unread:
-        raise NoVerdict(f"{', '.join(found.unread)} cannot be read (OTA619)")
+        raise NoVerdict(
+            found.unreadable[0] if found.unreadable else f"{', '.join(found.unread)} cannot be read (OTA619)"
+        )
     return found
 
 

@@ -33,6 +33,8 @@ def iis_schema(facts: Facts) -> Iterator[Finding]:
     yield from _refused(found, "schema")
     for one in found.doubts:
         yield replace(point(one.at, one.what, found=found), severity="note")
+    if found.unreadable:
+        raise NoVerdict(found.unreadable[0])
     if found.remarks:
         raise NoVerdict(_unknown([one.what for one in found.remarks]))
 

@@ -14,8 +14,10 @@ from ota_proxy.rules.predicates import WHY, is_login, manifest_state, package_st
 
 
 def unread(facts: Iterable[Facts]) -> str:
-    """Return why an install of these walks was not read to its end, the first reason; empty where all were, or where no device walked."""
-    return next((why for _, why in _all_gaps(facts)), "")
+    """Return why an install of these walks, or a configuration, was not read to its end, the first reason; empty where all were."""
+    known = tuple(facts)
+    files = (why for one in known if one.config is not None for why in one.config.unreadable)
+    return next(files, "") or next((why for _, why in _all_gaps(known)), "")
 
 
 def unread_stages(facts: Iterable[Facts]) -> frozenset[Stage]:

@@ -99,14 +99,14 @@ def _always() -> bool:
 def evaluate(facts: Facts, target: str, door: Door, alive: Callable[[], bool] = _always) -> tuple[Outcome, ...]:
     """Run every check of a door: one outcome for each finding, else one passed, not-applicable or no-verdict for the rule.
 
-    Once `alive` says no, because the time for the target is over, the rules that are left have no verdict.
+    Once `alive` says no, because the time for the target is over, the rules that are left have no verdict, and the one at work lists no more.
     """
     rules = catalogue()
     chosen = ((rules[id_], check) for id_, check in checks_of(door).items() if door in rules[id_].doors)
     return tuple(
         outcome
         for rule, check in chosen
-        for outcome in _outcomes(rule, check if alive() else _too_late, facts, target, door)
+        for outcome in _outcomes(rule, check if alive() else _too_late, facts, target, door, alive=alive)
     )
 
 
@@ -114,15 +114,22 @@ def _too_late(_facts: Facts) -> Iterator[Finding]:
     raise NoVerdict("the time for this target was over before the rule could be judged")
 
 
-def _outcomes(rule: Rule, check: Check, facts: Facts, target: str, door: Door) -> Iterator[Outcome]:
+def _outcomes(  # noqa: PLR0913 - what `evaluate` has, and the rule
+    rule: Rule, check: Check, facts: Facts, target: str, door: Door, *, alive: Callable[[], bool]
+) -> Iterator[Outcome]:
     status: Status = "passed"
     reason = ""
     found = 0
     try:
         for finding in check(facts):
             found += 1
-            if found > limits.FINDINGS:
-                rest = f"This rule found more than {limits.FINDINGS} places; the others are not listed"
+            late = found > 1 and not alive()
+            if late or found > limits.FINDINGS:
+                rest = (
+                    f"The time for this target was over after {found - 1} places of this rule; others are not listed"
+                    if late
+                    else f"This rule found more than {limits.FINDINGS} places; the others are not listed"
+                )
                 yield _failed(rule, replace(finding, message=rest, evidence=""), facts, target, door)
                 break
             yield _failed(rule, finding, facts, target, door)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import plistlib
+import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +17,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from ota_proxy.cli.main import main
-from ota_proxy.cli.streams import emit, tell
+from ota_proxy.cli.streams import ReaderGoneError, emit, tell
 from ota_proxy.device.tls_facts import AtsRow
 from ota_proxy.errors import NoVerdictError, UsageError
 from ota_proxy.harness.progress import Steps, Timed
-from ota_proxy.printable import as_html, as_json, markup, printable, shown
+from ota_proxy.printable import as_document, as_html, as_json, markup, printable, shown
 from ota_proxy.report import github
 from ota_proxy.report.formats import FORMATS, render
 from ota_proxy.report.line import dumped, failed_line, line_of
@@ -211,3 +216,78 @@ def test_half_characters_leave_as_bytes_or_as_an_escape(capfdbinary: pytest.Capt
 )
 def test_text_of_people_stays_as_it_is(text: str, *, same: bool) -> None:
     assert (shown(text) == text) is same
+
+
+EMOJI = (
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+    "1\ufe0f\u20e3",
+    "\u2764\ufe0f\u200d\U0001f525",
+    "\U0001f9d1\U0001f3fd\u200d\U0001f4bb",
+)
+FLAG = "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
+
+
+@pytest.mark.parametrize("emoji", [*EMOJI, FLAG], ids=ascii)
+def test_whole_emoji_are_shown_as_they_are(emoji: str) -> None:
+    for text in (emoji, f"a{emoji}b", emoji * 2):
+        assert printable(text) == text
+        assert json.loads(as_json(text)) == text
+        assert text in as_json(text)
+        assert as_document(text) == text
+    assert printable(f"{emoji}\u202e\u200d") == f"{emoji}\\u202e\\u200d"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a\u200db", "\U0001f468\u200d\u200d\U0001f469", "\U0001f468\u200dx", "x\ufe0f", "#\ufe0f", "\U0001f468\ufe0f\ufe0f", FLAG[:-1], "\U0001f3f4\U000e0068\U000e0069\U000e007f", "\U0001fa7f\u200d\U0001fa7f"],
+    ids=ascii,
+)  # fmt: skip
+def test_pieces_of_emoji_hide_nothing(text: str) -> None:
+    assert printable(text) != text
+    assert "\\" in printable(text)
+
+
+@pytest.mark.parametrize("attack", CASES)
+@pytest.mark.parametrize("command", ["manifest", "page"])
+def test_names_of_an_app_command_nobody(
+    command: str, attack: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What no XML can hold is refused with a sentence; everything else is there for who reads the document, and harmless in a log."""
+    info = {"CFBundleIdentifier": "a.b", "CFBundleName": attack, "CFBundleShortVersionString": attack}
+    with zipfile.ZipFile(tmp_path / "a.ipa", "w") as archive:
+        raw = plistlib.dumps({"CFBundleIdentifier": "a.b"}, fmt=plistlib.FMT_BINARY)
+        with contextlib.suppress(UnicodeEncodeError):  # half a character cannot be written
+            raw = plistlib.dumps(info, fmt=plistlib.FMT_BINARY)
+        archive.writestr("Payload/App.app/Info.plist", raw)
+    code = main([command, str(tmp_path / "a.ipa"), "--base-url", "https://ota.example.com/ota"])
+    said = capsys.readouterr()
+    assert code in (0, 2)
+    assert (code == 2) == ("which no manifest can hold" in said.err)
+    for text in (re.sub(r"(?m)^\t+", "", said.out), said.err):  # a property list is indented by tabs
+        assert (unseen(text), commands(text)) == ([], [])
+    if code == 0 and command == "manifest" and b"CFBundleName" in raw:
+        title = plistlib.loads(said.out.encode())["items"][0]["metadata"]["title"]
+        assert title == re.sub("\r\n?", "\n", attack)
+
+
+@pytest.mark.parametrize("attack", CASES)
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_explain_repeats_no_command(
+    form: str, attack: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = f"{attack} 2026/11/01 10:00:00 [error] 1#1: {attack} open() failed (2: No such file) GET /a.ipa 404\n" * 3
+    data = io.TextIOWrapper(io.BytesIO(log.encode("utf-8", "replace")))
+    monkeypatch.setattr("sys.stdin", data)
+    for words in (["-"], [f"cannot connect {attack}"]):
+        assert main(["explain", "--format", form, *words]) in (0, 2)
+        said = capsys.readouterr()
+        for text in (said.out, said.err):
+            assert (unseen(text), commands(text)) == ([], [])
+
+
+def test_who_reads_no_further_gets_no_bug_of_a_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_text: str) -> None:
+        raise ReaderGoneError
+
+    monkeypatch.setattr("ota_proxy.cli.link.emit", gone)
+    assert main(["link", "https://a.example/", "--for", "qr"]) == 0

@@ -95,7 +95,8 @@ def test_a_configuration_inside_a_tree_may_be_none_of_these_either(
     place: Path, make: Callable[[Path], None], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make(place / "web.config")
-    assert main(["lint", ".", "--format", "json"]) in (1, 3)
+    too_large_for_iis = words == "it has more than"  # that is OTA619, whoever reads it
+    assert main(["lint", ".", "--format", "json"]) == (1 if too_large_for_iis else 3)
     said = capsys.readouterr()
     assert {"it is a device": "leads out of the folder", "it has more than": "it has more than"}.get(
         words, words
