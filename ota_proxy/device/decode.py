@@ -47,6 +47,19 @@ def decode(response: Response, limit: int = LIMIT) -> Decoded:
     return Decoded(data)
 
 
+def is_cut(response: Response) -> bool:
+    """Say whether a body that gzip or zlib compressed ends before the compression does."""
+    names = ",".join(response.headers_all("content-encoding")).lower().split(",")
+    window = _WINDOWS.get(names[0].strip()) if len(names) == 1 else None
+    if window is None or response.truncated:
+        return False
+    inflate = zlib.decompressobj(window)
+    try:
+        return len(inflate.decompress(response.body, LIMIT)) < LIMIT and not inflate.eof
+    except zlib.error:
+        return False
+
+
 def _undo(name: str, data: bytes, limit: int) -> Decoded:
     if name in _OTHERS:
         return Decoded(

@@ -119,6 +119,10 @@ class ManifestFacts:
     """Why it was not parsed: entity declarations, external entities, size."""
     undecoded: str = ""
     """A Content-Encoding that a device undoes and we do not (`brotli`): whether the body is a property list was not seen."""
+    head: bytes = b""
+    """What the body begins with, its Content-Encoding undone."""
+    cut: bool = False
+    """The body ends before its compression does."""
     items: tuple[Mapping[str, Any], ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     assets: tuple[Asset, ...] = ()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ota_proxy.content.manifest import parse_manifest
 from ota_proxy.device import agents
-from ota_proxy.device.decode import plain_body
+from ota_proxy.device.decode import is_cut, plain_body
 from ota_proxy.device.facts import ManifestFacts, Visit, origin
 from ota_proxy.device.families import by_family
 from ota_proxy.device.session import Bounds, Session
@@ -22,7 +22,7 @@ async def visit_manifest(session: Session, url: str) -> ManifestFacts:
     size = bounds(session)
     visit = await session.visit("manifest", url, "manifest", **size)
     facts = replace(
-        _parsed(url, visit),
+        read_manifest(url, visit),
         mdm=await session.visit("manifest under management", url, "mdm", **size),
         download=await session.visit("manifest on older systems", url, "package", **size),
         browser=await session.visit("manifest in a browser", url, "browser", **size),
@@ -55,11 +55,16 @@ async def _again(session: Session, facts: ManifestFacts, size: Bounds) -> tuple[
     )
 
 
+_HEAD = 4096
+"""Bytes that are looked at for what a file is."""
+
+
 def _is_list(visit: Visit) -> bool:
     return parse_manifest(plain_body(visit).data).data is not None
 
 
-def _parsed(url: str, visit: Visit) -> ManifestFacts:
+def read_manifest(url: str, visit: Visit) -> ManifestFacts:
+    """Say what the answer to one request for a manifest holds."""
     body = plain_body(visit)
     if visit.response is None or body.error:
         error = "" if body.bomb or body.unknown else body.error
@@ -74,6 +79,8 @@ def _parsed(url: str, visit: Visit) -> ManifestFacts:
         parse_error=found.error,
         unsafe=found.unsafe,
         passed=found.passed,
+        head=body.data[:_HEAD],
+        cut=is_cut(visit.response),
         items=found.items,
         metadata=found.metadata,
         assets=found.assets,

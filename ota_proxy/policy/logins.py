@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -15,6 +16,8 @@ _HANDED_ON = re.compile(r"""\bname\s*=\s*["']?(?:SAMLRequest|RelayState|wresult)
 _REFRESH = re.compile(
     r"""<meta\b[^>]{0,200}?http-equiv\s*=\s*["']?refresh[^>]{0,200}?url\s*=\s*["']?([^"'>\s]{1,2000})""", re.IGNORECASE
 )
+_FORMS = re.compile(r"""<form\b[^>]{0,500}?\baction\s*=\s*["']?([^"'>\s]{1,2000})""", re.IGNORECASE)
+_SENT_BY_ITSELF = re.compile(r"\.submit\s*\(", re.IGNORECASE)
 _APART = re.compile(r"[._-]+")
 _MOST_PARAMETERS = 50
 
@@ -63,6 +66,8 @@ def _words(name: str) -> frozenset[str]:
 def is_login_page(text: str) -> bool:
     """Say whether a page asks who is there: a field for a password, a title that says so, or a form or refresh that hands on to a login."""
     if _PASSWORD.search(text) or _HANDED_ON.search(text):
+        return True
+    if _SENT_BY_ITSELF.search(text) and any(names_login(html.unescape(form)) for form in _FORMS.findall(text)):
         return True
     title = _TITLE.search(text)
     words = " ".join(title[1].lower().split()) if title else ""

@@ -20,8 +20,9 @@ from ota_proxy.rules.predicates import (
     unconnected,
     walk,
 )
-from ota_proxy.rules.refusals import limited, recovered, refused_agents
+from ota_proxy.rules.refusals import failure, limited, recovered, refused_agents
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.remedies import remedy_for
 
 _NEVER_SEEN = ("http-link", "tls", "barred", "loop", "left-https")
 """States in which no answer for the manifest was seen: the rules of links and transport report them."""
@@ -57,14 +58,19 @@ def manifest_not_found(facts: Facts) -> Iterator[Finding]:
             message += ": the server limits how often it may be asked"
         elif recovered(manifest_of(facts)) is not None:
             message += "; asked again as the same installer it came"
-        yield Finding(visit.last.url, message, _way(visit, "content-type?", "cf-mitigated?", "retry-after?"))
+        evidence = _way(visit, "content-type?", "location?", "cf-mitigated?", "retry-after?")
+        yield Finding(visit.last.url, message, evidence, remedy=remedy_for("OTA301", failure(visit)))
 
 
 @checks("OTA302")
 def manifest_is_html(facts: Facts) -> Iterator[Finding]:
     """A web page with status 200: the fallback of a single-page application, or an error page that says all is well."""
     for visit in _failed_as(facts, "html"):
-        yield Finding(visit.last.url, "The manifest's address answers with a web page", _with_bytes(visit))
+        if visit.response is not None and b"<plist" in visit.response.body:
+            message, cause = "The manifest has HTML in front of it", "ahead"
+        else:
+            message, cause = "The manifest's address answers with a web page", ""
+        yield Finding(visit.last.url, message, _with_bytes(visit), remedy=remedy_for("OTA302", cause))
 
 
 @checks("OTA303")

@@ -23,6 +23,7 @@ from ota_proxy.rules.predicates import (
     unconnected,
     walk,
 )
+from ota_proxy.rules.refusals import failure
 from ota_proxy.rules.registry import checks
 from ota_proxy.rules.remedies import remedy_for
 from ota_proxy.rules.validators import VALIDATORS, other_validators
@@ -57,10 +58,11 @@ def package_not_found(facts: Facts) -> Iterator[Finding]:
             message = f"The package {name} is answered with {visit.status}"
             if is_rate_limit(visit):
                 message += ": the server limits how often it may be asked"
-            yield Finding(visit.last.url, message, proof(visit.last, "content-type?", "retry-after?"))
+            evidence = proof(visit.last, "content-type?", "location?", "cf-mitigated?", "retry-after?")
+            yield Finding(visit.last.url, message, evidence, remedy=remedy_for("OTA401", failure(visit)))
         elif state == "no-answer":
             message = f"The server takes the connection and gives no answer for the package {name}"
-            yield Finding(visit.last.url, message, proof(visit.last))
+            yield Finding(visit.last.url, message, proof(visit.last), remedy=remedy_for("OTA401", "failing"))
 
 
 @checks("OTA402")

@@ -188,7 +188,9 @@ def _malformed(manifest: ManifestFacts) -> tuple[str, str]:
     answer = manifest.visit.response
     if answer is not None and answer.broken is not None:
         return f"The manifest did not arrive whole, {answer.received} bytes did: {answer.broken.message}", "cut"
-    body = answer.body if answer else b""
+    body = manifest.head or (answer.body if answer else b"")
+    if manifest.cut:
+        return "The manifest did not arrive whole: its compressed body ends early", "cut"
     kind = file_kind(body)
     if not body.strip():
         return "The manifest is empty", "empty"

@@ -36,6 +36,22 @@ def _repeated(manifest: ManifestFacts, visit: Visit) -> list[Visit]:
     return [other for other in manifest.again if _agent(other) == _agent(visit)]
 
 
+def failure(visit: Visit) -> str:
+    """Return the cause, of `remedy_causes.toml`, why a file did not come; empty where it is not there, and where nothing more is known."""
+    answer = visit.response
+    if answer is None:
+        return "failing"
+    if answer.header("cf-mitigated"):
+        return "challenge"
+    if visit.status == 429 or (visit.status == 503 and answer.header("retry-after")):
+        return "limit"
+    if 300 <= visit.status < 400:
+        return "redirect"
+    if visit.status >= 500:
+        return "failing"
+    return "refused" if visit.status in {400, 403, 406, 407, 451} else ""
+
+
 def recovered(manifest: ManifestFacts) -> Visit | None:
     """Return a later visit of the installer that got the manifest which the first did not get."""
     later = _repeated(manifest, manifest.visit) if _turned_away(manifest.visit) else []

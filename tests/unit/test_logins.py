@@ -71,6 +71,8 @@ def test_other_addresses_are_not(url: str) -> None:
         "<title>统一登录</title>",
         '<form method="post" action="https://idp.example.com/x"><input type="hidden" name="SAMLRequest" value="x"/>',
         '<meta http-equiv="refresh" content="0; url=/users/sign_in">',
+        '<form action="https://idp.example.com/connect/authorize?a=1&amp;b=2"></form><script>document.forms[0].submit()</script>',
+        "<body onload='document.f.submit()'><form name=f method=post action=/securityRealm/commenceLogin>",
     ],
 )
 def test_the_page_of_a_login_is_known(page: str) -> None:
@@ -85,6 +87,8 @@ def test_the_page_of_a_login_is_known(page: str) -> None:
         "<title>Not found</title>",
         "<input type=text name=password>",
         '<meta http-equiv="refresh" content="0; url=/app/">',
+        '<form action="/login"><button>Sign in</button></form><p>This page is not there',
+        "<form action=/search></form><script>document.forms[0].submit()</script>",
     ],
 )
 def test_other_pages_are_not(page: str) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import plistlib
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ota_proxy.device.facts import Asset, InstallFacts, NetError
+from ota_proxy.device.manifest import read_manifest
 from ota_proxy.model import Site
+from ota_proxy.rules.remedies import causes
 from tests.facts import (
     BASE,
     HOST,
@@ -265,3 +269,43 @@ def test_a_manifest_that_was_cut_short_on_its_way_says_so_before_anything_about_
         one for one in outcomes(replace(walk, manifest=replace(walk.manifest, visit=visit))) if one.rule.id == "OTA307"
     ]
     assert found.message == ("The manifest did not arrive whole, 6 bytes did: the answer was not complete after 120 s")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "cause"),
+    [
+        (403, {}, "refused"),
+        (451, {}, "refused"),
+        (403, {"cf_mitigated": "challenge"}, "challenge"),
+        (429, {}, "limit"),
+        (503, {"retry_after": "9"}, "limit"),
+        (500, {}, "failing"),
+        (502, {}, "failing"),
+        (302, {"location": ""}, "redirect"),
+    ],
+)
+def test_each_reason_for_no_manifest_has_a_remedy_of_its_own(status: int, headers: dict[str, str], cause: str) -> None:
+    found = next(one for one in outcomes(with_manifest_answer(status, b"", **headers)) if one.rule.id == "OTA301")
+    assert (found.status, found.remedy) == ("failed", causes()["OTA301"][cause])
+
+
+def test_a_manifest_that_is_not_there_is_put_there() -> None:
+    found = next(one for one in outcomes(with_manifest_answer(404, b"")) if one.rule.id == "OTA301")
+    assert "mind upper and lower case" in found.remedy
+
+
+def test_html_in_front_of_a_manifest_is_told_from_another_page() -> None:
+    body = b"<br />\n<b>Warning</b>: x\n" + plistlib.dumps(manifest_data())
+    found = next(one for one in outcomes(html(body)) if one.rule.id == "OTA302")
+    assert (found.message, found.remedy) == ("The manifest has HTML in front of it", causes()["OTA302"]["ahead"])
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_compressed_manifest_is_judged_by_what_is_in_it(whole: bool) -> None:
+    body = gzip.compress(b"{}" if whole else plistlib.dumps(manifest_data()), mtime=0)
+    answer = with_manifest_answer(200, body if whole else body[:-30], content_encoding="gzip")
+    assert answer.manifest is not None
+    facts = replace(answer, manifest=read_manifest(answer.manifest.url, answer.manifest.visit))
+    found = next(one for one in outcomes(facts) if one.rule.id == "OTA307")
+    assert found.status == "failed"
+    assert ("is JSON" if whole else "its compressed body ends early") in found.message
