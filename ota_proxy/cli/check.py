@@ -34,7 +34,7 @@ URL is a landing page, a manifest, a package (.ipa), an itms-services link as it
   ota-proxy check https://ota.example.com/ --ca root.pem \\
       --resolve ota.example.com:443:192.0.2.7
   ota-proxy check https://ota.example.com/ --browser on --format html \\
-      -o report.html                 with pictures of the page; needs ota-proxy[browser]
+      -o report.html             with pictures of the page; ota-proxy[browser]
   ota-proxy check --targets urls.txt --jobs 32 -o results.jsonl
 """
 _UDID = re.compile(r"[0-9A-Fa-f]{40}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{16}")
@@ -77,8 +77,8 @@ def _add_way_flags(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--allow-private",
         action="store_true",
-        help="the phone is in the private network too: ask private addresses that only a page or manifest names as well, "
-        "and report none",
+        help="the phone is in the private network too: also connect to private addresses that only a page or manifest "
+        "names, and report none",
     )
 
 
@@ -141,9 +141,11 @@ def _check_options(args: argparse.Namespace) -> CheckOptions:
     from ota_proxy.live.target import CheckOptions  # noqa: PLC0415
 
     if not 1 <= args.jobs <= _MOST_JOBS:
-        raise UsageError(f"{args.jobs} is no number of jobs", place="--jobs", hint=f"from 1 to {_MOST_JOBS}")
+        raise UsageError(f"{args.jobs} is not a valid number of jobs", place="--jobs", hint=f"from 1 to {_MOST_JOBS}")
     if not _SHORTEST <= args.timeout < float("inf"):
-        raise UsageError(f"{args.timeout:g} is no time to wait", place="--timeout", hint="in seconds, for instance 60")
+        raise UsageError(
+            f"{args.timeout:g} is not a valid time limit", place="--timeout", hint="in seconds, for instance 60"
+        )
     ca_pem, (resolve, also) = _ca(args.ca) if args.ca else None, read_resolve(args.resolve)
     try:
         device_context(ca_pem, h2=True)
@@ -194,7 +196,7 @@ def _ca(path: Path) -> str:
 
 def _formed(text: str, form: re.Pattern[str], flag: str, hint: str) -> str:
     if text and not form.fullmatch(text):
-        raise UsageError(f"'{text}' has another form", place=flag, hint=hint)
+        raise UsageError(f"'{text}' is not valid", place=flag, hint=hint)
     return text
 
 

@@ -27,7 +27,7 @@ IIS only so far: files of nginx and Apache get no verdict.
   ota-proxy lint web.config --windows 2016 --without-module rewrite
   ota-proxy lint web.config --format sarif -o lint.sarif
 
-A finding to live with is named by --ignore, or by a comment on the line before its element:
+A finding is suppressed by --ignore, or by a comment on the line before its element:
 
   <!-- ota-proxy: ignore OTA620 no other level maps it -->
 """

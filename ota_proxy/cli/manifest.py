@@ -58,7 +58,7 @@ def urls(args: argparse.Namespace) -> tuple[str, str]:
     folder = args.base_url.rstrip("/")
     if not folder.startswith("https://"):
         rest = folder.rpartition("://")[2]
-        raise UsageError(f"'{folder}' is no https URL", place="--base-url", hint=f"did you mean https://{rest}?")
+        raise UsageError(f"'{folder}' is not an https URL", place="--base-url", hint=f"did you mean https://{rest}?")
     return f"{folder}/{quote(args.ipa.name)}", f"{folder}/{quote(args.ipa.stem)}.plist"
 
 

@@ -21,7 +21,7 @@ def add_module_flags(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         action="append",
         default=[],
-        help="nginx only: a module it loads that compresses: brotli, zstd (repeat); packages are kept from it",
+        help="nginx only: a compression module that it loads: brotli, zstd (repeat); kept away from packages and manifests",
     )
     group.add_argument(
         "--without-module",

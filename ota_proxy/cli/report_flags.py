@@ -43,7 +43,7 @@ def add_report_flags(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         dest="ignores",
-        help="live with the findings of a rule: they stay in the report as suppressed, and count for nothing (repeat)",
+        help="suppress the findings of a rule: they stay in the report, with the reason, and count for nothing (repeat)",
     )
 
 

@@ -54,7 +54,7 @@ def add_folder_flags(command: argparse.ArgumentParser) -> None:
 def _port(text: str) -> int:
     number = port(text)
     if number is None:
-        raise argparse.ArgumentTypeError(f"'{text}' is no port")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port")
     return number
 
 

@@ -85,8 +85,8 @@ def _info(entry: Entry | None, size: int) -> Reading[Mapping[str, Any] | str]:
     try:
         data = load_plist(raw)
     except PlistProblem as problem:
-        return f"its Info.plist is no property list: {problem}"
-    return data if isinstance(data, dict) else "its Info.plist is no dictionary"
+        return f"its Info.plist is not a property list: {problem}"
+    return data if isinstance(data, dict) else "its Info.plist is not a dictionary"
 
 
 def _bundle(folder: str, names: Names, size: int) -> Reading[Bundle]:

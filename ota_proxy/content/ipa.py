@@ -58,7 +58,7 @@ def read_info(package: Path | str | bytes) -> AppInfo:
     except OSError as error:
         raise UsageError(f"the package cannot be read: {error.strerror or error}", place=name) from None
     except _BROKEN as error:
-        raise UsageError(f"this is no ZIP archive that can be read: {error}", place=name, hint=_HINT) from None
+        raise UsageError(f"this is not a ZIP archive that can be read: {error}", place=name, hint=_HINT) from None
     size = len(package) if isinstance(package, bytes) else Path(package).stat().st_size
     return _app(_dictionary(raw, name), folder, size, name)
 
@@ -73,7 +73,9 @@ def _info_plist(archive: zipfile.ZipFile, name: str) -> tuple[str, bytes]:
         raise UsageError(f"the package has {len(entries)} entries, more than {_MOST_ENTRIES}", place=name)
     found = [(match[1], entry) for entry in entries if (match := _INFO.fullmatch(entry.filename))]
     if not found:
-        raise UsageError("the archive has no Payload/NAME.app/Info.plist, so it is no iOS app", place=name, hint=_HINT)
+        raise UsageError(
+            "the archive has no Payload/NAME.app/Info.plist, so it is not an iOS app", place=name, hint=_HINT
+        )
     folder, entry = found[0]
     if entry.compress_type not in _UNPACKED:
         raise UsageError(
@@ -92,9 +94,9 @@ def _dictionary(raw: bytes, name: str) -> Mapping[str, Any]:
     try:
         data = load_plist(raw)
     except PlistProblem as problem:
-        raise UsageError(f"the app's Info.plist is no property list: {problem}", place=name) from None
+        raise UsageError(f"the app's Info.plist is not a property list: {problem}", place=name) from None
     if not isinstance(data, dict):
-        raise UsageError("the app's Info.plist is no dictionary", place=name)
+        raise UsageError("the app's Info.plist is not a dictionary", place=name)
     return data
 
 

@@ -117,7 +117,7 @@ def _decode_once(raw: str, problems: dict[str, str]) -> str:
         decoded = unquote(decoded, errors="replace")
         return decoded if _is_url(decoded) else ""
     if not _is_url(raw) or not _is_url(decoded):
-        problems["not-encoded"] = f"after one percent-decoding '{decoded[:200]}' is no valid URL"
+        problems["not-encoded"] = f"after one percent-decoding '{decoded[:200]}' is not a valid URL"
     return quote(decoded, safe="/:?#[]@!$&'()*+,;=%~") if not _is_url(decoded) else decoded
 
 

@@ -137,7 +137,7 @@ class _Grammar:
         if not self.open and name != "plist":
             self._fail(f"the root element is <{name[:40]}>, not <plist>")
         if name not in _HOLDERS | _LEAVES:
-            self._fail(f"<{name[:40]}> is no element of a property list")
+            self._fail(f"<{name[:40]}> is not an element of a property list")
         self._place(name)
         self.open.append(name)
         self.keyed.append(False)

@@ -34,10 +34,10 @@ def read_profile(data: bytes) -> Profile | str:
     try:
         root = load_plist(signed_content(data))
     except DerProblem as problem:
-        return f"it is no CMS message as Apple signs: {problem}"
+        return f"it is not a CMS message as Apple signs: {problem}"
     except PlistProblem as problem:
-        return f"what is signed is no property list: {problem}"
-    return _profile(root) if isinstance(root, dict) else "what is signed is no dictionary"
+        return f"what is signed is not a property list: {problem}"
+    return _profile(root) if isinstance(root, dict) else "what is signed is not a dictionary"
 
 
 def _profile(root: Mapping[str, Any]) -> Profile:

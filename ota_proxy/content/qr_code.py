@@ -79,7 +79,7 @@ def _picture(path: Path) -> Image:
     except _TooLargeError as error:
         raise UsageError(f"{error}, more than is looked at", place=str(path), hint="make it smaller") from None
     except OSError as error:
-        reason = error.strerror or "it is no picture, or a broken one"
+        reason = error.strerror or "it is not a picture, or a broken one"
         raise UsageError(f"this file cannot be read: {reason}", place=str(path), hint=_HINT) from None
     except Exception as error:  # noqa: BLE001 - Pillow's readers raise nearly anything on hostile bytes
         raise UsageError(f"this picture is broken ({type(error).__name__})", place=str(path), hint=_HINT) from None

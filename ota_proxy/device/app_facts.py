@@ -64,7 +64,7 @@ class Bundle:
     profile: Profile | None = None
     """What embedded.mobileprovision says; None unless `profile_state` is `read`."""
     profile_state: ProfileState = "missing"
-    """`broken`: the file is no profile. `unseen`: it is there, and we could not read it."""
+    """`broken`: the file is not a profile. `unseen`: it is there, and we could not read it."""
     profile_problem: str = ""
 
     @property

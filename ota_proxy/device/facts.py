@@ -112,7 +112,7 @@ class ManifestFacts:
     data: Mapping[str, Any] | None = None
     """The property list's root dictionary; None where it is none."""
     parse_error: str = ""
-    """Why the body is no property list, with line and column where known."""
+    """Why the body is not a property list, with line and column where known."""
     passed: str = ""
     """What stands around the property list and Apple's reader passes over: white space ahead, text behind."""
     unsafe: str = ""

@@ -48,13 +48,13 @@ def judge(chain: Sequence[x509.Certificate], roots: Roots, now: datetime) -> Ver
         return _trusted(path, whole, chain, anchor)
     leaf, last = path[0], path[-1]
     if issued(leaf, leaf):
-        return Verdict("self-signed", f"{_name(leaf)} signed itself and is no trusted root", path=whole)
+        return Verdict("self-signed", f"{_name(leaf)} signed itself and is not a trusted root", path=whole)
     if last is leaf:
-        detail = f"the issuer {_issuer(leaf)} was not sent and is no trusted root"
+        detail = f"the issuer {_issuer(leaf)} was not sent and is not a trusted root"
         return Verdict("missing-intermediate", detail, path=whole)
     if issued(last, last):
-        return Verdict("unknown-root", f"the chain ends at {_name(last)}, which is no trusted root", path=whole)
-    detail = f"the issuer {_issuer(last)} of {_name(last)} was not sent and is no trusted root"
+        return Verdict("unknown-root", f"the chain ends at {_name(last)}, which is not a trusted root", path=whole)
+    detail = f"the issuer {_issuer(last)} of {_name(last)} was not sent and is not a trusted root"
     return Verdict("unknown-root", detail, path=whole)
 
 

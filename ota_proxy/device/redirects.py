@@ -17,7 +17,7 @@ Send = Callable[[Request], Awaitable[Exchange]]
 async def follow(request: Request, send: Send, *, limit: int = LIMIT, to_https: bool = True) -> Visit:
     """Make a request and follow at most `limit` redirects.
 
-    From https never to http (`left-https`). With `to_https` false a redirect from http to https is left unfollowed and is no fault:
+    From https never to http (`left-https`). With `to_https` false a redirect from http to https is left unfollowed and is not a fault:
     the last hop's Location says where it leads.
     """
     hops = [await send(request)]
@@ -30,7 +30,7 @@ async def follow(request: Request, send: Send, *, limit: int = LIMIT, to_https: 
 
 
 def _next(hops: list[Exchange], limit: int) -> tuple[str, str]:
-    """Return where the last hop leads, or why we stop there; both empty where it is no redirect."""
+    """Return where the last hop leads, or why we stop there; both empty where it is not a redirect."""
     last = hops[-1]
     if last.status not in _REDIRECTS:
         return "", ""

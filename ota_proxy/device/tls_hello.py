@@ -112,7 +112,7 @@ class Reader:
 
 
 def records(data: bytes) -> tuple[list[tuple[int, bytes]], bool]:
-    """Return the whole records of `data` as (type, content), and whether the last one is whole; BadFlight for what is no TLS."""
+    """Return the whole records of `data` as (type, content), and whether the last one is whole; BadFlight for what is not TLS."""
     found: list[tuple[int, bytes]] = []
     while len(data) >= 5:
         kind, major, size = data[0], data[1], int.from_bytes(data[3:5], "big")

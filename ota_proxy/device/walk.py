@@ -150,7 +150,7 @@ def _checked(target: str) -> str:
     hint = (
         f"did you mean https://{target}?" if "://" not in target else "start at an https URL or an itms-services link"
     )
-    raise UsageError(f"'{target}' is no URL that a device can open", hint=hint)
+    raise UsageError(f"'{target}' is not a URL that a device can open", hint=hint)
 
 
 async def _by_content(session: Session, visit: Visit, target: str) -> _Begin:
@@ -172,7 +172,7 @@ _MARKUP = re.compile(rb"(?i)<(?:!doctype\s+html|html|head|body|title|div|script|
 
 
 def _meant_as_manifest(visit: Visit, body: bytes) -> bool:
-    """Say whether an answer that is no property list was to be one: by its type, or as the same thing in JSON. A web page is a page."""
+    """Say whether an answer that is not a property list was to be one: by its type, or as the same thing in JSON. A web page is a page."""
     if not visit.ok or visit.response is None or _MARKUP.search(body[:4096]):
         return False
     json = body.lstrip()[:1] == b"{" and b'"software-package"' in body

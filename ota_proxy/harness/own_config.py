@@ -34,7 +34,7 @@ _MOST_FILES = 5_000
 
 @dataclass(frozen=True, slots=True)
 class OwnConfig:
-    """`main` is the file the server starts with, or the one site file when `tree` is empty and it is no main file."""
+    """`main` is the file the server starts with, or the one site file when `tree` is empty and it is not a main file."""
 
     server: str
     main: Path

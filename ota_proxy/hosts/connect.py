@@ -137,7 +137,7 @@ def _checked(spec: str) -> None:
     backend, found, rest = spec.partition("://")
     if not found or backend not in BACKENDS:
         raise UsageError(
-            f"'{spec}' is no host specification",
+            f"'{spec}' is not a host specification",
             place="HOSTSPEC",
             hint="write one of " + ", ".join(f"{b}://" for b in BACKENDS),
         )

@@ -1,4 +1,4 @@
-"""Reads a web.config or applicationHost.config into elements with exact places; refuses what is no XML, and any DTD.
+"""Reads a web.config or applicationHost.config into elements with exact places; refuses what is not XML, and any DTD.
 
 The standard library's expat does the parsing; nothing is fetched, no entity is declared, and every walk here is a loop.
 """

@@ -39,7 +39,7 @@ class Violation(Exception):  # noqa: N818 - IIS's own word
 
 
 def malformed(place: Place, hint: str = "") -> Violation:
-    """Return the violation of a file that is no XML, or XML with a DTD."""
+    """Return the violation of a file that is not XML, or XML with a DTD."""
     return Violation("schema", "Configuration file is not well-formed XML", INVALID, place, hint=hint)
 
 

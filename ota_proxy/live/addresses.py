@@ -71,7 +71,7 @@ def _address(rest: str, text: str) -> tuple[str, int | None]:
         return bare, None
     found = _ip(match["six"] or match["four"]) if match else ""
     if match is None or not found or (":" in found) != bool(match["six"]):
-        raise UsageError(f"'{text}': '{rest}' is no IP address", place="--resolve", hint=_HINT)
+        raise UsageError(f"'{text}': '{rest}' is not an IP address", place="--resolve", hint=_HINT)
     return found, _port(match["port"], text) if match["port"] else None
 
 

@@ -81,7 +81,7 @@ class Fleet:
         """Pass results on; where the process is gone, or says what is no result, another takes its place."""
         try:
             await self._results(member, tell)
-        except ValueError:  # a line beyond the limit, or one that is no JSON: nothing it says later can be told apart
+        except ValueError:  # a line beyond the limit, or one that is not JSON: nothing it says later can be told apart
             with contextlib.suppress(ProcessLookupError):
                 member.process.kill()
         code = await member.process.wait()

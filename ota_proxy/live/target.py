@@ -78,10 +78,10 @@ def checked(text: str) -> str:
         parts = urlsplit(target)
         port, host = parts.port, parts.hostname
     except ValueError:
-        raise UsageError(f"'{safe(target)}' is no URL: its host or port cannot be read") from None
+        raise UsageError(f"'{safe(target)}' is not a URL: its host or port cannot be read") from None
     if parts.scheme.lower() in ("http", "https") and host and port != 0:
         return target
-    raise UsageError(f"'{safe(target)}' is no URL that a device can open", hint=_meant(target))
+    raise UsageError(f"'{safe(target)}' is not a URL that a device can open", hint=_meant(target))
 
 
 def _meant(target: str) -> str:

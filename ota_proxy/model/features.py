@@ -39,7 +39,7 @@ class Auth(Part):
         None, description="File of names and hashed passwords (htpasswd -B), which the server's workers can read."
     )
     realm: Annotated[str, AfterValidator(_realm)] = Field(
-        "Builds", description="What the browser shows beside its question for a password."
+        "Builds", description="Text that the browser shows when it asks for the password."
     )
 
     @model_validator(mode="after")
@@ -76,7 +76,9 @@ class Cors(Part):
     """Other sites whose scripts may read the files of folders (never with credentials)."""
 
     origins: tuple[Origin, ...] = Field(
-        (), max_length=50, description="Origins, exactly: https://portal.example.com; no pattern and no *."
+        (),
+        max_length=50,
+        description="Origins whose scripts may read the files, such as https://portal.example.com; no pattern and no *.",
     )
     max_age: int = Field(
         600, ge=0, le=86_400, strict=True, description="Seconds a browser may remember the answer to its preflight."
@@ -94,7 +96,9 @@ class ClientCertificates(Part):
     """Locations that answer only who has a client certificate. The installer has none: nothing can be installed from there."""
 
     ca: FilePath | None = Field(None, description="PEM file of the authorities whose client certificates count.")
-    locations: tuple[UrlPrefix, ...] = Field((), description="Paths of the locations that want one, each as it stands.")
+    locations: tuple[UrlPrefix, ...] = Field(
+        (), description="Paths of the locations that require one, each as written in [[locations]]."
+    )
     depth: int = Field(2, ge=1, le=10, strict=True, description="Certificates between client and authority, at most.")
 
     @model_validator(mode="after")

@@ -125,7 +125,7 @@ class Certificate(Part):
     key: FilePath = Field(description="PEM file of the private key, readable by root only.")
     domains: tuple[Domain, ...] = Field(
         (),
-        description="Names that are shown this certificate; default: of several certificates, what their files say where they can be read, else all names that no other one claims.",
+        description="Names that use this certificate; default: with several certificates, the names in their files where these can be read, else all names that no other one claims.",
     )
 
 
@@ -231,14 +231,14 @@ class Site(Part):
     client_certificates: ClientCertificates = Field(
         ClientCertificates(), description="Locations for holders of a client certificate."
     )
-    error_pages: ErrorPages = Field(ErrorPages(), description="Own pages for errors.")
+    error_pages: ErrorPages = Field(ErrorPages(), description="Error pages of your own.")
     http2: bool = Field(True, description="Offer HTTP/2.")
     http3: bool = Field(
         False, description="Offer HTTP/3 too (nginx from 1.25.0 with its module); it needs the UDP port open."
     )
     unknown_hosts: Literal["refuse", "ignore"] = Field(
         "refuse",
-        description="What a stranger's name gets: refuse claims the default server of these ports, ignore leaves it alone.",
+        description="What a request for an unknown host gets: refuse claims the default server of these ports, ignore leaves it alone.",
     )
     log: Log = Field(Log(), description="Logs.")
     expected_devices: int = Field(

@@ -45,7 +45,7 @@ def minimum_bits(key_kind: str) -> int:
 
 
 def key_accepted(key_kind: str, curve: str) -> bool:
-    """Say whether iOS takes this kind of key for TLS at all; a curve that is not known (empty) is no objection."""
+    """Say whether iOS takes this kind of key for TLS at all; a curve that is not known (empty) is not an objection."""
     rules = table("ats")["certificate"]
     return key_kind in rules["kinds"] and (not curve or curve in rules["curves"])
 

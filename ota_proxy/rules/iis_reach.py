@@ -24,7 +24,7 @@ def iis(facts: Facts) -> IisFacts:
 
 
 def readable(facts: Facts) -> IisFacts:
-    """Return the configuration; NoVerdict where a file of it is no XML, so that what it says is not known."""
+    """Return the configuration; NoVerdict where a file of it is not XML, so that what it says is not known."""
     found = iis(facts)
     if found.unread:
         raise NoVerdict(

@@ -95,7 +95,7 @@ def page_amp_invalid(facts: Facts) -> Iterator[Finding]:
     """AMP allows itms-services in an anchor with target _blank, _self or _top; AMP for Email allows no such link (amphtml's validator)."""
     page = page_of(facts)
     if not page.amp:
-        raise NotApplicable("the page is no AMP page")
+        raise NotApplicable("the page is not an AMP page")
     for link in page.links:
         problem = _amp_problem(page, link)
         if problem:

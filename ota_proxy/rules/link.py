@@ -56,7 +56,7 @@ _PLACES = {
 @checks("OTA101")
 def link_not_encoded(facts: Facts) -> Iterator[Finding]:
     """Exactly one percent-decoding of `url` must give a valid URL (observed behaviour)."""
-    yield from _with(facts, "OTA101", "not-encoded", "The link's url is no valid URL after one percent-decoding")
+    yield from _with(facts, "OTA101", "not-encoded", "The link's url is not a valid URL after one percent-decoding")
 
 
 @checks("OTA102")

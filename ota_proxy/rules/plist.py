@@ -60,7 +60,7 @@ def _problems(manifest: ManifestFacts) -> Iterator[_Problem]:
     if "items" not in root:
         return
     if not isinstance(items, Sequence) or isinstance(items, (str, bytes)):
-        yield _Problem("OTA309", "items", "items is no array")
+        yield _Problem("OTA309", "items", "items is not an array")
     elif not items:
         yield _Problem("OTA310", "items", "items is empty")
     else:
@@ -94,18 +94,18 @@ def _folded(word: str) -> str:
 
 def _item(item: object, place: str) -> Iterator[_Problem]:
     if not isinstance(item, Mapping):
-        yield _Problem("OTA309", place, f"{place} is no dictionary")
+        yield _Problem("OTA309", place, f"{place} is not a dictionary")
         return
     yield from _keys(item, _ITEM_KEYS, _ITEM_KEYS, place)
     metadata, assets = item.get("metadata"), item.get("assets")
     if isinstance(metadata, Mapping):
         yield from _metadata(metadata, f"{place}.metadata")
     elif "metadata" in item:
-        yield _Problem("OTA309", place, f"{place}.metadata is no dictionary")
+        yield _Problem("OTA309", place, f"{place}.metadata is not a dictionary")
     if isinstance(assets, Sequence) and not isinstance(assets, (str, bytes)):
         yield from _assets(assets, f"{place}.assets")
     elif "assets" in item:
-        yield _Problem("OTA309", place, f"{place}.assets is no array")
+        yield _Problem("OTA309", place, f"{place}.assets is not an array")
 
 
 def _metadata(metadata: Mapping[str, Any], place: str) -> Iterator[_Problem]:
@@ -134,7 +134,7 @@ def _assets(assets: Sequence[object], place: str) -> Iterator[_Problem]:
             found += _asset(asset, here)
             usable = usable or asset.get("kind") == _PACKAGE
         else:
-            found.append(_Problem("OTA309", here, f"{here} is no dictionary"))
+            found.append(_Problem("OTA309", here, f"{here} is not a dictionary"))
     yield from found
     if not usable and not found:
         yield _Problem("OTA310", place, f"{place} has no asset of the kind '{_PACKAGE}'")

@@ -124,8 +124,8 @@ WHY = {
     "unsafe": "it is not safe to parse",
     "undecoded": "it is compressed in a way that a device undoes and we do not",
     "html": "the answer is a web page",
-    "malformed": "it is no property list",
-    "not-zip": "the answer is no archive",
+    "malformed": "it is not a property list",
+    "not-zip": "the answer is not an archive",
 }
 """What keeps manifest or package from the device, by state, as a reason."""
 

@@ -58,7 +58,7 @@ def _lack(bundle: Bundle) -> str:
     if bundle.profile_state == "missing":
         return f"{bundle.name} has no embedded.mobileprovision"
     broken = bundle.profile_state == "broken"
-    return f"the embedded.mobileprovision of {bundle.name} is no profile: {bundle.profile_problem}" if broken else ""
+    return f"the embedded.mobileprovision of {bundle.name} is not a profile: {bundle.profile_problem}" if broken else ""
 
 
 @checks("OTA505")

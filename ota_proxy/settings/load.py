@@ -160,7 +160,7 @@ def _nearest_file(folder: Path) -> tuple[Path | None, tuple[str, ...]]:
 
 
 def _has_table(path: Path) -> bool:
-    """Say whether a project file has a table of ours; one that names it and is no TOML has one, so that its mistake is told."""
+    """Say whether a project file has a table of ours; one that names it and is not TOML has one, so that its mistake is told."""
     try:
         text = read_file(path, SETTINGS_FILE).decode("utf-8", errors="replace")
         tool = _toml(text).get("tool") if "ota-proxy" in text else None
@@ -197,7 +197,7 @@ def _file_layer(path: Path, table: tuple[str, ...]) -> Layer:
     for step in table:
         data = data.get(step, {})
         if not isinstance(data, dict):
-            raise UsageError(f"'{step}' is no table here", place=short(path), hint=f"write [{'.'.join(table)}]")
+            raise UsageError(f"'{step}' is not a table here", place=short(path), hint=f"write [{'.'.join(table)}]")
     lines, name = key_lines(text, table), short(path)
     layer: Layer = [(key, value, Source("file", name, lines.get(key, 0))) for key, value in leaves(data)]
     deeper = [(key, None, Source("file", name, line)) for key, line in lines.items() if len(key) > 1]
@@ -226,7 +226,7 @@ def _ignore_more(raw: dict[str, Any], sources: dict[Key, Source], texts: Sequenc
     options = raw.setdefault("options", {}) if added else {}
     known = options.get("ignore", []) if isinstance(options, dict) else None
     if not added or not isinstance(known, list):
-        return  # what is no table or no array is told when it is validated
+        return  # what is not a table or an array is told when it is validated
     for number, row in enumerate(added, len(known)):
         sources[*_IGNORE, number] = Source("flag", FLAG)
         known = [*known, row]

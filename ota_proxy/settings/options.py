@@ -42,7 +42,7 @@ class Options(Part):
     )
     ignore: tuple[Ignored, ...] = Field(
         (),
-        description="Findings to live with: reported as suppressed, with the reason, and counted nowhere. The flag --ignore adds to them.",
+        description="Findings to suppress: reported as such, with the reason, and counted nowhere. The flag --ignore adds to them.",
     )
 
 

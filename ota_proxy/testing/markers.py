@@ -112,7 +112,7 @@ def _config(mark: pytest.Mark) -> Iterator[str]:
 
 
 def wrong_keywords(keywords: Iterable[str], place: str = "ota_config") -> Iterator[str]:
-    """Yield a sentence for every keyword that is no site flag."""
+    """Yield a sentence for every keyword that is not a site flag."""
     for name in keywords:
         if name not in SITE_KEYS:
             yield f"{place} does not know the keyword {name!r} ({meant(name, SITE_KEYS)})"

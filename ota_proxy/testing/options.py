@@ -71,7 +71,7 @@ def _docker(config: pytest.Config) -> DockerChoice:
     for choice in DOCKER_CHOICES:
         if word == choice:
             return choice
-    raise _mistake(place, f"'{word}' is no choice", _meant(word, DOCKER_CHOICES))
+    raise _mistake(place, f"'{word}' is not a choice", _meant(word, DOCKER_CHOICES))
 
 
 def _keep(config: pytest.Config) -> bool:
@@ -89,9 +89,9 @@ def _images(config: pytest.Config) -> dict[str, str]:
         if not equals:
             raise _mistake(place, f"'{text}' is not SERVER=REF", f"for instance {place} nginx=nginx:1.28")
         if server not in IMAGED:
-            raise _mistake(place, f"'{server}' is no server with an image", _meant(server, IMAGED))
+            raise _mistake(place, f"'{server}' is not a server with an image", _meant(server, IMAGED))
         if not _REFERENCE.fullmatch(reference):
-            raise _mistake(place, f"'{reference}' is no image reference", "for instance nginx:1.28, or bookworm")
+            raise _mistake(place, f"'{reference}' is not an image reference", "for instance nginx:1.28, or bookworm")
         if server in images:
             raise _mistake(place, f"there are two images for {server}", "leave one out")
         images[server] = reference
@@ -109,12 +109,12 @@ def checked_url(text: str, place: str) -> str:
         parts = urlsplit(text.strip())
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise _mistake(place, f"'{text}' is no URL", "its host or port cannot be read") from None
+        raise _mistake(place, f"'{text}' is not a URL", "its host or port cannot be read") from None
     if parts.scheme == "http" and host:
         raise _mistake(place, f"devices install over https only, not from {text}", f"did you mean https{text[4:]}?")
     if parts.scheme != "https" or not host or port == 0:
         hint = f"did you mean https://{text}?" if re.fullmatch(r"[\w-]+(\.[\w-]+)+(:\d+)?(/\S*)?", text) else ""
-        raise _mistake(place, f"'{text}' is no https URL", hint or "for instance https://ota.example.com/ota/")
+        raise _mistake(place, f"'{text}' is not an https URL", hint or "for instance https://ota.example.com/ota/")
     if parts.query or parts.fragment:
         raise _mistake(place, f"'{text}' has a query or a fragment", "give the address of the landing page alone")
     return text.strip() if parts.path else f"{text.strip()}/"

@@ -58,7 +58,7 @@ class Finding:
     file: str
     line: int
     suppressed: str = ""
-    """The reason somebody gave to live with it; empty for one that counts."""
+    """The reason somebody gave for suppressing it; empty for one that counts."""
 
     def __repr__(self) -> str:
         return f"<{self.rule} {self.name}, {self.severity}: {_short(self.message)}>"

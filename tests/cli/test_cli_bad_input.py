@@ -103,7 +103,7 @@ def test_a_project_file_without_a_table_of_ours_is_somebody_else_s(text: str, ru
 
 def test_a_project_file_without_a_table_of_ours_is_refused_where_it_is_asked_for(run: Run) -> None:
     Path("pyproject.toml").write_text("tool = 1\n", encoding="utf-8")
-    assert "pyproject.toml: 'tool' is no table here" in refused(run, "render", "nginx", "--site", "pyproject.toml")
+    assert "pyproject.toml: 'tool' is not a table here" in refused(run, "render", "nginx", "--site", "pyproject.toml")
 
 
 # -- values that one server cannot take -------------------------------------------------------------------------------
@@ -252,5 +252,5 @@ def test_a_link_to_a_package_is_written_and_said_to_be_none_that_installs(run: R
 @pytest.mark.parametrize("url", ["http://ota.example.com/ota/", "ota.example.com/ota"])
 def test_a_folder_s_url_that_is_not_https_is_named_with_what_was_meant(command: str, url: str, run: Run) -> None:
     said = refused(run, command, "App.ipa", "--base-url", url)
-    assert f"--base-url: '{url.rstrip('/')}' is no https URL" in said
+    assert f"--base-url: '{url.rstrip('/')}' is not an https URL" in said
     assert "did you mean https://ota.example.com/ota?" in said

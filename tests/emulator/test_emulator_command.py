@@ -147,7 +147,7 @@ def test_what_is_not_modelled_ends_the_start_with_its_name(tmp_path: Path, insid
         (("--site-root", ".", "--apphost", "none.config"), "--apphost none.config"),
         (("--site-root", ".", "--access-log", "no/such/folder/log"), "--access-log no/such/folder/log"),
         (("--site-root", ".", "--windows", "2003"), "2003"),
-        (("--site-root", ".", "--https-port", "70000"), "'70000' is no port"),
+        (("--site-root", ".", "--https-port", "70000"), "'70000' is not a port"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_sentence_with_its_place(

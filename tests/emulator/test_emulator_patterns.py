@@ -65,7 +65,7 @@ def test_a_pattern_matches_as_ecmascript_says(
         ("*a", "nothing before it"),
         ("a{2,1}", "out of order"),
         ("[z-a]", "out of order"),
-        ("{1}", "a brace that is no quantifier"),
+        ("{1}", "a brace that is not a quantifier"),
         ("(a)\\2", "a back reference to a group that is not there"),
         ("a{1001}", "above 1000"),
         ("[]", "empty character class"),

@@ -66,18 +66,21 @@ def test_an_option_wins_over_the_ini_file(pytester: pytest.Pytester) -> None:
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--ota-docker=requre"], "--ota-docker: 'requre' is no choice (did you mean 'require'?)"),
-        (["--ota-docker=x"], "--ota-docker: 'x' is no choice (write one of auto, require, skip)"),
+        (["--ota-docker=requre"], "--ota-docker: 'requre' is not a choice (did you mean 'require'?)"),
+        (["--ota-docker=x"], "--ota-docker: 'x' is not a choice (write one of auto, require, skip)"),
         (["--ota-image=nginx"], "--ota-image: 'nginx' is not SERVER=REF (for instance --ota-image nginx=nginx:1.28)"),
-        (["--ota-image=ngnix=a"], "--ota-image: 'ngnix' is no server with an image (did you mean 'nginx'?)"),
-        (["--ota-image=iis=a"], "--ota-image: 'iis' is no server with an image (write one of nginx, apache)"),
-        (["--ota-image=nginx="], "--ota-image: '' is no image reference (for instance nginx:1.28, or bookworm)"),
-        (["--ota-image=nginx=a b"], "--ota-image: 'a b' is no image reference (for instance nginx:1.28, or bookworm)"),
+        (["--ota-image=ngnix=a"], "--ota-image: 'ngnix' is not a server with an image (did you mean 'nginx'?)"),
+        (["--ota-image=iis=a"], "--ota-image: 'iis' is not a server with an image (write one of nginx, apache)"),
+        (["--ota-image=nginx="], "--ota-image: '' is not an image reference (for instance nginx:1.28, or bookworm)"),
+        (
+            ["--ota-image=nginx=a b"],
+            "--ota-image: 'a b' is not an image reference (for instance nginx:1.28, or bookworm)",
+        ),
         (["--ota-image=nginx=a", "--ota-image=nginx=b"], "--ota-image: there are two images for nginx (leave one out)"),
         (["--ota-base-url=http://a.example.com/x"], "did you mean https://a.example.com/x?"),
         (["--ota-base-url=a.example.com:8443"], "did you mean https://a.example.com:8443?"),
-        (["--ota-base-url=staging"], "'staging' is no https URL (for instance https://ota.example.com/ota/)"),
-        (["--ota-base-url=https://a.example.com:99999/"], "is no URL (its host or port cannot be read)"),
+        (["--ota-base-url=staging"], "'staging' is not an https URL (for instance https://ota.example.com/ota/)"),
+        (["--ota-base-url=https://a.example.com:99999/"], "is not a URL (its host or port cannot be read)"),
         (["--ota-base-url=https://a.example.com/?x=1"], "has a query or a fragment"),
         (["--ota-artifacts=a-file"], "--ota-artifacts: a-file is a file (give a folder that may be written to)"),
         (["--ota-docker=skip", "--ota-image=nginx=a"], "--ota-image: an image needs Docker, which is skipped"),
@@ -97,10 +100,10 @@ def test_a_wrong_option_is_refused_with_what_was_meant(pytester: pytest.Pytester
 @pytest.mark.parametrize(
     ("ini", "said"),
     [
-        ("ota_docker = requir", "ota_docker: 'requir' is no choice (did you mean 'require'?)"),
+        ("ota_docker = requir", "ota_docker: 'requir' is not a choice (did you mean 'require'?)"),
         ("ota_keep = perhaps", "ota_keep: "),
         ("ota_image = nginx:1.28", "ota_image: 'nginx:1.28' is not SERVER=REF"),
-        ("ota_base_url = ftp://a.example.com/", "ota_base_url: 'ftp://a.example.com/' is no https URL"),
+        ("ota_base_url = ftp://a.example.com/", "ota_base_url: 'ftp://a.example.com/' is not an https URL"),
         ("ota_artifacts = a-file", "ota_artifacts: a-file is a file"),
     ],
 )
@@ -120,7 +123,7 @@ def test_a_refused_option_ends_the_session_with_one_line_and_no_traceback(pytest
     result = pytester.runpytest_subprocess("--ota-docker=requre", "-n", "2")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert [line for line in result.errlines if line] == [
-        "ERROR: --ota-docker: 'requre' is no choice (did you mean 'require'?)"
+        "ERROR: --ota-docker: 'requre' is not a choice (did you mean 'require'?)"
     ]
 
 

@@ -38,7 +38,7 @@ def test_a_healthy_host_is_told_with_versions_and_both_verdicts() -> None:
 @pytest.mark.parametrize(
     "detail",
     [
-        "the issuer CN=X was not sent and is no trusted root",
+        "the issuer CN=X was not sent and is not a trusted root",
         "all certificates are there, but not in the order leaf, intermediate",
         "the chain ends at the root CN=R; the root is sent too, which is not needed",
     ],

@@ -138,7 +138,7 @@ CONTENT = {
     "no items": (with_manifest(data={"version": 1}, items=(), assets=()), {"OTA308"}),
     "items misspelt": (with_manifest(data={"item": []}, items=(), assets=()), {"OTA309"}),
     "items empty is 310": (with_data({"items": []}), {"OTA310"}),
-    "items is no array": (with_manifest(data={"items": "x"}), {"OTA309"}),
+    "items is not an array": (with_manifest(data={"items": "x"}), {"OTA309"}),
     "no metadata": (data(drop="metadata"), {"OTA308"}),
     "no assets": (data(drop="assets"), {"OTA308"}),
     "no title": (metadata(title=None), {"OTA308"}),

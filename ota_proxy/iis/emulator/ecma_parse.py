@@ -119,7 +119,7 @@ class _Reader:
 
 
 def parse(pattern: str) -> tuple[Node, int]:
-    """Return the tree and the number of groups; UnmodelledError for what is no ECMAScript 3 or not valid."""
+    """Return the tree and the number of groups; UnmodelledError for what is not valid ECMAScript 3."""
     reader = _Reader(pattern)
     node = _choice(reader)
     if reader.here:
@@ -180,7 +180,7 @@ def _counted(reader: _Reader) -> tuple[int, int | None] | None:
     inner = reader.text[reader.at + 1 : end] if end > 0 else ""
     low, comma, high = inner.partition(",")
     if not _number(low) or (high and not _number(high)):
-        raise _bad(reader, "a brace that is no quantifier and has no backslash")
+        raise _bad(reader, "a brace that is not a quantifier and has no backslash")
     reader.at = end + 1
     bounds = (int(low), (int(high) if high else None) if comma else int(low))
     if max(bounds[0], bounds[1] or 0) > LARGEST_COUNT:
@@ -209,7 +209,7 @@ def _atom(reader: _Reader) -> Node:
     if char in "*+?":
         raise _bad(reader, "a quantifier with nothing before it")
     if char == "{":
-        raise _bad(reader, "a brace that is no quantifier and has no backslash")
+        raise _bad(reader, "a brace that is not a quantifier and has no backslash")
     return Char(((ord(char), ord(char)),))
 
 

@@ -100,7 +100,7 @@ def _network(node: Node) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network,
         text = address if ":" in address else f"{address}/{mask}"
         return ipaddress.ip_network(text, strict=False), node.flag("allowed")
     except ValueError:
-        raise UnmodelledError(f"ipSecurity/add {address}/{mask}", why="it is no network") from None
+        raise UnmodelledError(f"ipSecurity/add {address}/{mask}", why="it is not a network") from None
 
 
 def hsts(node: Node) -> HstsSettings:

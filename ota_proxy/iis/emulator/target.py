@@ -45,7 +45,7 @@ def read_target(target: str) -> Target:
 
 
 def check_host(authority: str) -> None:
-    """BadTargetError for a Host that is no host name or address with a port."""
+    """BadTargetError for a Host that is not a host name or address with a port."""
     if not _HOST.fullmatch(authority):
         raise BadTargetError("The request hostname is invalid.")
 

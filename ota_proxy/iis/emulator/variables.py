@@ -56,7 +56,7 @@ def check_name(name: str, where: str) -> None:
     if name.upper() in _NOT_MODELLED:
         raise UnmodelledError(f"the server variable {{{name}}} of {where}")
     if not name or not all(char.isalnum() or char in "_-" for char in name):
-        raise UnmodelledError(f"'{{{name}}}' of {where}", why="it is no server variable")
+        raise UnmodelledError(f"'{{{name}}}' of {where}", why="it is not a server variable")
 
 
 @dataclass(slots=True)

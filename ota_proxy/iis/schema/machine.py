@@ -24,7 +24,7 @@ _DEEPEST = 40
 
 
 def sections(folder: Path) -> Mapping[str, Section]:
-    """Return the sections of every `*.xml` in the folder; UsageError for a folder without any, or a file that is no schema."""
+    """Return the sections of every `*.xml` in the folder; UsageError for a folder without any, or a file that is not a schema."""
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".xml")
         texts = [(path, read_file(path)) for path in paths]
@@ -49,10 +49,10 @@ def _file(path: Path, data: bytes) -> list[Section]:
         return [_section(child) for child in root.children if child.name == "sectionSchema"]
     except Violation as error:
         raise UsageError(
-            f"this is no schema: {error.hint or error.message}", place=f"{path}:{error.place.line}"
+            f"this is not a schema: {error.hint or error.message}", place=f"{path}:{error.place.line}"
         ) from None
     except ValueError as error:
-        raise UsageError(f"this is no schema: {error}", place=str(path)) from None
+        raise UsageError(f"this is not a schema: {error}", place=str(path)) from None
 
 
 def _section(element: document.Element) -> Section:

@@ -178,8 +178,8 @@ ODD_APPS: dict[str, tuple[bytes, str]] = {
     "an empty archive": (packed({}), "no folder Payload/NAME.app"),
     "no Info.plist": (packed({"Demo": b"code"}), "has no Info.plist"),
     "an Info.plist in another case": (packed({"info.plist": b"x"}), "has no Info.plist"),
-    "no property list": (packed({"Info.plist": b"hello"}), "no property list"),
-    "an array": (packed({"Info.plist": b"<plist><array/></plist>"}), "no dictionary"),
+    "no property list": (packed({"Info.plist": b"hello"}), "not a property list"),
+    "an array": (packed({"Info.plist": b"<plist><array/></plist>"}), "not a dictionary"),
 }
 
 

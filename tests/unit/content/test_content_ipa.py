@@ -85,14 +85,14 @@ def test_packages_from_xcode_are_read() -> None:
 @pytest.mark.parametrize(
     ("package", "words"),
     [
-        (b"", "no ZIP archive"),
-        (b"<html>not found</html>", "no ZIP archive"),
+        (b"", "not a ZIP archive"),
+        (b"<html>not found</html>", "not a ZIP archive"),
         (zipped(**{"readme.txt": b"x"}), "no Payload/NAME.app/Info.plist"),
-        (zipped(**{"Payload/A.app/Info.plist": b"nonsense"}), "no property list"),
-        (zipped(**{"Payload/A.app/Info.plist": plistlib.dumps(["x"])}), "no dictionary"),
+        (zipped(**{"Payload/A.app/Info.plist": b"nonsense"}), "not a property list"),
+        (zipped(**{"Payload/A.app/Info.plist": plistlib.dumps(["x"])}), "not a dictionary"),
         (zipped(**{"Payload/A.app/Info.plist": plistlib.dumps({"CFBundleName": "A"})}), "no CFBundleIdentifier"),
         (zipped(**{"Payload/A.app/Info.plist": b" " * 1_100_000}), "larger than 1 MiB"),
-        (build_package(size=5000)[:-40], "no ZIP archive"),
+        (build_package(size=5000)[:-40], "not a ZIP archive"),
     ],
 )
 def test_a_file_that_is_no_app_is_refused_with_its_reason(package: bytes, words: str) -> None:

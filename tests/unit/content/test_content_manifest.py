@@ -61,7 +61,7 @@ def test_a_url_that_devices_refuse_is_not_written(url: str) -> None:
         (b"<!DOCTYPE html><html>Log in</html>", "HTML page"),
         (HEAD + b"<html/>", "line 2, column 1: the root element is <html>"),
         (document("<dict><key>title</key><string>A & B</string></dict>"), "line 3, column 34: not well-formed"),
-        (document("<dict><kid>x</kid></dict>"), "line 3, column 7: <kid> is no element"),
+        (document("<dict><kid>x</kid></dict>"), "line 3, column 7: <kid> is not an element"),
         (document("<dict><string>x</string></dict>"), "line 3, column 7: a <key> is missing"),
         (document("<dict><key>a</key></dict>"), "no value"),
         (document("<dict><key>a</key><key>b</key></dict>"), "a <value> is missing"),

@@ -101,8 +101,8 @@ BAD: dict[str, tuple[bytes, str]] = {
     "another CMS message": (b"0\x0b\x06\x09" + bytes.fromhex("2a864886f70d010703"), "another kind"),
     "indefinite length": (b"0\x80\x06\x09", "no length that DER allows"),
     "a length of five bytes": (b"0\x85\x01\x01\x01\x01\x01", "no length that DER allows"),
-    "no property list": (signed(b"hello"), "no property list"),
-    "an array": (signed(plistlib.dumps([1])), "no dictionary"),
+    "no property list": (signed(b"hello"), "not a property list"),
+    "an array": (signed(plistlib.dumps([1])), "not a dictionary"),
     "too large": (bytes(3 << 20), "larger than"),
     "entities": (signed(b"<?xml version='1.0'?><!DOCTYPE plist [<!ENTITY a 'b'>]><plist><dict/></plist>"), "entity"),
 }

@@ -110,7 +110,7 @@ class Lines:
         return {one["target"]: one["exit"] for one in map(json.loads, self.text.splitlines())}
 
 
-@pytest.mark.parametrize("said", ["'x' * 200_000", "'this is no JSON'"])
+@pytest.mark.parametrize("said", ["'x' * 200_000", "'this is not JSON'"])
 def test_a_worker_that_says_what_is_no_result_ends_no_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str
 ) -> None:

@@ -71,7 +71,7 @@ def test_a_file_or_folder_that_is_here_is_no_host_that_was_meant(
 
 def test_a_name_that_is_too_long_for_a_file_is_refused_like_any_other(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "x" * 5000]) == 2
-    assert "is no URL that a device can open" in capsys.readouterr().err
+    assert "is not a URL that a device can open" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
