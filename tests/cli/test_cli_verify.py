@@ -165,11 +165,11 @@ def test_the_plan_says_a_wish_for_a_version_and_for_keeping(run: Run) -> None:
         (["all", "--config", "empty"], "--config: one configuration cannot be for all servers"),
         (["nginx", "--config", "empty", "--engine", "local"], "--config: your own configuration names its own paths"),
         (["nginx", "--ipa", "none.ipa"], "--ipa none.ipa: the package cannot be read: No such file or directory"),
-        (["nginx", "--ipa", "empty"], "--ipa empty: the package cannot be read: Is a directory"),
+        (["nginx", "--ipa", "empty"], "--ipa empty: the package cannot be read: it is a folder, not a file"),
         (["nginx", "--ipa", "text.ipa"], "--ipa text.ipa: this is not a ZIP archive that can be read"),
         (["nginx", "--ipa", "bent.ipa"], "--ipa bent.ipa: "),
         (["nginx", "--engine", "local", "--image", "bookworm"], "--image: the image bookworm needs the docker engine"),
-        (["nginx", "--domain", "a.example.com", "--root", "/srv/$a"], "--root: locations / root: nginx cannot take"),
+        (["nginx", "--domain", "a.example.com", "--root", "/srv/$a"], "--root: locations[0].root: nginx cannot take"),
         (["nginx", "--domain", "a.example.com", "--root", "C:\\ota"], "nginx cannot take 'C:\\ota'"),
     ],
 )
