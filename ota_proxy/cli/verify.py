@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     servers = SERVERS if args.server == "all" else (args.server,)
     if others and args.config:
         hint = "name the one site it serves: --site FILE"
-        raise UsageError("your own configuration is held against one site", place="--config", hint=hint)
+        raise UsageError("your own configuration is compared with one site", place="--config", hint=hint)
     each = {one.site.base_url: one for one in (loaded, *others)}
     trials = [trial(server, one, args) for server in servers for one in (loaded, *others)]
     if args.dry_run:

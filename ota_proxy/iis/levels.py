@@ -28,7 +28,7 @@ LEVELS = {
         Level(
             "L0",
             "schema",
-            "held against IIS's published schema rules; says nothing about how IIS behaves, and no IIS has read it",
+            "compared with IIS's published schema rules; says nothing about how IIS behaves, and no IIS has read it",
         ),
         Level("L1", "emulated", "behaves as documented, by our emulator; no IIS has run it"),
         Level(

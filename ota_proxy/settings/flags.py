@@ -178,6 +178,10 @@ def _set(text: str) -> tuple[Key, Any, Source]:
         raise UsageError(f"'{text}' is not KEY=VALUE", place="--set", hint="for instance --set hsts.max_age=31536000")
     known = {dotted(leaf): leaf for leaf in leaf_keys(SiteFile)}
     maps = [leaf for leaf in known.values() if get_origin(_annotation(leaf)) is dict and key[: len(leaf)] == leaf]
+    inside = [name for name, leaf in known.items() if leaf[: len(key)] == key and leaf != key]
+    if inside and dotted(key) not in known:
+        hint = f"set its keys, each with a --set of its own: {', '.join(inside)}"
+        raise UsageError(f"the key '{dotted(key)}' is a table", place="--set", hint=hint)
     if dotted(key) not in known and not maps:
         hint = did_you_mean(dotted(key), known) or "`ota-proxy config show` lists every key"
         raise UsageError(f"the key '{dotted(key)}' is not known", place="--set", hint=hint)

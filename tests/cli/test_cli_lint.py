@@ -44,7 +44,7 @@ def test_a_good_file_is_clean_and_says_what_that_means(run: Run) -> None:
     said = run("lint", write(GOOD))
     assert (said.code, said.err) == (0, "")
     text = " ".join(said.out.split())
-    assert "web.config (iis 2022) L0 schema: held against IIS's published schema rules" in text
+    assert "web.config (iis 2022) L0 schema: compared with IIS's published schema rules" in text
     assert "no findings" in text
     assert "verified" not in text
 
@@ -202,9 +202,8 @@ VARIANTS = sorted((ROOT / "tests/golden/iis").glob("*/web.config"))
 
 @pytest.mark.parametrize("path", VARIANTS, ids=[path.parent.name for path in VARIANTS])
 def test_what_render_writes_passes_without_a_finding_on_its_windows(run: Run, path: Path) -> None:
-    _, windows, *rest = path.parent.name.split("-")
+    windows = next(part for part in path.parent.name.split("-") if part.isdigit())
     flags = ("--without-module", "rewrite") if "no-rewrite" in path.parent.name else ()
-    assert rest in ([], ["no", "rewrite"])
     said = run("lint", str(path), "--windows", windows, *flags)
     assert (said.code, " no findings; " in said.out) == (0, True), said.out
 

@@ -119,7 +119,7 @@ def test_iis_wants_a_folder(run: Run) -> None:
         ((*RENDER, "--scope", "snippet"), "--scope: a snippet is for one site, and there are 2"),
         ((*RENDER, "--domain", "x.example.com"), "--domain: there are several sites"),
         ((*RENDER, "-o", "sites.toml"), "3 files need a folder, and this is a file"),
-        (("verify", "nginx", "--site", "sites.toml", "--config", "/etc/nginx"), "--config: your own configuration is held against one site"),
+        (("verify", "nginx", "--site", "sites.toml", "--config", "/etc/nginx"), "--config: your own configuration is compared with one site"),
     ],
 )  # fmt: skip
 def test_what_is_for_one_site_is_refused_with_the_reason(words: tuple[str, ...], complaint: str, run: Run) -> None:

@@ -162,3 +162,8 @@ def test_key_lines_follow_tables_and_arrays_of_tables() -> None:
     assert lines[("t", "b", "c")] == 3
     assert lines[("l", 0, "x")] == 6
     assert (lines[("l", 1)], lines[("l", 1, "x")], lines[("l", 1, "q")]) == (7, 8, 9)
+
+
+def test_a_table_is_set_key_by_key_and_the_keys_are_named(tmp_path: Path) -> None:
+    said = refusal(tmp_path, flags=SiteFlags(sets=["limits={requests_per_second=3}"]))
+    assert "the key 'limits' is a table" in said

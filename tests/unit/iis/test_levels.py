@@ -13,7 +13,7 @@ from ota_proxy.rules.registry import evaluate
 
 def test_the_levels_are_these_five_in_these_words() -> None:
     assert [one.line for one in LEVELS.values()] == [
-        "L0 schema: held against IIS's published schema rules; says nothing about how IIS behaves, and no IIS has read it",
+        "L0 schema: compared with IIS's published schema rules; says nothing about how IIS behaves, and no IIS has read it",
         "L1 emulated: behaves as documented, by our emulator; no IIS has run it",
         "L2 cross-checked: behaves as documented, by our emulator and, for inbound rewrite rules, by ASP.NET Core; no IIS has run it",
         "L3 recorded: our emulator answers as a named Windows build did when its answers were recorded",
