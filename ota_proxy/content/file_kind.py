@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 _TAR, _TAR_AT = b"ustar", 257
 _DISK_IMAGE, _DISK_IMAGE_FROM_END = b"koly", 512
 _LOOKED_AT = 4096
+_JSON = re.compile(rb"""\{\s*(?:["}]|\Z)|\[\s*(?:["{\[\]\d-]|true|false|null|\Z)""")
+"""How JSON begins (RFC 8259 §4, §5); braces alone may be a property list of the old kind, or text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def _written(head: bytes) -> Kind | None:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:_LOOKED_AT]
     if b"<plist" in start:
         return Kind("a property list, perhaps the manifest", "swapped")
-    if start[:1] in {b"{", b"["}:
+    if _JSON.match(start):
         return Kind("JSON", "answer")
     if start.startswith(b"<?xml") or (start[:1] == b"<" and start[1:2].isalpha()):
         return Kind("XML, perhaps an error of a storage service", "answer")

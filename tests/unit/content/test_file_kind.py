@@ -133,3 +133,20 @@ def test_other_compression_than_deflate_stops_the_unpacking(method: int, name: s
     seen = unpacker.seen()
     assert (name in seen.problem, seen.cause, method_name(method)) == (True, "method", name)
     assert method_name(200) == "method 200"
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (b'{"items": []}', "JSON"),
+        (b" {\n}", "JSON"),
+        (b"[1, 2]", "JSON"),
+        (b"[null]", "JSON"),
+        (b"{ items = ( ); }", "text"),
+        (b"[error] nothing here", "text"),
+    ],
+)
+def test_json_is_told_from_text_in_brackets(head: bytes, words: str) -> None:
+    found = file_kind(head)
+    assert found is not None
+    assert found.words == words
