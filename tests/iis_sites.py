@@ -58,7 +58,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], str, Scope, bool]] = {
     "offloaded-2022": (OFFLOADED, "2022", "site", True),
     "snippet-2022": (STATIC, "2022", "snippet", True),
 }
-VARIANTS["error-pages-2022"] = (
+VARIANTS["errors-2022"] = (
     PROXIED
     | {
         "locations": [{"path": "/", "root": "/srv/ota"}, {"path": "/api/", "upstream": "http://127.0.0.1:8080"}],

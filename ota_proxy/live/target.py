@@ -196,7 +196,7 @@ def _nobody(seen: InstallFacts) -> str:
     asked = [one for one in seen.exchanges() if one.error is None or one.error.kind != "protocol"]
     answered = any(one.address or one.response for one in asked) or (seen.tls is not None and seen.tls.reachable)
     first = next((one.error for one in asked if one.error and one.url.lower().startswith(_scheme(seen))), None)
-    faulty = (seen.link is not None and seen.link.problems) or internal_hosts(Facts(install=seen))
+    faulty = seen.link is not None and (seen.link.problems or internal_hosts(Facts(install=seen)))
     if answered or faulty or first is None or first.kind not in _NOBODY:
         return ""
     return (

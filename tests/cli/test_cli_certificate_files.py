@@ -70,7 +70,7 @@ def other_key(path: Path) -> None:
 FAULTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "missing certificate": ("cert", Path.unlink, "does not exist"),
     "missing key": ("key", Path.unlink, "does not exist"),
-    "folder": ("cert", replace_by_folder, "cannot be read: Is a directory"),
+    "folder": ("cert", replace_by_folder, "cannot be read: it is a folder, not a file"),
     "empty": ("cert", lambda path: path.write_bytes(b""), "holds no PEM certificate"),
     "garbage": ("cert", lambda path: path.write_bytes(b"\x00\xff" * 99), "holds no PEM certificate"),
     "broken certificate": (

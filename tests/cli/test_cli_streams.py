@@ -157,7 +157,7 @@ def test_a_bug_says_that_it_is_one_and_how_to_report_it(monkeypatch: pytest.Monk
     def fail(*_: object) -> None:
         raise RuntimeError("the sky fell")
 
-    monkeypatch.setattr(render, "load_site", fail)
+    monkeypatch.setattr(render, "load_sites", fail)
     said = run("render", "nginx")
     assert said.code == 70
     assert re.match(
@@ -175,7 +175,7 @@ def test_a_broken_pipe_of_something_else_is_not_taken_for_a_reader_that_went(
     def fail(*_: object) -> None:
         raise error("elsewhere")
 
-    monkeypatch.setattr(render, "load_site", fail)
+    monkeypatch.setattr(render, "load_sites", fail)
     assert run("render", "nginx").code == 70
 
 
@@ -183,7 +183,7 @@ def test_an_interrupt_is_130_and_one_line(monkeypatch: pytest.MonkeyPatch, run: 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(render, "load_site", interrupt)
+    monkeypatch.setattr(render, "load_sites", interrupt)
     said = run("render", "nginx")
     assert (said.code, said.out, said.err) == (130, "", "ota-proxy: interrupted\n")
 

@@ -11,9 +11,7 @@ from tests.emulator.sites import ask, body_of, emulated
 
 
 def test_a_missing_file_gets_our_page_with_its_own_status(tmp_path: Path) -> None:
-    inner = "".join(
-        ET.tostring(part, encoding="unicode") for part in iis_sites.xml(iis_sites.variant("error-pages-2022"))
-    )
+    inner = "".join(ET.tostring(part, encoding="unicode") for part in iis_sites.xml(iis_sites.variant("errors-2022")))
     site = emulated(tmp_path, config=inner)
     pages = tmp_path / "site" / "errors & more"
     pages.mkdir()
