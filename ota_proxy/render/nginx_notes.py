@@ -17,6 +17,7 @@ from ota_proxy.render.version_notes import version_notes
 
 _LEAST_CONNECTIONS = 8192  # serves 1,000 slow downloads with room for the manifests of the next phones
 _LEAST_FILES = 65535
+_WITH_VARIABLES = ("http3", "auth", "limits", "cors", "client_certificates", "error_pages")  # keys that bring maps
 _LONGEST_NAME = 46  # bytes of a server name that fit nginx's default server_names_hash_bucket_size of 64
 
 
@@ -42,6 +43,15 @@ def name_bucket(site: Site) -> int:
     """Return the server_names_hash_bucket_size that the longest domain needs, or 0 where nginx's default does."""
     longest = max(len(domain) for domain in site.domains)
     return 0 if longest <= _LONGEST_NAME else next(size for size in (128, 256, 512) if longest + 18 <= size)
+
+
+def variable_bucket(site: Site) -> int:
+    """Return the variables_hash_bucket_size that a site with many variables of its own needs, or 0 where nginx's default does.
+
+    Two names of some length fill no bucket of 64, and the more there are, the likelier two of them meet in every size of the table.
+    """
+    asked = any(getattr(site, name) != type(site).model_fields[name].default for name in _WITH_VARIABLES)
+    return 128 if site.proxied or asked else 0
 
 
 def notes(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> tuple[Note, ...]:
@@ -123,6 +133,8 @@ def _needs(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
         )
     if scope == "site" and (size := name_bucket(site)):
         yield f"in the http block: server_names_hash_bucket_size {size}; for the long domain"
+    if scope == "site" and (size := variable_bucket(site)):
+        yield f"in the http block: variables_hash_bucket_size {size}, where nginx -t warns of variables_hash"
     if scope == "site":
         yield from log_folders(site)
 

@@ -8,7 +8,7 @@ from ota_proxy.errors import UsageError
 from ota_proxy.model import Site
 from ota_proxy.policy.guideline import profile as guideline_profile
 from ota_proxy.render.header import header_lines
-from ota_proxy.render.nginx_notes import limits, name_bucket, notes
+from ota_proxy.render.nginx_notes import limits, name_bucket, notes, variable_bucket
 from ota_proxy.render.nginx_quote import comment, identifier, quote
 from ota_proxy.render.nginx_view import COMMON, addresses, view
 from ota_proxy.render.quoting import Quoted, render_template
@@ -43,7 +43,8 @@ def render(several: Several) -> Rendered:
 
 def _for_many(several: Several) -> Iterator[Note]:
     """Yield what the http block needs for the variables of many sites; a file of scope full has it."""
-    if several.scope == "site" and (size := _variable_bucket(several)):
+    if several.scope == "site" and len(several.sites) > _MANY:
+        size = _variable_bucket(several)
         yield Note(
             "needs-parent", f"in the http block: variables_hash_bucket_size {size}; for the variables of so many sites"
         )
@@ -51,7 +52,7 @@ def _for_many(several: Several) -> Iterator[Note]:
 
 def _variable_bucket(several: Several) -> int:
     """Return the variables_hash_bucket_size that many sites need, or 0 where nginx's 64 does: two long names fill no bucket of that size."""
-    return 128 if len(several.sites) > _MANY else 0
+    return 128 if len(several.sites) > _MANY else max(map(variable_bucket, several.sites))
 
 
 def _view(several: Several, number: int) -> View:

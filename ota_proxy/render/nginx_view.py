@@ -17,7 +17,7 @@ from ota_proxy.policy.guideline import Profile
 from ota_proxy.render.applications import ACME, PLAIN, SECURE, claimed, fronted
 from ota_proxy.render.nginx_features import features
 from ota_proxy.render.nginx_hosts import hosts_of, regex
-from ota_proxy.render.nginx_notes import limits, name_bucket
+from ota_proxy.render.nginx_notes import limits, name_bucket, variable_bucket
 from ota_proxy.render.nginx_quote import fits, identifier, quote, quote_path, quote_prefix, quote_socket
 from ota_proxy.render.quoting import Quoted
 from ota_proxy.render.result import Scope
@@ -239,7 +239,7 @@ def _main(site: Site, caps: Capabilities) -> dict[str, object]:
         "files": numbers.files,
         "devices": site.expected_devices,
         "name_bucket": name_bucket(site),
-        "variable_bucket": 0,
+        "variable_bucket": variable_bucket(site),
         "user": quote(caps.layout["nginx_user"], ()) if caps.layout["nginx_user"] else None,
         "pid": quote_path(caps.layout["nginx_pid"], ()),
         "mime_types": quote_path(caps.layout["nginx_conf"] + "/mime.types", ()),

@@ -104,8 +104,8 @@ class Bench:
     def _certificates(self) -> None:
         (self.folder / "ca.pem").write_bytes(self.authority.ca_pem)
         names = tuple(name for name in self.site.domains if "*" not in name)
-        for pair, kind in zip(self.site.certificates, ("ecdsa", "rsa"), strict=False):
-            issued = self.authority.issue(names, kind="rsa" if kind == "rsa" else "ecdsa")
+        for number, pair in enumerate(self.site.certificates):
+            issued = self.authority.issue(pair.domains or names, kind="rsa" if number % 2 else "ecdsa")
             for path, data in ((pair.cert, issued.cert_chain_pem), (pair.key, issued.key_pem)):
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 Path(path).write_bytes(data)
@@ -140,7 +140,7 @@ class Bench:
         temporary = "".join(f"{kind}_temp_path {self.folder}/temporary/{kind};\n" for kind in kinds)
         return (
             f"pid {self.folder}/nginx.pid; error_log {self.folder}/logs/error.log info;\n"
-            f"events {{ worker_connections 256; }}\nhttp {{\ninclude conf/mime.types; default_type text/plain;\n"
+            f"events {{ worker_connections 256; }}\nhttp {{\nvariables_hash_bucket_size 128;\ninclude conf/mime.types; default_type text/plain;\n"
             "gzip on; gzip_types *; gzip_min_length 1; expires 1y; open_file_cache max=10; add_header X-Parent yes always;\n"
             f"access_log {self.folder}/logs/access.log;\n{temporary}{text}}}\n"
         )

@@ -126,7 +126,7 @@ def test_security_headers_are_byte_exact_and_single_on_files_and_their_errors(bu
     for target in ("/ota/App.ipa", "/ota/none", "/ota/.env", "/ota/index.html"):
         reply = busy_apache.get(target)
         assert (reply.one("X-Frame-Options"), reply.one("X-Odd")) == ("DENY", ODD_HEADER)
-    assert busy_apache.get("/app/x").all("X-Odd") == []
+    assert busy_apache.get("/app/x").one("X-Odd") == ODD_HEADER
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "PROPFIND"])

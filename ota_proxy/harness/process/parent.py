@@ -34,7 +34,7 @@ def nginx_parent(home: Path, caps: Capabilities, binary: Binary) -> str:
     temps = "".join(f"    {_temp(name, home)}" for name in local.temp_paths() if _knows(binary, name))
     return (
         f"{user}worker_processes 1;\npid {_nginx(layout['nginx_pid'])};\nerror_log {_nginx(layout['nginx_log'] + '/error.log')} warn;\n"
-        "events { worker_connections 1024; }\nhttp {\n    server_names_hash_bucket_size 512;\n"
+        "events { worker_connections 1024; }\nhttp {\n    server_names_hash_bucket_size 512;\n    variables_hash_bucket_size 128;\n"
         f"    include {_nginx(_literal(layout['nginx_conf']) + '/mime.types')};\n    default_type application/octet-stream;\n"
         f"    access_log {_nginx(layout['nginx_log'] + '/access.log')};\n{temps}    include {_nginx(_literal(layout['nginx_site']))};\n}}\n"
     )
