@@ -19,7 +19,7 @@ class Binding:
 
     @property
     def port(self) -> int | None:
-        """The port, None where the information has another form."""
+        """The port, None where the information is not valid."""
         return numbers.port(self.information.rpartition(":")[0].rpartition(":")[2])
 
     @property

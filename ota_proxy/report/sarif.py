@@ -120,7 +120,7 @@ def _file(one: Result) -> _Values:
 
 
 def _stand_in(name: str) -> _Values:
-    """Name something that is no file: `ota.example.com/app.ipa` for a URL, without what may be secret in it."""
+    """Name something that is not a file: `ota.example.com/app.ipa` for a URL, without what may be secret in it."""
     bare = name.partition("://")[2].partition("?")[0].partition("#")[0].strip("/") or name or "unknown"
     return {"uri": uri(bare), "description": {"text": f"no file of this project: {name}"}}
 
