@@ -16,12 +16,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ota_proxy.content.package import build_package
+from ota_proxy.apps.package import build_package
 from ota_proxy.harness.choose import choose
 from ota_proxy.harness.engine import Engine
 from ota_proxy.harness.served import Content
 from ota_proxy.harness.verify import Started, Trial, start
-from ota_proxy.model import Site
+from ota_proxy.site import Site
 
 PACKAGE = 20_000
 """Bytes of the executable in the package: what is measured is the asking, not the downloading."""

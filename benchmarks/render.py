@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import jinja2
 
-from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import SERVERS, resolve
-from ota_proxy.render.servers import renderer
+from ota_proxy.servers.renderers import renderer
+from ota_proxy.site import Site
 
 SITE = Site.model_validate(
     {

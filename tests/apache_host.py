@@ -20,9 +20,9 @@ from threading import Thread
 from typing import Any
 
 from ota_proxy.harness.certificates import Authority
-from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import Capabilities, resolve
-from ota_proxy.render.apache import render
+from ota_proxy.servers.apache.render import render
+from ota_proxy.site import Site
 
 BINARY = shutil.which("apache2") or shutil.which("httpd") or ""
 DOMAIN = "ota.example.com"

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ota_proxy.content.archive import Span
-from ota_proxy.content.package import build_package
-from ota_proxy.device.app_facts import AppFacts, Bundle, Profile, SigningCertificate
+from ota_proxy.apps.archive import Span
+from ota_proxy.apps.package import build_package
+from ota_proxy.facts.app import AppFacts, Bundle, Profile, SigningCertificate
 from tests.facts import NOW
 
 T = TypeVar("T")

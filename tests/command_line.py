@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ota_proxy.model import Site
+from ota_proxy.site import Site
 
 FLAGS = ("--domain", "ota.example.com", "--root", "/srv/ota", "--cert", "/etc/ssl/ota.pem", "--key", "/etc/ssl/ota.key")
 SERVERS = ("nginx", "apache", "iis")

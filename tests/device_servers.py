@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ota_proxy.device.facts import Exchange
 from ota_proxy.device.http import Request, fetch
 from ota_proxy.device.network import Network
+from ota_proxy.facts.install import Exchange
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -12,7 +12,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from ota_proxy.device.facts import (
+from ota_proxy.device.unpack import Unpacker
+from ota_proxy.facts.install import (
     Asset,
     CertificateFacts,
     Exchange,
@@ -29,7 +30,6 @@ from ota_proxy.device.facts import (
     Unpacked,
     Visit,
 )
-from ota_proxy.device.unpack import Unpacker
 from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.registry import Door, evaluate
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import trustme
 
-from ota_proxy.model import Site
+from ota_proxy.site import Site
 
 LOGIN = "Basic " + base64.b64encode(b"anna:open sesame").decode()
 WRONG = "Basic " + base64.b64encode(b"anna:wrong").decode()

@@ -11,10 +11,10 @@ from typing import Any
 import tree_sitter
 import tree_sitter_powershell
 
-from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import resolve
-from ota_proxy.render.iis import render
-from ota_proxy.render.result import Rendered, Scope
+from ota_proxy.servers.iis.render import render
+from ota_proxy.servers.result import Rendered, Scope
+from ota_proxy.site import Site
 
 CERTIFICATE = {"cert": "/etc/ssl/ota.pem", "key": "/etc/ssl/ota.key"}
 STATIC: dict[str, Any] = {

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ota_proxy.content.link import install_link
-from ota_proxy.content.manifest import build_manifest
-from ota_proxy.content.package import EXAMPLE_APP, build_package
+from ota_proxy.apps.install_link import install_link
+from ota_proxy.apps.manifest import build_manifest
+from ota_proxy.apps.package import EXAMPLE_APP, build_package
 from tests.device_servers import HOST, Handler, chain, server_context, serving
 
 FULL = chain()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import resolve
-from ota_proxy.render.result import Rendered, Scope
-from ota_proxy.render.several import Part, Several, render_several
+from ota_proxy.servers.result import Rendered, Scope
+from ota_proxy.servers.several import Part, Several, render_several
+from ota_proxy.site import Site
 
 Raw = dict[str, Any]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ota_proxy.model import Site
+from ota_proxy.site import Site
 
 CERT = {"cert": "/etc/ssl/ota/fullchain.pem", "key": "/etc/ssl/ota/privkey.pem"}
 

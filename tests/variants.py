@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ota_proxy.model import Site
+from ota_proxy.site import Site
 
 ECDSA = {"cert": "/etc/ssl/ota/ecdsa.pem", "key": "/etc/ssl/private/ecdsa.key"}
 RSA = {"cert": "/etc/ssl/ota/rsa.pem", "key": "/etc/ssl/private/rsa.key"}

@@ -17,8 +17,8 @@ from typing import Any
 
 from ota_proxy.browser import find
 from ota_proxy.browser.visitor import Visitor
-from ota_proxy.device.facts import ViewFacts
 from ota_proxy.device.session import Session
+from ota_proxy.facts.install import ViewFacts
 from ota_proxy.policy.tables import table
 
 SECONDS = 45.0

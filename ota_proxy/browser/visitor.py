@@ -7,10 +7,10 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+from ota_proxy.apps.install_link import is_install_link, read_link
 from ota_proxy.browser.wire import Wire
-from ota_proxy.content.link import is_install_link, read_link
-from ota_proxy.device.facts import LinkFacts, ViewFacts
 from ota_proxy.device.network import Network
+from ota_proxy.facts.install import LinkFacts, ViewFacts
 from ota_proxy.policy.page_words import topics
 from ota_proxy.policy.tables import table
 

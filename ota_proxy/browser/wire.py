@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ota_proxy.content.link import SCHEME
+from ota_proxy.apps.install_link import SCHEME
 from ota_proxy.device.decode import decode
-from ota_proxy.device.exchange import Header, Response, Visit
 from ota_proxy.device.http import Request, fetch
 from ota_proxy.device.network import Network
 from ota_proxy.device.redirects import destination, follow
+from ota_proxy.facts.exchange import Header, Response, Visit
 
 MOST_REQUESTS = 200
 MOST_BYTES = 32 << 20

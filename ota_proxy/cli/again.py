@@ -40,7 +40,7 @@ def _flag(name: str) -> str:
 
 def quoted(word: str) -> str:
     """Quote a word for a shell in characters that every comment can hold, if need be as $'…' with octal bytes (POSIX 2024, §2.2.4)."""
-    from ota_proxy.render.header import comment_text  # noqa: PLC0415 - as above
+    from ota_proxy.servers.header import comment_text  # noqa: PLC0415 - as above
 
     plain = shlex.quote(word)
     if plain == comment_text(plain) and (plain == word or "--" not in word):

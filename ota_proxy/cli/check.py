@@ -17,8 +17,8 @@ from ota_proxy.errors import UsageError
 from ota_proxy.reading import read_stream
 
 if TYPE_CHECKING:
-    from ota_proxy.live.many import Sink
-    from ota_proxy.live.target import Browser, CheckOptions
+    from ota_proxy.commands.check import Browser, CheckOptions
+    from ota_proxy.commands.many import Sink
     from ota_proxy.report.model import TargetReport
     from ota_proxy.settings import Options
 
@@ -136,9 +136,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _check_options(args: argparse.Namespace) -> CheckOptions:
     """Put the flags together; UsageError for each that is wrong, before anything is asked."""
+    from ota_proxy.commands.check import CheckOptions  # noqa: PLC0415
+    from ota_proxy.commands.resolve import read_resolve  # noqa: PLC0415
     from ota_proxy.device.contexts import device_context  # noqa: PLC0415 - heavy, and `--help` needs none of it
-    from ota_proxy.live.addresses import read_resolve  # noqa: PLC0415
-    from ota_proxy.live.target import CheckOptions  # noqa: PLC0415
 
     if not 1 <= args.jobs <= _MOST_JOBS:
         raise UsageError(f"{args.jobs} is not a valid number of jobs", place="--jobs", hint=f"from 1 to {_MOST_JOBS}")
@@ -204,10 +204,10 @@ async def _each(urls: list[str], how: CheckOptions, jobs: int) -> list[TargetRep
     """Check the targets of the command line, several at once; every one must be well-formed before the first is asked."""
     import asyncio  # noqa: PLC0415
 
+    from ota_proxy.commands.check import check  # noqa: PLC0415
+    from ota_proxy.commands.check_start import Start, start  # noqa: PLC0415
     from ota_proxy.device.tls_memory import TlsMemory  # noqa: PLC0415
     from ota_proxy.harness.progress import Steps, Timed  # noqa: PLC0415
-    from ota_proxy.live.start import Start, start  # noqa: PLC0415
-    from ota_proxy.live.target import check  # noqa: PLC0415
 
     targets = list(dict.fromkeys(map(start, urls)))
     gate, memory, progress = asyncio.Semaphore(jobs), TlsMemory(), Timed(tell)
@@ -227,7 +227,7 @@ async def _each(urls: list[str], how: CheckOptions, jobs: int) -> list[TargetRep
 
 
 def _many(args: argparse.Namespace, how: CheckOptions, options: Options) -> int:
-    from ota_proxy.live.many import check_many  # noqa: PLC0415
+    from ota_proxy.commands.many import check_many  # noqa: PLC0415
     from ota_proxy.report.suppress import Judging  # noqa: PLC0415
 
     if args.format not in (None, "json"):
@@ -244,7 +244,7 @@ def _many(args: argparse.Namespace, how: CheckOptions, options: Options) -> int:
 @contextlib.contextmanager
 def _sink(output: Path | None) -> Iterator[Sink]:
     """Open where lines go; a file is written line by line, so that it can be followed while it grows."""
-    from ota_proxy.live.many import Sink  # noqa: PLC0415
+    from ota_proxy.commands.many import Sink  # noqa: PLC0415
 
     if output is None:
         yield Sink(emit, tell, sys.stdout.isatty())

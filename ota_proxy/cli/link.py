@@ -32,7 +32,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
 
 def run(args: argparse.Namespace) -> int:
     """Print the link, the anchor's attribute value, or a QR code."""
-    from ota_proxy.content.link import install_link  # noqa: PLC0415
+    from ota_proxy.apps.install_link import install_link  # noqa: PLC0415
 
     if args.place == "qr":
         print_qr(args.url)

@@ -10,12 +10,12 @@ from ota_proxy.cli.report_flags import add_report_flags, check_output, deliver, 
 from ota_proxy.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from ota_proxy.config.comments import IgnoreComment
-    from ota_proxy.config.facts import IisFacts
-    from ota_proxy.config.recognise import Recognised
-    from ota_proxy.iis.effective import Configuration
+    from ota_proxy.facts.configuration import IisFacts
     from ota_proxy.report.model import TargetReport
     from ota_proxy.report.suppress import Suppression
+    from ota_proxy.servers.comments import IgnoreComment
+    from ota_proxy.servers.iis.in_force import Configuration
+    from ota_proxy.servers.recognise import Recognised
 
 _DESCRIPTION = """\
 Read an existing configuration and say what a device would see, and which line to change.
@@ -71,7 +71,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
 
 def run(args: argparse.Namespace) -> int:
     """Lint every path and return the exit code of the worst."""
-    from ota_proxy.config.recognise import recognise  # noqa: PLC0415 - `--help` needs none of it
+    from ota_proxy.servers.recognise import recognise  # noqa: PLC0415 - `--help` needs none of it
 
     options = load_options(args)
     check_output(args.output)
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _comments(targets: list[TargetReport]) -> tuple[Suppression, ...]:
     """Return what comments of the files suppress; UsageError for one without a reason, and for a rule that is none."""
-    from ota_proxy.config.comments import read_comments  # noqa: PLC0415
+    from ota_proxy.servers.comments import read_comments  # noqa: PLC0415
 
     files = {file: text for target in targets for file, text in target.config.items()}
     return tuple(_suppression(one) for file, text in files.items() for one in read_comments(text, file))
@@ -100,7 +100,7 @@ def _suppression(comment: IgnoreComment) -> Suppression:
 
 
 def _check_modules(names: list[str]) -> None:
-    from ota_proxy.iis.schema.table import known, module_names  # noqa: PLC0415
+    from ota_proxy.servers.iis.schema.table import known, module_names  # noqa: PLC0415
 
     everything = {*known()["aliases"], *module_names()}
     for name in names:
@@ -125,7 +125,7 @@ def _target(found: Recognised, args: argparse.Namespace) -> TargetReport:
 
 
 def _iis(found: Recognised, args: argparse.Namespace) -> TargetReport:
-    from ota_proxy.config.iis import read_facts  # noqa: PLC0415
+    from ota_proxy.servers.iis.effective import read_facts  # noqa: PLC0415
 
     is_server = found.kind == "applicationHost.config"
     root = found.path if found.kind == "tree" else None
@@ -136,7 +136,7 @@ def _iis(found: Recognised, args: argparse.Namespace) -> TargetReport:
 
 
 def _load(found: Recognised, args: argparse.Namespace) -> Configuration:
-    from ota_proxy.iis.effective import Configuration  # noqa: PLC0415
+    from ota_proxy.servers.iis.in_force import Configuration  # noqa: PLC0415
 
     is_server = found.kind == "applicationHost.config"
     if is_server and args.apphost is not None:

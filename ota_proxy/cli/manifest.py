@@ -64,9 +64,9 @@ def urls(args: argparse.Namespace) -> tuple[str, str]:
 
 def run(args: argparse.Namespace) -> int:
     """Print or write the manifest."""
-    from ota_proxy.content.ipa import read_info  # noqa: PLC0415
-    from ota_proxy.content.manifest import build_manifest  # noqa: PLC0415
-    from ota_proxy.render.header import with_mark  # noqa: PLC0415
+    from ota_proxy.apps.ipa import read_info  # noqa: PLC0415
+    from ota_proxy.apps.manifest import build_manifest  # noqa: PLC0415
+    from ota_proxy.servers.header import with_mark  # noqa: PLC0415
 
     package, manifest = urls(args)
     text = as_document(with_mark(build_manifest(read_info(args.ipa), package).decode("utf-8")))

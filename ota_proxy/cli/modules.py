@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ota_proxy.errors import UsageError
 
 if TYPE_CHECKING:
-    from ota_proxy.model import Site
+    from ota_proxy.site import Site
 
 _REWRITE, _ARR = "RewriteModule", "ApplicationRequestRouting"
 
@@ -49,7 +49,7 @@ def uses_rewrite(args: argparse.Namespace, server: str, site: Site) -> bool:
         raise UsageError("only for IIS", place="--without-module", hint=hint)
     if server != "iis":
         return True
-    from ota_proxy.iis.server import module_names  # noqa: PLC0415 - reads the schema table
+    from ota_proxy.servers.iis.server_level import module_names  # noqa: PLC0415 - reads the schema table
 
     missing = module_names(args.without_module)
     if unknown := sorted(missing - {_REWRITE, _ARR}):

@@ -30,9 +30,9 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
 
 def run(args: argparse.Namespace) -> int:
     """Print or write the page."""
-    from ota_proxy.content.ipa import read_info  # noqa: PLC0415
-    from ota_proxy.content.page import landing_page  # noqa: PLC0415
-    from ota_proxy.render.header import with_mark  # noqa: PLC0415
+    from ota_proxy.apps.ipa import read_info  # noqa: PLC0415
+    from ota_proxy.apps.landing_page import landing_page  # noqa: PLC0415
+    from ota_proxy.servers.header import with_mark  # noqa: PLC0415
 
     manifest = urls(args)[1]
     text = as_document(with_mark(landing_page(read_info(args.ipa), manifest).decode("utf-8")))

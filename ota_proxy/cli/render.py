@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ota_proxy.files.output import Change
     from ota_proxy.policy.capabilities import Capabilities
-    from ota_proxy.render.result import Rendered
+    from ota_proxy.servers.result import Rendered
     from ota_proxy.settings import Loaded
     from ota_proxy.settings.sources import Key
 
@@ -128,8 +128,8 @@ def _run_several(args: argparse.Namespace, sites: tuple[Loaded, ...]) -> int:
 
 def render_several(caps: Capabilities, sites: tuple[Loaded, ...], command: str, args: argparse.Namespace) -> Rendered:
     """Render loaded sites for one server of a version; UsageError names the site, key and place that cannot be."""
-    from ota_proxy.render.result import Note  # noqa: PLC0415 - `--help` needs none of it
-    from ota_proxy.render.several import Part, Several, render_several  # noqa: PLC0415 - jinja2 costs 60 ms
+    from ota_proxy.servers.result import Note  # noqa: PLC0415 - `--help` needs none of it
+    from ota_proxy.servers.several import Part, Several, render_several  # noqa: PLC0415 - jinja2 costs 60 ms
 
     rewrite = True
     for one in sites:
@@ -180,8 +180,8 @@ def render(caps: Capabilities, loaded: Loaded, command: str, *, rewrite: bool = 
 
     Without `rewrite` for an IIS without URL Rewrite.
     """
-    from ota_proxy.render.result import Note  # noqa: PLC0415 - `--help` needs none of it
-    from ota_proxy.render.servers import renderer  # noqa: PLC0415 - jinja2 costs 60 ms
+    from ota_proxy.servers.renderers import renderer  # noqa: PLC0415 - jinja2 costs 60 ms
+    from ota_proxy.servers.result import Note  # noqa: PLC0415 - `--help` needs none of it
 
     further = tuple(Note("info", text) for text in loaded.read)
     with at_its_place(loaded):

@@ -79,7 +79,7 @@ def asked_for_folder(args: argparse.Namespace) -> bool:
 
 def run_folder(args: argparse.Namespace) -> int:
     """Run the folder until ^C or SIGTERM."""
-    from ota_proxy.harness.iis.folder import Folder, run  # noqa: PLC0415 - heavy, as all of the harness
+    from ota_proxy.harness.emulator.folder import Folder, run  # noqa: PLC0415 - heavy, as all of the harness
     from ota_proxy.policy.capabilities import PORTABLE, resolve  # noqa: PLC0415 - `--help` needs none of it
 
     folder = Folder(
@@ -105,7 +105,7 @@ def _names(given: list[str]) -> tuple[str, ...]:
     """Return the names that --domain asks for; UsageError for what is none."""
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - heavy
 
-    from ota_proxy.model.values import Domain  # noqa: PLC0415 - likewise
+    from ota_proxy.site.values import Domain  # noqa: PLC0415 - likewise
 
     try:
         return tuple(TypeAdapter(list[Domain]).validate_python(given))
@@ -114,7 +114,7 @@ def _names(given: list[str]) -> tuple[str, ...]:
 
 
 def _has_web_config(folder: Path) -> bool:
-    from ota_proxy.iis.files import WEB_CONFIG, below  # noqa: PLC0415 - brings the rest of the package
+    from ota_proxy.servers.iis.files import WEB_CONFIG, below  # noqa: PLC0415 - brings the rest of the package
 
     return below(folder, WEB_CONFIG) is not None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ota_proxy.device.facts import Header
+from ota_proxy.facts.install import Header
 from ota_proxy.policy.tables import table
 
 Agent = Literal["manifest", "package", "mdm", "browser"]

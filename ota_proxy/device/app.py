@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from ota_proxy.content.app import read_app
-from ota_proxy.content.archive import ArchiveProblem, Reading, Span
-from ota_proxy.device.app_facts import AppFacts
+from ota_proxy.apps.archive import ArchiveProblem, Reading, Span
+from ota_proxy.apps.bundle import read_app
 from ota_proxy.device.copy import Copy
-from ota_proxy.device.facts import PackageFacts, Response, Visit
 from ota_proxy.device.session import Session
+from ota_proxy.facts.app import AppFacts
+from ota_proxy.facts.install import PackageFacts, Response, Visit
 from ota_proxy.numbers import content_range
 
 BUDGET = 3 << 18

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from ota_proxy.device.tls_facts import AtsRow, CertificateFacts, TlsFacts
+from ota_proxy.facts.tls import AtsRow, CertificateFacts, TlsFacts
 from ota_proxy.policy import ats
 
 TLS12 = "TLSv1.2"

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
-from ota_proxy.device.facts import CertificateFacts
 from ota_proxy.device.paths import is_ca
 from ota_proxy.device.signatures import UNREADABLE, issued
+from ota_proxy.facts.install import CertificateFacts
 
 E = TypeVar("E", bound=x509.ExtensionType)
 

@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Self
 
 from ota_proxy import limits
-from ota_proxy.content.hashes import ChunkHasher
-from ota_proxy.device.app_facts import HashFacts
-from ota_proxy.device.facts import Response
+from ota_proxy.apps.hashes import ChunkHasher
+from ota_proxy.facts.app import HashFacts
+from ota_proxy.facts.install import Response
 
 _IN_MEMORY = 4 << 20
 LARGEST = limits.COPIED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-from ota_proxy.device.facts import Response, Visit
+from ota_proxy.facts.install import Response, Visit
 
 LIMIT = 1 << 22
 _ENCODINGS_LIMIT = 2

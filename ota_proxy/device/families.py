@@ -7,10 +7,10 @@ import socket
 from dataclasses import dataclass
 from typing import Literal
 
-from ota_proxy.device.exchange import origin
-from ota_proxy.device.facts import FamilyFacts
 from ota_proxy.device.network import NetFault, Place, addresses, ascii_host
 from ota_proxy.device.session import Bounds, Session
+from ota_proxy.facts.exchange import origin
+from ota_proxy.facts.install import FamilyFacts
 
 Family = Literal["ipv4", "ipv6"]
 _KINDS = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}

@@ -19,9 +19,9 @@ from ota_proxy.addresses import bracketed
 from ota_proxy.device import agents, http1, http2
 from ota_proxy.device.agents import Agent
 from ota_proxy.device.contexts import device_context, unverified_context
-from ota_proxy.device.facts import Exchange, Header, NetError
 from ota_proxy.device.incoming import Ask, Incoming, Watch
 from ota_proxy.device.network import NetFault, Network, Peer, Stream, ascii_host, dial, explain
+from ota_proxy.facts.install import Exchange, Header, NetError
 
 KEEP = 1 << 16
 _NARROW = 1 << 19

@@ -6,9 +6,9 @@ from typing import Literal
 
 import h11
 
-from ota_proxy.device.facts import Header
 from ota_proxy.device.incoming import HEADER_LIMIT, Ask, Incoming
 from ota_proxy.device.network import NetFault, Stream
+from ota_proxy.facts.install import Header
 
 
 async def speak(stream: Stream, ask: Ask, incoming: Incoming) -> None:

@@ -13,9 +13,9 @@ import h2.exceptions
 import h2.settings
 
 from ota_proxy import limits
-from ota_proxy.device.facts import Header
 from ota_proxy.device.incoming import HEADER_LIMIT, Ask, Incoming
 from ota_proxy.device.network import NetFault, Stream
+from ota_proxy.facts.install import Header
 
 _USUAL_WINDOW, _LARGEST_WINDOW = (1 << 16) - 1, 1 << 20
 """What every connection begins with (RFC 9113 §6.9.2), and the room for a large body."""

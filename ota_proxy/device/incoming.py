@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ota_proxy import limits
-from ota_proxy.device.facts import Header, NetError, Response
 from ota_proxy.device.network import NetFault
+from ota_proxy.facts.install import Header, NetError, Response
 
 Watch = Callable[[Response, int, bytes], None]
 """Called with the head of the answer, the offset and the bytes of each piece of body, kept or not."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from ota_proxy.content.encoding import packing
-from ota_proxy.content.link import SCHEME, read_link
-from ota_proxy.content.page import PageContent, read_page
-from ota_proxy.content.refresh import refresh_target
+from ota_proxy.apps.encoding import packing
+from ota_proxy.apps.install_link import SCHEME, read_link
+from ota_proxy.apps.landing_page import PageContent, read_page
+from ota_proxy.apps.refresh import refresh_target
 from ota_proxy.device import agents
 from ota_proxy.device.decode import plain_body
-from ota_proxy.device.facts import FrameFacts, InAppFacts, LinkFacts, PageFacts, PartFacts, TabletFacts, Visit, origin
 from ota_proxy.device.redirects import destination
 from ota_proxy.device.session import Session
+from ota_proxy.facts.install import FrameFacts, InAppFacts, LinkFacts, PageFacts, PartFacts, TabletFacts, Visit, origin
 
 FRAMES = 5
 """Frames of a page that are asked for."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from ota_proxy.content.manifest import parse_manifest
+from ota_proxy.apps.manifest import parse_manifest
 from ota_proxy.device import agents
 from ota_proxy.device.decode import is_cut, plain_body
-from ota_proxy.device.facts import ManifestFacts, Visit, origin
 from ota_proxy.device.families import by_family
 from ota_proxy.device.session import Bounds, Session
 from ota_proxy.device.strangers import strangers
+from ota_proxy.facts.install import ManifestFacts, Visit, origin
 
 
 async def visit_manifest(session: Session, url: str) -> ManifestFacts:

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 import idna
 
 from ota_proxy.addresses import bracketed
-from ota_proxy.device.facts import ErrorKind, NetError
 from ota_proxy.device.reach import Reach, refusal
+from ota_proxy.facts.install import ErrorKind, NetError
 
 Place = tuple[str, int]
 """A host or address, and a port."""

@@ -8,15 +8,15 @@ from datetime import timedelta
 from typing import Unpack
 
 from ota_proxy import numbers
-from ota_proxy.content.hashes import hasher_for
+from ota_proxy.apps.hashes import hasher_for
 from ota_proxy.device import agents
 from ota_proxy.device.app import with_app
 from ota_proxy.device.copy import Copy
-from ota_proxy.device.facts import Asset, Header, ImageFacts, PackageFacts, Response, Visit
 from ota_proxy.device.http import KEEP
 from ota_proxy.device.session import Session, Wanted
 from ota_proxy.device.strangers import strangers
 from ota_proxy.device.unpack import Unpacker
+from ota_proxy.facts.install import Asset, Header, ImageFacts, PackageFacts, Response, Visit
 
 SAMPLE = 4096
 """Bytes of a package that a ranged answer is compared with."""

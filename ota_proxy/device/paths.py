@@ -11,8 +11,8 @@ from datetime import datetime
 
 from cryptography import x509
 
-from ota_proxy.device.facts import Trust
 from ota_proxy.device.signatures import UNREADABLE, issued
+from ota_proxy.facts.install import Trust
 from ota_proxy.policy.ats import accepted_hashes
 
 Roots = Mapping[bytes, Sequence[x509.Certificate]]

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
-from ota_proxy.device.facts import Exchange, Visit
 from ota_proxy.device.http import Request
+from ota_proxy.facts.install import Exchange, Visit
 
 LIMIT = 8
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

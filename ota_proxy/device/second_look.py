@@ -13,10 +13,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ota_proxy.device import agents, certificates, contexts, paths
-from ota_proxy.device.exchange import Exchange
 from ota_proxy.device.network import NO_CLIENT_CERTIFICATE, NetFault, Network, Peer, Place, Stream, dial, explain
 from ota_proxy.device.tls import first_flight, served_chain
-from ota_proxy.device.tls_facts import NetError
+from ota_proxy.facts.exchange import Exchange
+from ota_proxy.facts.tls import NetError
 
 _UNVERIFIED = "CERTIFICATE_VERIFY_FAILED"
 _QUIET = 1.0

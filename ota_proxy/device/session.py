@@ -11,7 +11,6 @@ from typing import Literal, Protocol, TypedDict, Unpack, runtime_checkable
 
 from ota_proxy.device import agents
 from ota_proxy.device.agents import Agent
-from ota_proxy.device.facts import Exchange, Header, NetError, ViewFacts, Visit, origin
 from ota_proxy.device.http import KEEP, Request, fetch
 from ota_proxy.device.http2 import HTTP_1_1_REQUIRED
 from ota_proxy.device.incoming import Watch
@@ -20,6 +19,7 @@ from ota_proxy.device.reach import Reach
 from ota_proxy.device.redirects import follow
 from ota_proxy.device.second_look import second_look, worth_it
 from ota_proxy.device.tls_memory import TlsMemory
+from ota_proxy.facts.install import Exchange, Header, NetError, ViewFacts, Visit, origin
 
 Progress = Callable[[str, str], None]
 """Called with the step and a sentence about it, before it is made."""

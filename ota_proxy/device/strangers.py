@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from ota_proxy.device import tls
 from ota_proxy.device.agents import Agent
-from ota_proxy.device.facts import Visit, origin
 from ota_proxy.device.session import Session
+from ota_proxy.facts.install import Visit, origin
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 from ota_proxy.addresses import bracketed
 from ota_proxy.device import agents, tls
-from ota_proxy.device.facts import InstallFacts, PlainHttpFacts, TlsFacts, Visit, origin
 from ota_proxy.device.http import wire_path
 from ota_proxy.device.network import NetFault, ascii_host
 from ota_proxy.device.redirects import follow
 from ota_proxy.device.session import Session
+from ota_proxy.facts.install import InstallFacts, PlainHttpFacts, TlsFacts, Visit, origin
 
 PROBE = "ota-proxy=probe%2Fx"
 """The query of the plain probe: a redirect has to bring it along byte for byte."""

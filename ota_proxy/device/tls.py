@@ -18,9 +18,9 @@ from cryptography import x509
 from ota_proxy import limits
 from ota_proxy.addresses import is_address
 from ota_proxy.device import agents, certificates, contexts, paths
-from ota_proxy.device.facts import CertificateFacts, NetError, TlsFacts
 from ota_proxy.device.network import NetFault, Network, Peer, Place, Stream, dial, explain
 from ota_proxy.device.tls_hello import VERSIONS, Answer, BadFlight, Hello, read_flight
+from ota_proxy.facts.install import CertificateFacts, NetError, TlsFacts
 from ota_proxy.policy import tls_suites
 
 BUDGET = 60

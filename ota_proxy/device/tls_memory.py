@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ota_proxy.device import tls
 from ota_proxy.device.network import NetFault, Network, addresses
-from ota_proxy.device.tls_facts import TlsFacts
+from ota_proxy.facts.tls import TlsFacts
 
 _HOSTS = 512
 """Hosts that are remembered; the one that was asked for longest ago goes first."""

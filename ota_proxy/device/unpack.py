@@ -8,8 +8,8 @@ from __future__ import annotations
 import struct
 import zlib
 
-from ota_proxy.content.archive import method_name
-from ota_proxy.device.facts import Unpacked
+from ota_proxy.apps.archive import method_name
+from ota_proxy.facts.install import Unpacked
 
 LOCAL = b"PK\x03\x04"
 _SIGNATURES = (LOCAL, b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x08", b"PK\x06\x06")

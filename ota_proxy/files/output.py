@@ -17,8 +17,8 @@ from pathlib import Path
 
 from ota_proxy.errors import UsageError
 from ota_proxy.files import replace_set
-from ota_proxy.render.header import made_by_us
-from ota_proxy.render.result import Rendered
+from ota_proxy.servers.header import made_by_us
+from ota_proxy.servers.result import Rendered
 
 UNFINISHED = ".ota-proxy-tmp"
 """End of the name of a file that is not yet in its place; its writer holds a lock on it, so one without a lock is a dead run's."""

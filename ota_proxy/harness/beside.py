@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ota_proxy.harness.engine import Engine
-from ota_proxy.model import Certificate, Location, Site
-from ota_proxy.model.names import shown
+from ota_proxy.site import Certificate, Location, Site
+from ota_proxy.site.names import shown
 
 
 def together(sites: Sequence[Site]) -> list[tuple[Site, ...]]:

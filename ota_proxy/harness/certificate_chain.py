@@ -17,7 +17,7 @@ from cryptography.utils import CryptographyDeprecationWarning
 
 from ota_proxy.device.contexts import roots
 from ota_proxy.errors import UsageError
-from ota_proxy.model.names import covers
+from ota_proxy.site.names import covers
 
 _UNREADABLE = (
     ValueError,

@@ -15,17 +15,17 @@ from cryptography.utils import CryptographyDeprecationWarning
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.certificate_chain import check_chain, kind
 from ota_proxy.harness.named_files import check_named_files
-from ota_proxy.model.names import shown
 from ota_proxy.reading import read_file
+from ota_proxy.site.names import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PrivateKeyTypes
 
-    from ota_proxy.model import Certificate
-    from ota_proxy.model.names import VirtualHost
     from ota_proxy.settings import Loaded
+    from ota_proxy.site import Certificate
+    from ota_proxy.site.names import VirtualHost
 
 
 def check_files(loaded: Loaded) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ ENGINES: Mapping[EngineName, tuple[str, str]] = {
     "docker": ("docker.engine", "DockerEngine"),
     "local": ("process.local", "LocalEngine"),
     "embedded": ("process.embedded", "EmbeddedEngine"),
-    "emulator": ("iis.engine", "EmulatorEngine"),
+    "emulator": ("emulator.engine", "EmulatorEngine"),
 }
 """Modules below `ota_proxy.harness` and their classes, in the order in which `auto` tries them."""
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
 
 from ota_proxy.errors import EXIT_FINDINGS, OtaError
-from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.site import Site
 
 EngineName = Literal["docker", "local", "embedded", "emulator"]
 FILE_AGE = 3600

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ota_proxy.model import Site
-from ota_proxy.model.names import host_of
-from ota_proxy.render.apache_notes import listens
+from ota_proxy.servers.apache.notes import listens
+from ota_proxy.site import Site
+from ota_proxy.site.names import host_of
 
 LOOPBACK = "127.0.0.1"
 

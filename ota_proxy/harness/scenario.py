@@ -17,9 +17,9 @@ from ota_proxy.harness.listening import alias_bases
 from ota_proxy.harness.places import config_path
 from ota_proxy.harness.served import MANIFEST, ODD, Content, Served
 from ota_proxy.harness.side.parts import SideParts
-from ota_proxy.model import Site
-from ota_proxy.model.names import PER_NAME, shown
 from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.site import Site
+from ota_proxy.site.names import PER_NAME, shown
 
 CHALLENGE = "/.well-known/acme-challenge/ota-proxy-test"
 """URL path of the ACME file; its content is `CHALLENGE_TEXT`."""

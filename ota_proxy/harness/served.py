@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from urllib.parse import quote
 
-from ota_proxy.content.icon import DISPLAY_SIZE, FULL_SIZE, png
-from ota_proxy.content.ipa import AppInfo
-from ota_proxy.content.manifest import build_manifest
-from ota_proxy.content.package import EXAMPLE_APP, build_package
-from ota_proxy.content.page import STYLE, landing_page
+from ota_proxy.apps.icon import DISPLAY_SIZE, FULL_SIZE, png
+from ota_proxy.apps.ipa import AppInfo
+from ota_proxy.apps.landing_page import STYLE, landing_page
+from ota_proxy.apps.manifest import build_manifest
+from ota_proxy.apps.package import EXAMPLE_APP, build_package
 from ota_proxy.harness.certificates import Flaw
 from ota_proxy.harness.engine import TestFile
-from ota_proxy.model import Location, Site
+from ota_proxy.site import Location, Site
 
 MANIFEST, PAGE, PACKAGE = "app.plist", "index.html", "App.ipa"
 ODD = MappingProxyType({"space.plist": "My App.ipa", "plus.plist": "App+Debug.ipa"})

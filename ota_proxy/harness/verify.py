@@ -6,11 +6,12 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ota_proxy.content.ipa import AppInfo, read_info
-from ota_proxy.device.facts import InstallFacts
+from ota_proxy.apps.ipa import AppInfo, read_info
 from ota_proxy.device.session import WalkOptions
 from ota_proxy.device.walk import walk_sync
 from ota_proxy.errors import NoVerdictError
+from ota_proxy.facts.host import ConfigTest, HostFacts
+from ota_proxy.facts.install import InstallFacts
 from ota_proxy.harness.beside import adapted
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.engine import Engine, Running, ServerRefusedError
@@ -20,18 +21,17 @@ from ota_proxy.harness.progress import Progress, Steps
 from ota_proxy.harness.readiness import wait_ready
 from ota_proxy.harness.scenario import Prepared, build_scenario
 from ota_proxy.harness.served import Content
-from ota_proxy.hosts.facts import ConfigTest, HostFacts
 from ota_proxy.hosts.inspect import inspect
-from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.render.result import Scope
-from ota_proxy.render.servers import renderer
-from ota_proxy.render.several import Part, Several, render_several
 from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.merge import merge
 from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.names import without_consequences
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.servers.renderers import renderer
+from ota_proxy.servers.result import Scope
+from ota_proxy.servers.several import Part, Several, render_several
+from ota_proxy.site import Site
 
 READY_SECONDS = 20.0
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ota_proxy.hosts.facts import ConfigTest, Socket
+from ota_proxy.facts.host import ConfigTest, Socket
 
 _VERSION = re.compile(r"(?:nginx|Server) version: [^/\n]+/(\d+(?:\.\d+)+)", re.ASCII)
 _LIBRARY = re.compile(r"(OpenSSL|LibreSSL|AWS-LC) (\d+\.\d+\.\d+[a-z]*)( +\d{1,2} [A-Z][a-z]{2} \d{4})?", re.ASCII)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from ota_proxy.errors import UsageError
+from ota_proxy.facts.host import ConfigTest, HostFacts, KeyFile, Socket
 from ota_proxy.hosts import answers, keys
 from ota_proxy.hosts.connect import Answer, Runner, UnreadableError, connect
-from ota_proxy.hosts.facts import ConfigTest, HostFacts, KeyFile, Socket
 from ota_proxy.hosts.processes import NAMES, Process, master, processes, workers
 
 Fact = TypeVar("Fact")

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ota_proxy.facts.host import KeyFile
 from ota_proxy.hosts.connect import Runner, UnreadableError
-from ota_proxy.hosts.facts import KeyFile
 
 # One line a path: `mode<TAB>owner<TAB>real path`, or `-<TAB>why<TAB>`; the links of both ends are followed.
 STAT = r"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ota_proxy.device.tls_facts import AtsRow
+from ota_proxy.facts.tls import AtsRow
 from ota_proxy.report.model import TargetReport
 from ota_proxy.report.paint import Paint, Tone
 from ota_proxy.rules.evidence import safe

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ota_proxy.device.facts import TlsFacts
+from ota_proxy.facts.install import TlsFacts
 from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.evidence import safe
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ota_proxy.device.tls_facts import AtsRow
 from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, EXIT_NO_VERDICT
+from ota_proxy.facts.tls import AtsRow
 from ota_proxy.rules.model import Facts, Outcome, Severity, Stage, Status
 from ota_proxy.rules.reached import explained, unread, unread_stages
 

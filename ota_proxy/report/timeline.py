@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from ota_proxy.device.facts import Exchange, Header
+from ota_proxy.facts.install import Exchange, Header
 from ota_proxy.report.model import TargetReport
 
 Text = Callable[[str], str]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
-from ota_proxy.iis.levels import level_line
+from ota_proxy.facts.levels import level_line
 from ota_proxy.printable import printable
 from ota_proxy.report.model import SEVERITIES, Report, TargetReport, summary
 from ota_proxy.report.paint import Tone

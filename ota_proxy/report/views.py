@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator
 
-from ota_proxy.device.facts import ViewFacts
+from ota_proxy.facts.install import ViewFacts
 from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import Facts

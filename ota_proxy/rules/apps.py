@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ota_proxy.device.app_facts import AppFacts, Bundle
-from ota_proxy.device.facts import PackageFacts
+from ota_proxy.facts.app import AppFacts, Bundle
+from ota_proxy.facts.install import PackageFacts
 from ota_proxy.rules.evidence import file_name, proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict, Severity
 from ota_proxy.rules.predicates import delivered, manifest_of, readable_manifest

@@ -8,8 +8,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from ota_proxy.content.archive import ends_whole
-from ota_proxy.device.facts import PackageFacts, Response
+from ota_proxy.apps.archive import ends_whole
+from ota_proxy.facts.install import PackageFacts, Response
 from ota_proxy.rules.evidence import bytes_shown, file_name, proof
 from ota_proxy.rules.model import Facts, Finding, NoVerdict
 from ota_proxy.rules.predicates import END_RECORD, delivered, end_bytes, is_encoded

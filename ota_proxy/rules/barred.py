@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ota_proxy.device.facts import Response, Visit
+from ota_proxy.facts.install import Response, Visit
 
 _SAYS = re.compile(
     rb"no required ssl certificate was sent"  # nginx 400 (496), and everything that is built on it

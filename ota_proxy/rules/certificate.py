@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 from ota_proxy.addresses import is_address
-from ota_proxy.device.facts import CertificateFacts, TlsFacts, origin
+from ota_proxy.facts.install import CertificateFacts, TlsFacts, origin
 from ota_proxy.policy.ats import accepted_hashes, key_accepted, minimum_bits
 from ota_proxy.policy.certificates import allowed_days, lifetime, too_long, warn_from
 from ota_proxy.rules.model import Facts, Finding, NoVerdict

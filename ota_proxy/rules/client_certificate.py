@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ota_proxy.addresses import bracketed
-from ota_proxy.device.facts import TlsFacts, origin
+from ota_proxy.facts.install import TlsFacts, origin
 from ota_proxy.rules.barred import wants_certificate
 from ota_proxy.rules.evidence import proof
 from ota_proxy.rules.model import Facts, Finding, NoVerdict

@@ -10,7 +10,7 @@ from itertools import pairwise
 from urllib.parse import urlsplit
 
 from ota_proxy import limits
-from ota_proxy.device.facts import Exchange, Visit
+from ota_proxy.facts.install import Exchange, Visit
 from ota_proxy.printable import clipped, printable
 
 _TELLING_KEYS = (

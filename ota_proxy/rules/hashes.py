@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ota_proxy.content.hashes import hasher_for
-from ota_proxy.device.app_facts import HashFacts
-from ota_proxy.device.facts import PackageFacts
+from ota_proxy.apps.hashes import hasher_for
+from ota_proxy.facts.app import HashFacts
+from ota_proxy.facts.install import PackageFacts
 from ota_proxy.rules.evidence import file_name, proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.predicates import delivered, is_encoded, readable_manifest

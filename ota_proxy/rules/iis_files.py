@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from ota_proxy.config.facts import Entry, IisFacts, Line, PathFacts
+from ota_proxy.facts.configuration import Entry, IisFacts, Line, PathFacts
 from ota_proxy.policy.media_types import accepted, ota_types
 from ota_proxy.rules.iis_reach import MANIFEST, PACKAGE, affected, point, readable, see_site
 from ota_proxy.rules.model import Facts, Finding

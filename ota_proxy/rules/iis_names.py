@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Iterator
 
-from ota_proxy.config.facts import Condition, ErrorPage, IisFacts, Line, PathFacts, Rewrite
+from ota_proxy.facts.configuration import Condition, ErrorPage, IisFacts, Line, PathFacts, Rewrite
 from ota_proxy.rules.iis_reach import MANIFEST, PACKAGE, affected, point, readable
 from ota_proxy.rules.model import Facts, Finding
 from ota_proxy.rules.registry import lints

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ota_proxy.config.facts import IisFacts, Line, PathFacts
+from ota_proxy.facts.configuration import IisFacts, Line, PathFacts
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 
 MANIFEST = (".plist",)

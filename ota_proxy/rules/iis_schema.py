@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ota_proxy.config.facts import IisFacts, Refusal
+from ota_proxy.facts.configuration import IisFacts, Refusal
 from ota_proxy.rules.iis_reach import iis, point, readable
 from ota_proxy.rules.model import Facts, Finding, NoVerdict
 from ota_proxy.rules.registry import lints

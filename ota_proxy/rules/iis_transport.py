@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ota_proxy.config.facts import Condition, IisFacts, Line, Outbound, PathFacts, Rewrite
+from ota_proxy.facts.configuration import Condition, IisFacts, Line, Outbound, PathFacts, Rewrite
 from ota_proxy.numbers import seconds
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
 from ota_proxy.rules.iis_reach import MANIFEST, PACKAGE, absent, affected, point, readable, see_site

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ota_proxy.addresses import bracketed, is_address, is_public, without_port
-from ota_proxy.device.facts import InstallFacts, origin
+from ota_proxy.facts.install import InstallFacts, origin
 from ota_proxy.rules.evidence import request_line
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, Severity
 from ota_proxy.rules.places import Place

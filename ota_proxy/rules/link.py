@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ota_proxy.content.page_reader import CUT
-from ota_proxy.device.facts import InstallFacts, LinkFacts, PageFacts, PartFacts, ViewFacts, Visit
+from ota_proxy.apps.page_reader import CUT
+from ota_proxy.facts.install import InstallFacts, LinkFacts, PageFacts, PartFacts, ViewFacts, Visit
 from ota_proxy.rules.evidence import answer, bytes_shown, proof, request_line
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.predicates import is_login, is_rate_limit, leaves_https, location_of, page_of, unconnected, walk

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from ota_proxy.device.facts import Exchange, Response, Visit, origin
+from ota_proxy.facts.install import Exchange, Response, Visit, origin
 from ota_proxy.numbers import seconds
 from ota_proxy.policy.media_types import accepted
 from ota_proxy.rules.evidence import answer, bytes_shown, hops, proof

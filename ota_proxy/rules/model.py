@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ota_proxy.config.facts import IisFacts
-from ota_proxy.device.facts import InstallFacts
-from ota_proxy.hosts.facts import HostFacts
-from ota_proxy.model import Site
+from ota_proxy.facts.configuration import IisFacts
+from ota_proxy.facts.host import HostFacts
+from ota_proxy.facts.install import InstallFacts
+from ota_proxy.site import Site
 
 Severity = Literal["error", "warning", "note"]
 Stage = Literal["tap", "connect", "manifest", "prompt", "package", "install", "open", "server"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ota_proxy.device.facts import InstallFacts, Visit
+from ota_proxy.facts.install import InstallFacts, Visit
 from ota_proxy.rules.evidence import file_name, proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict, Outcome
 from ota_proxy.rules.predicates import manifest_state, package_state, walk

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ota_proxy.content.file_kind import Kind, file_kind
-from ota_proxy.device.facts import ImageFacts, InstallFacts, PackageFacts, Response, Visit
+from ota_proxy.apps.file_kind import Kind, file_kind
+from ota_proxy.facts.install import ImageFacts, InstallFacts, PackageFacts, Response, Visit
 from ota_proxy.rules.evidence import answer, bytes_shown, file_name, proof, request_line
 from ota_proxy.rules.manifest import wrong_type
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ota_proxy.addresses import is_address, is_public, without_port
-from ota_proxy.device.facts import InstallFacts, TlsFacts, origin
+from ota_proxy.facts.install import InstallFacts, TlsFacts, origin
 from ota_proxy.rules.model import Facts, NotApplicable, NoVerdict
 from ota_proxy.rules.predicates import is_private_address, is_private_name, walk
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ota_proxy.content.file_kind import file_kind
-from ota_proxy.device.facts import Asset, ManifestFacts, origin
+from ota_proxy.apps.file_kind import file_kind
+from ota_proxy.facts.install import Asset, ManifestFacts, origin
 from ota_proxy.rules.evidence import bytes_shown, proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.places import internal

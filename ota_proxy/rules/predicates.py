@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from ota_proxy.addresses import is_address, is_public
-from ota_proxy.content.encoding import page_text
-from ota_proxy.content.markup import HTML_TYPES, is_markup
-from ota_proxy.device.facts import (
+from ota_proxy.apps.encoding import page_text
+from ota_proxy.apps.markup import HTML_TYPES, is_markup
+from ota_proxy.facts.install import (
     Exchange,
     InstallFacts,
     ManifestFacts,

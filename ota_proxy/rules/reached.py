@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ota_proxy.device.facts import InstallFacts, ManifestFacts, PackageFacts, Visit, origin
+from ota_proxy.facts.install import InstallFacts, ManifestFacts, PackageFacts, Visit, origin
 from ota_proxy.rules.evidence import answer, file_name
 from ota_proxy.rules.model import Facts, Outcome, Stage
 from ota_proxy.rules.predicates import WHY, is_login, manifest_state, package_state

@@ -8,7 +8,7 @@ from datetime import datetime
 from urllib.parse import urljoin, urlsplit
 
 from ota_proxy.addresses import bracketed
-from ota_proxy.device.facts import Exchange, InstallFacts, NetError, PlainHttpFacts, TlsFacts, Visit, origin
+from ota_proxy.facts.install import Exchange, InstallFacts, NetError, PlainHttpFacts, TlsFacts, Visit, origin
 from ota_proxy.policy.ats import accepted_suites
 from ota_proxy.rules.certificate import UNVERIFIED, certificate_problem
 from ota_proxy.rules.evidence import hops, proof

@@ -5,7 +5,7 @@ Each function names what the answers are; none judges it.
 
 from __future__ import annotations
 
-from ota_proxy.device.facts import ManifestFacts, Response, Visit
+from ota_proxy.facts.install import ManifestFacts, Response, Visit
 
 
 def looks_like_plist(response: Response | None) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ota_proxy.device.facts import Exchange, PackageFacts, Response, Visit
+from ota_proxy.facts.install import Exchange, PackageFacts, Response, Visit
 from ota_proxy.numbers import content_range, seconds
 from ota_proxy.rules.evidence import bytes_shown, file_name, proof
 from ota_proxy.rules.manifest import cache_control

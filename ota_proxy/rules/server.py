@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ota_proxy.device.facts import Exchange
-from ota_proxy.hosts.facts import HostFacts
+from ota_proxy.facts.host import HostFacts
+from ota_proxy.facts.install import Exchange
 from ota_proxy.rules.evidence import proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.predicates import answers, is_encoded, is_html, walk

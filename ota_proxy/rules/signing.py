@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from ota_proxy.device.app_facts import AppFacts, Bundle, Profile
-from ota_proxy.device.facts import PackageFacts
+from ota_proxy.facts.app import AppFacts, Bundle, Profile
+from ota_proxy.facts.install import PackageFacts
 from ota_proxy.policy.apps import step_from, step_needed
 from ota_proxy.rules.apps import Problem, about, looked_into, shown, signed_bundles
 from ota_proxy.rules.evidence import file_name

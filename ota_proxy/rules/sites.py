@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ota_proxy.addresses import without_port
-from ota_proxy.device.facts import Exchange, InstallFacts, origin
+from ota_proxy.facts.install import Exchange, InstallFacts, origin
 from ota_proxy.policy.sites import same_site
 from ota_proxy.rules.model import Severity
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ota_proxy.addresses import bracketed
-from ota_proxy.device.facts import InstallFacts, Visit, origin
+from ota_proxy.facts.install import InstallFacts, Visit, origin
 from ota_proxy.rules.model import STAGES, Finding, Rule, Stage
 
 _EARLY = ("connect", "server")

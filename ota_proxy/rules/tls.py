@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ota_proxy.device.facts import TlsFacts
+from ota_proxy.facts.install import TlsFacts
 from ota_proxy.policy.ats import (
     TLS13,
     accepted_suites,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from ota_proxy.addresses import is_address
-from ota_proxy.device.facts import Exchange, InstallFacts, Response, Visit, origin
+from ota_proxy.facts.install import Exchange, InstallFacts, Response, Visit, origin
 from ota_proxy.numbers import seconds
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
 from ota_proxy.rules.evidence import answer, proof, request_line

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ota_proxy.device.facts import PackageFacts, Visit
+from ota_proxy.facts.install import PackageFacts, Visit
 from ota_proxy.rules.predicates import is_encoded
 
 VALIDATORS = ("etag", "last-modified")

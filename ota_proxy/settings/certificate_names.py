@@ -17,9 +17,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ota_proxy.errors import UsageError
-from ota_proxy.model import Certificate
-from ota_proxy.model.names import covers
-from ota_proxy.model.values import Domain
+from ota_proxy.site import Certificate
+from ota_proxy.site.names import covers
+from ota_proxy.site.values import Domain
 
 _LARGEST = 1024 * 1024
 """Bytes of a certificate file; a chain has a few thousand."""

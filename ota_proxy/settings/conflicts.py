@@ -8,9 +8,9 @@ from itertools import combinations
 from typing import Literal
 
 from ota_proxy.errors import UsageError
-from ota_proxy.model import Site
 from ota_proxy.settings.load import Loaded
 from ota_proxy.settings.sources import Key, dotted
+from ota_proxy.site import Site
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from pydantic import ValidationError
 
 from ota_proxy.errors import UsageError
 from ota_proxy.limits import KEY_PARTS, SETTINGS_FILE
-from ota_proxy.model import Site
 from ota_proxy.reading import read_file, read_stream
 from ota_proxy.settings import several
 from ota_proxy.settings.certificate_names import FromFiles, from_files
@@ -24,6 +23,7 @@ from ota_proxy.settings.mistakes import mistakes_of
 from ota_proxy.settings.options import Options, SiteFile
 from ota_proxy.settings.several import Member, short
 from ota_proxy.settings.sources import DEFAULT, Key, Source, dotted, key_lines, nearest
+from ota_proxy.site import Site
 
 FILE_NAME = "ota-proxy.toml"
 EXAMPLE_DOMAIN = "ota.example.com"

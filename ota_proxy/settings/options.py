@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from ota_proxy.model.part import Part
-from ota_proxy.model.site import Site
 from ota_proxy.settings.ignored import Ignored
+from ota_proxy.site.part import Part
+from ota_proxy.site.site import Site
 
 
 class Options(Part):

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
-from ota_proxy.content.link import read_link
+from ota_proxy.apps.install_link import read_link
+from ota_proxy.commands.check import PATIENCE, CheckOptions, check, checked
+from ota_proxy.commands.resolve import Ways, read_resolve
 from ota_proxy.device.session import WalkOptions
 from ota_proxy.device.walk import SCHEME, walk
 from ota_proxy.errors import UsageError
-from ota_proxy.live.addresses import Ways, read_resolve
-from ota_proxy.live.target import PATIENCE, CheckOptions, check, checked
 from ota_proxy.report.model import TargetReport
 from ota_proxy.report.places import project_root
 from ota_proxy.report.suppress import Suppression, suppress

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ota_proxy.content.ipa import AppInfo
-from ota_proxy.content.manifest import build_manifest
-from ota_proxy.content.package import EXAMPLE_APP, SIZE, build_package
+from ota_proxy.apps.ipa import AppInfo
+from ota_proxy.apps.manifest import build_manifest
+from ota_proxy.apps.package import EXAMPLE_APP, SIZE, build_package
 from ota_proxy.errors import UsageError
 from ota_proxy.testing.markers import meant
 

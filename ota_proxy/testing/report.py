@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 
-from ota_proxy.device.facts import Exchange
 from ota_proxy.errors import UsageError
+from ota_proxy.facts.install import Exchange
 from ota_proxy.report import html, json, text, view
 from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Paint

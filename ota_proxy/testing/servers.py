@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from ota_proxy.facts.host import ConfigTest, HostFacts
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.engine import Engine, ServerRefusedError, TestFile
 from ota_proxy.harness.own_config import OwnConfig
 from ota_proxy.harness.places import config_folder, config_path, main_file
 from ota_proxy.harness.verify import Started, Trial, config_texts, start
-from ota_proxy.hosts.facts import ConfigTest, HostFacts
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.model import Facts

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.engine import Endpoint
 from ota_proxy.harness.scenario import Prepared
-from ota_proxy.model import Site
+from ota_proxy.site import Site
 
 
 @dataclass(frozen=True, slots=True, repr=False)

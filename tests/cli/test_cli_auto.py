@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.errors import NoVerdictError
+from ota_proxy.facts.host import HostFacts
 from ota_proxy.harness import here
 from ota_proxy.harness.process import binaries
 from ota_proxy.hosts import inspect
-from ota_proxy.hosts.facts import HostFacts
 from ota_proxy.policy import local
 from tests.command_line import Run
 

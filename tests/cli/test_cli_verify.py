@@ -11,15 +11,15 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ota_proxy.content.package import EXAMPLE_APP, build_package
+from ota_proxy.apps.package import EXAMPLE_APP, build_package
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness import choose
 from ota_proxy.harness.engine import EngineName, Running, Scenario
 from ota_proxy.harness.process.embedded import EmbeddedEngine
-from ota_proxy.model import Site
 from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.report import json as report_json
+from ota_proxy.site import Site
 from tests.command_line import FLAGS, NOWHERE, Run, flags_of
 from tests.variants import NAMES, variant
 

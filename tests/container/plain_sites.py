@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ota_proxy.model import Site
+from ota_proxy.site import Site
 
 
 def site(**changes: Any) -> Site:  # noqa: ANN401 - the model checks

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from ota_proxy.commands.check import CheckOptions
 from ota_proxy.harness.docker.engine import DockerEngine
-from ota_proxy.live.target import CheckOptions
 from tests.browsers import needs_browser
 from tests.container.faults.landing import ANCHOR, LINK, shown
 from tests.container.faults.model import SERVERS, Fault, inject

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ota_proxy.harness.docker.engine import DockerEngine
 from ota_proxy.harness.verify import Started, Trial, start, verify
-from ota_proxy.model import Site
+from ota_proxy.site import Site
 from tests.reports import failed, warnings_of
 from tests.variants import STATIC, variant
 

@@ -24,7 +24,7 @@ from ota_proxy.harness.docker.engine import DockerEngine, connected
 from ota_proxy.harness.docker.images import debian_image
 from ota_proxy.harness.docker.lifeline import OPEN_FILES
 from ota_proxy.harness.engine import ServerRefusedError, TestFile
-from ota_proxy.model import Listen, Location, Tls
+from ota_proxy.site import Listen, Location, Tls
 
 if TYPE_CHECKING:
     from tests.container.conftest import Bench
@@ -40,7 +40,7 @@ from ota_proxy.harness.docker.engine import DockerEngine, connected
 from ota_proxy.harness.engine import Scenario
 from ota_proxy.harness.docker.images import debian_image
 from ota_proxy.harness.docker.lifeline import OPEN_FILES
-from ota_proxy.model import Listen, Location, Site, Tls
+from ota_proxy.site import Listen, Location, Site, Tls
 
 site = Site(domains=("ota.example.com",), locations=(Location(path="/", root="/srv/ota"),), tls=Tls(offloaded=True),
             listen=Listen(http=8080), trusted_proxies=("127.0.0.1/32",))

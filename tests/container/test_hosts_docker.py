@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.hosts.facts import Socket
+from ota_proxy.facts.host import Socket
 from ota_proxy.hosts.inspect import inspect
 
 pytestmark = pytest.mark.container

@@ -12,10 +12,10 @@ from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.docker.engine import DockerEngine
 from ota_proxy.harness.readiness import wait_ready
 from ota_proxy.harness.scenario import build_scenario
-from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import profile
-from ota_proxy.render.servers import renderer
+from ota_proxy.servers.renderers import renderer
+from ota_proxy.site import Site
 from tests.variants import ECDSA, RSA, variant
 
 Client = Callable[[str], str]

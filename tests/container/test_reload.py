@@ -12,8 +12,8 @@ import pytest
 from ota_proxy.harness.docker.engine import DockerEngine
 from ota_proxy.harness.verify import Started, Trial, start
 from ota_proxy.policy.capabilities import Capabilities, resolve
-from ota_proxy.render.result import Scope
 from ota_proxy.report.model import TargetReport
+from ota_proxy.servers.result import Scope
 from tests.container.faults.model import checked
 from tests.container.test_matrix import SUITES
 from tests.reports import failed, warnings_of

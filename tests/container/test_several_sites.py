@@ -11,8 +11,8 @@ import pytest
 
 from ota_proxy.harness.docker.engine import DockerEngine
 from ota_proxy.harness.verify import Trial, start, verify_all
-from ota_proxy.model import Site
-from ota_proxy.render.result import Scope
+from ota_proxy.servers.result import Scope
+from ota_proxy.site import Site
 from tests.container.test_certificate_names import Client
 from tests.reports import failed, warnings_of
 from tests.several import PROXIED, WIDE, raw

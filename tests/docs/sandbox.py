@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ota_proxy.content.package import build_package
+from ota_proxy.apps.package import build_package
 from ota_proxy.harness.choose import choose
 from ota_proxy.harness.verify import Trial, start
-from ota_proxy.model import Site
+from ota_proxy.site import Site
 
 HOST = "ota.example.com"
 _SITE = Site.model_validate(

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from docs.make_reference import PAGES, REFERENCE, made
-from ota_proxy.iis.levels import LEVELS
+from ota_proxy.facts.levels import LEVELS
 from ota_proxy.rules.catalogue import catalogue
 from tests.docs.blocks import ROOT
 

@@ -10,15 +10,15 @@ from io import StringIO
 from pathlib import Path
 from typing import TypeVar
 
-from ota_proxy.iis.effective import Configuration
-from ota_proxy.iis.emulator.access_log import AccessLog
-from ota_proxy.iis.emulator.build import build
-from ota_proxy.iis.emulator.dispatch import application
-from ota_proxy.iis.emulator.message import Header, Request, Response
-from ota_proxy.iis.emulator.pipeline import Pipeline
-from ota_proxy.iis.emulator.proxy import Upstreams
-from ota_proxy.iis.emulator.server import Listen, Server
-from ota_proxy.iis.emulator.target import read_target
+from ota_proxy.iis_emulator.access_log import AccessLog
+from ota_proxy.iis_emulator.build import build
+from ota_proxy.iis_emulator.dispatch import application
+from ota_proxy.iis_emulator.message import Header, Request, Response
+from ota_proxy.iis_emulator.pipeline import Pipeline
+from ota_proxy.iis_emulator.proxy import Upstreams
+from ota_proxy.iis_emulator.server import Listen, Server
+from ota_proxy.iis_emulator.target import read_target
+from ota_proxy.servers.iis.in_force import Configuration
 
 Result = TypeVar("Result")
 FILES = {"index.html": b"<p>hello</p>", "app.plist": b"<plist/>", "App.ipa": b"PK" * 40_000, "a b.txt": b"blank"}

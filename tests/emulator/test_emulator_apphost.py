@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ota_proxy.harness.iis.apphost import apphost, asserted, site_names
-from ota_proxy.model import Site
+from ota_proxy.harness.emulator.apphost import apphost, asserted, site_names
 from ota_proxy.policy.capabilities import resolve
-from ota_proxy.render.iis import plan_of
-from ota_proxy.render.iis_plan import Plan
-from ota_proxy.render.iis_quote import ps_call
+from ota_proxy.servers.iis.plan import Plan
+from ota_proxy.servers.iis.quote import ps_call
+from ota_proxy.servers.iis.render import plan_of
+from ota_proxy.site import Site
 from tests import iis_sites
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "iis"
@@ -69,7 +69,7 @@ def test_a_site_without_url_rewrite_is_two_sites_and_needs_no_rewrite() -> None:
 
 
 def test_a_command_that_nobody_carries_out_is_an_error_and_no_gap() -> None:
-    from ota_proxy.harness.iis.apphost import _Server  # noqa: PLC0415 - the one place where a new command would be missed
+    from ota_proxy.harness.emulator.apphost import _Server  # noqa: PLC0415 - the one place where a new command would be missed
 
     with pytest.raises(ValueError, match="nobody taught the emulator: Set-OtaMoon"):
         _Server(str).carry_out(ps_call("Set-OtaMoon", Phase="full"))

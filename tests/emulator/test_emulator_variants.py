@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.errors import UsageError
-from ota_proxy.harness.iis.apphost import apphost, site_names
-from ota_proxy.harness.iis.engine import EmulatorEngine
+from ota_proxy.facts.levels import LEVELS
+from ota_proxy.harness.emulator.apphost import apphost, site_names
+from ota_proxy.harness.emulator.engine import EmulatorEngine
 from ota_proxy.harness.verify import Trial, verify
-from ota_proxy.iis.effective import Configuration
-from ota_proxy.iis.levels import LEVELS
-from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import resolve
-from ota_proxy.render.iis import plan_of
 from ota_proxy.report.model import Report
 from ota_proxy.report.text import render as as_text
+from ota_proxy.servers.iis.in_force import Configuration
+from ota_proxy.servers.iis.render import plan_of
+from ota_proxy.site import Site
 from tests import iis_sites
 from tests.emulator.sides import skip_without_side
 from tests.reports import failed

@@ -18,8 +18,8 @@ from pathlib import Path
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.policy import media_types
 from ota_proxy.policy.capabilities import Capabilities, resolve
-from ota_proxy.render.nginx import render
-from ota_proxy.render.result import Scope
+from ota_proxy.servers.nginx.render import render
+from ota_proxy.servers.result import Scope
 from tests.nginx_variants import STATIC, Raw, relocate
 
 HOST = "ota.example.com"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.model import Site
+from ota_proxy.site import Site
 from tests import apache_host
 from tests.apache_host import HSTS, Host, Reply
 from tests.apache_sites import fill

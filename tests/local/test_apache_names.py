@@ -14,7 +14,7 @@ import h2.connection
 import h2.events
 import pytest
 
-from ota_proxy.render.apache import render
+from ota_proxy.servers.apache.render import render
 from tests import apache_host
 from tests.apache_host import DOMAIN, Host
 from tests.apache_sites import fill

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ota_proxy.model.site import DEFAULT_HEADERS
+from ota_proxy.site.site import DEFAULT_HEADERS
 from tests.behind import SERVERS, Tried, running
 
 pytestmark = [pytest.mark.local]

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from ota_proxy.apps.install_link import install_link
 from ota_proxy.browser.find import NO_EXTRA, chromium
 from ota_proxy.browser.look import as_root
-from ota_proxy.content.link import install_link
-from ota_proxy.device.facts import PageFacts, ViewFacts
-from ota_proxy.live import target
-from ota_proxy.live.target import Browser, CheckOptions, check
+from ota_proxy.commands import check as target
+from ota_proxy.commands.check import Browser, CheckOptions, check
+from ota_proxy.facts.install import PageFacts, ViewFacts
 from ota_proxy.report import html
 from ota_proxy.report.model import Report, TargetReport
 from tests.browsers import needs_browser
@@ -241,7 +241,7 @@ def alive(pid: int) -> bool:
 
 
 def test_settings_of_the_browser_reach_the_workers_of_many_targets() -> None:
-    from ota_proxy.live.worker import _options, settings  # noqa: PLC0415 - next to its only use
+    from ota_proxy.commands.worker import _options, settings  # noqa: PLC0415 - next to its only use
     from ota_proxy.report.suppress import Judging  # noqa: PLC0415
 
     told = json.loads(settings(CheckOptions(browser="on", browser_path="/x"), Judging("error", ())))

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.content.ipa import AppInfo
-from ota_proxy.content.package import build_package
+from ota_proxy.apps.ipa import AppInfo
+from ota_proxy.apps.package import build_package
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.certificates import Authority, Flaw
 from ota_proxy.harness.engine import Running, ServerRefusedError, TestFile
@@ -26,7 +26,7 @@ from ota_proxy.harness.process.local import LocalEngine
 from ota_proxy.harness.readiness import Ready, wait_ready
 from ota_proxy.harness.scenario import Prepared, build_scenario
 from ota_proxy.harness.served import Content
-from ota_proxy.model import Site
+from ota_proxy.site import Site
 from tests.container import plain_sites
 from tests.container.plain_sites import proxied, site
 

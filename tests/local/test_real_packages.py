@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ota_proxy.content.ipa import AppInfo, read_info
-from ota_proxy.content.manifest import build_manifest
-from ota_proxy.content.page import STYLE, landing_page
-from ota_proxy.device.app_facts import AppFacts
-from ota_proxy.live.target import CheckOptions, check
+from ota_proxy.apps.ipa import AppInfo, read_info
+from ota_proxy.apps.landing_page import STYLE, landing_page
+from ota_proxy.apps.manifest import build_manifest
+from ota_proxy.commands.check import CheckOptions, check
+from ota_proxy.facts.app import AppFacts
 from ota_proxy.report.model import TargetReport
 from tests.apps import DEVICE, INFO, REAL, REAL_MISSING, Sparse, files, sparse_package
 from tests.local.nginx_server import HOST, Bench

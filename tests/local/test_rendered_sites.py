@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import pytest
 
-from ota_proxy.content.package import build_package
+from ota_proxy.apps.package import build_package
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.places import config_path
@@ -15,8 +15,8 @@ from ota_proxy.harness.process.local import LocalEngine
 from ota_proxy.harness.readiness import wait_ready
 from ota_proxy.harness.scenario import build_scenario
 from ota_proxy.harness.served import Content
-from ota_proxy.model import Site
-from ota_proxy.render.servers import renderer
+from ota_proxy.servers.renderers import renderer
+from ota_proxy.site import Site
 from tests.container.plain_sites import proxied, site
 
 AUTHORITY = Authority()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ota_proxy.harness.certificates import Authority
-from ota_proxy.render.apache import render
+from ota_proxy.servers.apache.render import render
 from tests import apache_host
 from tests.apache_host import DOMAIN, HSTS, Host, Reply, application
 from tests.apache_sites import PAST, fill

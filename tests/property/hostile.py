@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ota_proxy.model import Site
+from ota_proxy.site import Site
 
 Raw = dict[str, Any]
 

@@ -7,12 +7,12 @@ import hashlib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ota_proxy.content.app import read_app
-from ota_proxy.content.archive import ArchiveProblem
-from ota_proxy.content.hashes import ChunkHasher, hasher_for
-from ota_proxy.content.profile import read_profile
-from ota_proxy.device.app_facts import AppFacts, Profile
-from ota_proxy.device.facts import Asset
+from ota_proxy.apps.archive import ArchiveProblem
+from ota_proxy.apps.bundle import read_app
+from ota_proxy.apps.hashes import ChunkHasher, hasher_for
+from ota_proxy.apps.profile import read_profile
+from ota_proxy.facts.app import AppFacts, Profile
+from ota_proxy.facts.install import Asset
 from tests.apps import drive, example_profile, files, packed, sparse_package
 
 _SPARSE = sparse_package(300, files())

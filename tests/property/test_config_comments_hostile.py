@@ -8,8 +8,8 @@ from itertools import accumulate, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ota_proxy.config.comments import WHOLE_FILE, read_comments
-from ota_proxy.iis.document import read
+from ota_proxy.servers.comments import WHOLE_FILE, read_comments
+from ota_proxy.servers.iis.syntax import read
 
 ASK = "<!-- ota-proxy: ignore OTA601{}because -->"
 KINDS = {

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from ota_proxy.device import certificates, http1, http2, paths
 from ota_proxy.device.decode import decode
-from ota_proxy.device.facts import Exchange, Response
 from ota_proxy.device.incoming import Ask, Incoming
 from ota_proxy.device.network import NetFault, Stream
 from ota_proxy.device.redirects import destination
 from ota_proxy.device.tls_hello import BadFlight, Hello, read_flight
+from ota_proxy.facts.install import Exchange, Response
 from ota_proxy.policy import tls_suites
 from tests.device_servers import NOW, chain, issue
 

@@ -18,8 +18,8 @@ import pytest
 
 from ota_proxy.cli.main import main
 from ota_proxy.cli.streams import ReaderGoneError, emit, tell
-from ota_proxy.device.tls_facts import AtsRow
 from ota_proxy.errors import NoVerdictError, UsageError
+from ota_proxy.facts.tls import AtsRow
 from ota_proxy.harness.progress import Steps, Timed
 from ota_proxy.printable import as_document, as_html, as_json, markup, printable, shown
 from ota_proxy.report import github

@@ -9,14 +9,14 @@ from xml.sax.saxutils import quoteattr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ota_proxy.config.iis import read_facts
-from ota_proxy.iis.document import read
-from ota_proxy.iis.effective import Configuration
-from ota_proxy.iis.schema import table
-from ota_proxy.iis.schema.model import Element
-from ota_proxy.iis.violations import Violation
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.servers.iis.effective import read_facts
+from ota_proxy.servers.iis.in_force import Configuration
+from ota_proxy.servers.iis.schema import table
+from ota_proxy.servers.iis.schema.model import Element
+from ota_proxy.servers.iis.syntax import read
+from ota_proxy.servers.iis.violations import Violation
 
 
 def names(shape: Element) -> set[str]:

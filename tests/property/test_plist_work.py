@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from ota_proxy import limits
-from ota_proxy.content.manifest import parse_manifest
-from ota_proxy.content.plist import PlistProblem, load_plist
+from ota_proxy.apps.manifest import parse_manifest
+from ota_proxy.apps.plist import PlistProblem, load_plist
 
 ROOM = 192 << 20
 """Bytes of address space that reading may take beyond what the interpreter has."""
@@ -107,7 +107,7 @@ def test_it_takes_little_memory(name: str) -> None:
     """The limit is the kernel's: beyond it every allocation of the process fails, and the program ends with a MemoryError."""
     program = (
         "import resource, sys\n"
-        "from ota_proxy.content.manifest import parse_manifest\n"
+        "from ota_proxy.apps.manifest import parse_manifest\n"
         "data = sys.stdin.buffer.read()\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         f"resource.setrlimit(resource.RLIMIT_AS, (used + {ROOM},) * 2)\n"

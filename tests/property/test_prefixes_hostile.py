@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from ota_proxy.errors import UsageError
-from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import resolve
-from ota_proxy.render.result import Rendered
-from ota_proxy.render.servers import renderer
+from ota_proxy.servers.renderers import renderer
+from ota_proxy.servers.result import Rendered
+from ota_proxy.site import Site
 from tests.property import apache_reader
 from tests.property.hostile import hostile_text, outcome
 from tests.property.test_quoting_nginx import Tree, read

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import Phase as HypothesisPhase
 
 from ota_proxy.errors import UsageError
-from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import resolve
-from ota_proxy.render.apache import render
+from ota_proxy.servers.apache.render import render
+from ota_proxy.site import Site
 from tests import apache_host
 from tests.property import apache_reader
 from tests.property.apache_reader import Directive

@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ota_proxy.errors import UsageError
-from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import resolve
-from ota_proxy.render.header import comment_text
-from ota_proxy.render.iis import render
-from ota_proxy.render.iis_networks import address_pattern, octet_range
-from ota_proxy.render.iis_quote import ps_string, regex, xml_attribute, xml_comment
-from ota_proxy.render.result import Rendered
+from ota_proxy.servers.header import comment_text
+from ota_proxy.servers.iis.networks import address_pattern, octet_range
+from ota_proxy.servers.iis.quote import ps_string, regex, xml_attribute, xml_comment
+from ota_proxy.servers.iis.render import render
+from ota_proxy.servers.result import Rendered
+from ota_proxy.site import Site
 from tests.powershell import read
 from tests.property.hostile import Raw, hostile_sites, outcome, plain_twin, put_back
 

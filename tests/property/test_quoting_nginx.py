@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ota_proxy.errors import UsageError
-from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import resolve
-from ota_proxy.render.nginx import render
-from ota_proxy.render.nginx_quote import quote
-from ota_proxy.render.result import Scope
+from ota_proxy.servers.nginx.quote import quote
+from ota_proxy.servers.nginx.render import render
+from ota_proxy.servers.result import Scope
+from ota_proxy.site import Site
 from tests.property.hostile import Raw, hostile_sites, hostile_text, outcome, plain_twin, put_back
 
 Tree = list[tuple[str, tuple[str, ...], "Tree | None"]]

@@ -11,8 +11,8 @@ import jsonschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ota_proxy.device.facts import Exchange, InstallFacts, Response, Visit
-from ota_proxy.hosts.facts import ConfigTest, HostFacts
+from ota_proxy.facts.host import ConfigTest, HostFacts
+from ota_proxy.facts.install import Exchange, InstallFacts, Response, Visit
 from ota_proxy.printable import printable
 from ota_proxy.report import json as json_report
 from ota_proxy.report import text

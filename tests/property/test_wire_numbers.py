@@ -10,9 +10,9 @@ import h2.connection
 import h2.events
 import pytest
 
-from ota_proxy.device.facts import InstallFacts
 from ota_proxy.device.session import WalkOptions
 from ota_proxy.device.walk import walk
+from ota_proxy.facts.install import InstallFacts
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.reached import unread
 from ota_proxy.rules.registry import evaluate

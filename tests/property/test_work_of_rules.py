@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from ota_proxy import limits
+from ota_proxy.apps.install_link import read_link
+from ota_proxy.apps.manifest import parse_manifest
 from ota_proxy.cli.main import main
-from ota_proxy.content.link import read_link
-from ota_proxy.content.manifest import parse_manifest
-from ota_proxy.device.facts import InstallFacts
+from ota_proxy.facts.install import InstallFacts
 from ota_proxy.rules.model import Facts, Finding
 from ota_proxy.rules.registry import evaluate
 from tests.facts import BASE, healthy, page, with_data

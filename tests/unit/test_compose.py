@@ -12,9 +12,9 @@ from ota_proxy.cli.main import main, parser
 from ota_proxy.cli.site_flags import load_site
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.scenario import build_scenario
-from ota_proxy.model import Redirect, Site
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.settings import Loaded
+from ota_proxy.site import Redirect, Site
 from tests.compose_files import FOLDER, VARIABLE, document, header, render_command, service, text_of
 
 ALL = ("nginx", "apache", "iis")

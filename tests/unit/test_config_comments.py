@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ota_proxy.config.comments import WHOLE_FILE, IgnoreComment, read_comments
 from ota_proxy.errors import UsageError
+from ota_proxy.servers.comments import WHOLE_FILE, IgnoreComment, read_comments
 
 ASK = "<!-- ota-proxy: ignore OTA601 because -->"
 NOTHING = (1, 0)

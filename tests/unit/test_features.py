@@ -9,8 +9,8 @@ import pytest
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.advisories import advisories
 from ota_proxy.policy.capabilities import resolve
-from ota_proxy.render.result import Scope
-from ota_proxy.render.servers import renderer
+from ota_proxy.servers.renderers import renderer
+from ota_proxy.servers.result import Scope
 from tests.nginx_variants import BALANCED, FEATURES
 from tests.sites import refusal, site
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from ota_proxy.facts.host import Socket
 from ota_proxy.hosts import answers
-from ota_proxy.hosts.facts import Socket
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ import pytest
 import trustme
 
 from ota_proxy.errors import UsageError
+from ota_proxy.facts.host import HostFacts, KeyFile, Socket
 from ota_proxy.hosts import inspect as module
 from ota_proxy.hosts import keys, processes
 from ota_proxy.hosts.answers import sockets_of_proc, sockets_of_ss
 from ota_proxy.hosts.connect import Answer, UnreadableError, connect
-from ota_proxy.hosts.facts import HostFacts, KeyFile, Socket
 from ota_proxy.hosts.inspect import inspect, read
 from ota_proxy.hosts.processes import Process, master, workers
 

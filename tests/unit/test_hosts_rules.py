@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from ota_proxy.hosts.facts import ConfigTest, HostFacts, KeyFile, Socket
-from ota_proxy.model import Site
+from ota_proxy.facts.host import ConfigTest, HostFacts, KeyFile, Socket
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.site import Site
 from tests.facts import HOST, MANIFEST_URL, healthy, outcomes, reported, respond, visit, with_manifest
 
 SITE = Site.model_validate(

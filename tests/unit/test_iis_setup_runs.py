@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.harness.iis.apphost import apphost
-from ota_proxy.model import Site
+from ota_proxy.harness.emulator.apphost import apphost
 from ota_proxy.policy.capabilities import resolve
-from ota_proxy.render.iis import plan_of
+from ota_proxy.servers.iis.render import plan_of
+from ota_proxy.site import Site
 from tests import iis_sites as iis
 from tests.golden import assert_golden
 from tests.iis_setup import NAMES, server, setup, undo
@@ -250,7 +250,7 @@ def test_a_script_that_keeps_no_records_is_noticed_by_the_state_after_undo() -> 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_model_and_the_emulator_of_verify_read_the_same_commands_alike(name: str) -> None:
-    """`verify iis` carries out the commands of setup.ps1 by itself (harness/iis/apphost.py); here PowerShell does, line by line."""
+    """`verify iis` carries out the commands of setup.ps1 by itself (harness/emulator/apphost.py); here PowerShell does, line by line."""
     raw, version, scope, rewrite = iis.VARIANTS[name]
     plan = plan_of(Site.model_validate(raw), resolve("iis", version), scope, rewrite_module=rewrite)
     on = server(name)

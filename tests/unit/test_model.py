@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ota_proxy.model import Site
-from ota_proxy.model.site import DEFAULT_HEADERS
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
+from ota_proxy.site import Site
+from ota_proxy.site.site import DEFAULT_HEADERS
 from tests.sites import CERT, refusal, site
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from ota_proxy.model.site import MAX_BODY
-from ota_proxy.model.values import size_text
+from ota_proxy.site.site import MAX_BODY
+from ota_proxy.site.values import size_text
 from tests.sites import proxied, refusal, site
 
 

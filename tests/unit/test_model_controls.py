@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ota_proxy.model.values import parse_upstream, refuse_control
+from ota_proxy.site.values import parse_upstream, refuse_control
 from tests.sites import CERT, proxied, refusal, site
 
 TEXT_FIELDS: dict[str, Any] = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.model.names import host_of, shown, taken
+from ota_proxy.site.names import host_of, shown, taken
 from tests.sites import refusal, site
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from ota_proxy.model import Upstream
-from ota_proxy.model.names import covers
-from ota_proxy.model.values import parse_upstream
+from ota_proxy.site import Upstream
+from ota_proxy.site.names import covers
+from ota_proxy.site.values import parse_upstream
 from tests.sites import proxied, refusal, site
 
 

@@ -15,11 +15,11 @@ from ota_proxy import reading
 from ota_proxy.cli.main import main
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.own_config import own_config
-from ota_proxy.iis.effective import Configuration
-from ota_proxy.iis.emulator.files import Mount, Tree
-from ota_proxy.iis.emulator.listing import listing
-from ota_proxy.iis.emulator.ranges import of_file
+from ota_proxy.iis_emulator.files import Mount, Tree
+from ota_proxy.iis_emulator.listing import listing
+from ota_proxy.iis_emulator.ranges import of_file
 from ota_proxy.reading import is_below, open_below, read_below, read_file, read_stream
+from ota_proxy.servers.iis.in_force import Configuration
 
 SECRET = "a secret of this machine"
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes, devices and links of POSIX systems")
@@ -155,7 +155,7 @@ def test_no_settings_file_crashes(place: Path, text: str, capsys: pytest.Capture
 def test_a_flag_with_such_a_file_or_address_is_a_sentence(
     place: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from ota_proxy.content.package import build_package  # noqa: PLC0415 - for two of the cases
+    from ota_proxy.apps.package import build_package  # noqa: PLC0415 - for two of the cases
 
     (place / "x.ipa").write_bytes(build_package(size=2000))
     (place / "web.config").write_text("<configuration/>")

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from ota_proxy.errors import UsageError
-from ota_proxy.model import Site
 from ota_proxy.policy import guideline
 from ota_proxy.policy.apache import capacity
 from ota_proxy.policy.capabilities import presets, resolve
-from ota_proxy.render.apache import render
-from ota_proxy.render.header import header_lines
-from ota_proxy.render.result import Note, Rendered, Scope
+from ota_proxy.servers.apache.render import render
+from ota_proxy.servers.header import header_lines
+from ota_proxy.servers.result import Note, Rendered, Scope
+from ota_proxy.site import Site
 from tests import nginx_variants
 from tests.golden import assert_golden
 from tests.property.apache_reader import Directive, read

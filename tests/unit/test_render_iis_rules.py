@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ota_proxy.errors import UsageError
-from ota_proxy.render.result import Rendered
+from ota_proxy.servers.result import Rendered
 from tests import iis_sites as iis
 from tests.powershell import read
 

@@ -10,14 +10,14 @@ import crossplane
 import pytest
 
 from ota_proxy.errors import UsageError
-from ota_proxy.model import Site
 from ota_proxy.policy import media_types
 from ota_proxy.policy.capabilities import presets, resolve, with_compressors
 from ota_proxy.policy.guideline import profile
-from ota_proxy.render.nginx import render
-from ota_proxy.render.nginx_notes import limits, name_bucket
-from ota_proxy.render.nginx_quote import identifier, quote
-from ota_proxy.render.result import Scope
+from ota_proxy.servers.nginx.notes import limits, name_bucket
+from ota_proxy.servers.nginx.quote import identifier, quote
+from ota_proxy.servers.nginx.render import render
+from ota_proxy.servers.result import Scope
+from ota_proxy.site import Site
 from tests.golden import assert_golden
 from tests.nginx_variants import EVERYTHING, OFFLOADED, PAIR, PROXIED, STATIC, VARIANTS, Raw, rendered
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ota_proxy.errors import UsageError
-from ota_proxy.render.several import COMMON_FILE
+from ota_proxy.servers.several import COMMON_FILE
 from tests.golden import assert_golden
 from tests.several import BOTH, PROXIED, WIDE, raw, several, texts
 

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 import ota_proxy.report
-from ota_proxy.hosts.facts import ConfigTest, HostFacts
+from ota_proxy.facts.host import ConfigTest, HostFacts
 from ota_proxy.report import json as json_report
 from ota_proxy.report import text
 from ota_proxy.report.model import Report, TargetReport, exit_code, no_verdict

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.device.facts import TlsFacts
+from ota_proxy.facts.install import TlsFacts
 from ota_proxy.report import html, text
 from ota_proxy.report.connection import connections
 from ota_proxy.report.model import Report, TargetReport

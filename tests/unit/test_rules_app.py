@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.device.app_facts import AppFacts, Bundle, HashFacts
-from ota_proxy.device.facts import Asset, InstallFacts
+from ota_proxy.facts.app import AppFacts, Bundle, HashFacts
+from ota_proxy.facts.install import Asset, InstallFacts
 from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.registry import Door, evaluate

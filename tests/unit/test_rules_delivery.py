@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from ota_proxy.device.facts import InstallFacts, LinkFacts, NetError, PlainHttpFacts, Response, Visit
+from ota_proxy.facts.install import InstallFacts, LinkFacts, NetError, PlainHttpFacts, Response, Visit
 from tests.facts import (
     BASE,
     HOST,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ota_proxy.device.facts import Asset, InstallFacts
+from ota_proxy.facts.install import Asset, InstallFacts
 from tests.facts import (
     MANIFEST_URL,
     PACKAGE_URL,

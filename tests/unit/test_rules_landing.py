@@ -7,8 +7,8 @@ from typing import Literal
 
 import pytest
 
-from ota_proxy.device.app_facts import AppFacts, Bundle, Profile, ProfileKind
-from ota_proxy.device.facts import (
+from ota_proxy.facts.app import AppFacts, Bundle, Profile, ProfileKind
+from ota_proxy.facts.install import (
     FamilyFacts,
     FrameFacts,
     InAppFacts,

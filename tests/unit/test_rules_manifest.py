@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.device.facts import Asset, InstallFacts, NetError
 from ota_proxy.device.manifest import read_manifest
-from ota_proxy.model import Site
+from ota_proxy.facts.install import Asset, InstallFacts, NetError
 from ota_proxy.rules.remedies import causes
+from ota_proxy.site import Site
 from tests.facts import (
     BASE,
     HOST,

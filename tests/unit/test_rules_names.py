@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.device.facts import InstallFacts, PackageFacts
-from ota_proxy.model import Site
+from ota_proxy.facts.install import InstallFacts, PackageFacts
 from ota_proxy.rules.merge import merge
 from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.names import without_consequences
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.site import Site
 from tests.facts import BASE, answered, healthy, manifest, package, with_manifest_answer, with_package
 from tests.sites import site
 

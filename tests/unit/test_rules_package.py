@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.device.facts import ImageFacts, InstallFacts, NetError, Response, Visit
+from ota_proxy.facts.install import ImageFacts, InstallFacts, NetError, Response, Visit
 from tests.facts import (
     ICON_URL,
     IPA,

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from ota_proxy.device.facts import InstallFacts, LinkFacts, PageFacts, Visit
 from ota_proxy.device.landing import page_facts
 from ota_proxy.device.session import Session, WalkOptions
+from ota_proxy.facts.install import InstallFacts, LinkFacts, PageFacts, Visit
 from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.reached import unread
 from ota_proxy.rules.remedies import causes, remedies

@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args
 
 import pytest
 
-from ota_proxy.device.facts import InstallFacts, LinkFacts, ManifestFacts, PackageFacts, Visit
 from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, EXIT_NO_VERDICT
+from ota_proxy.facts.install import InstallFacts, LinkFacts, ManifestFacts, PackageFacts, Visit
 from ota_proxy.report.model import Report, TargetReport, exit_code
 from ota_proxy.report.text import render
 from ota_proxy.report.view import stages

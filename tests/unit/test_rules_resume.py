@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.device.facts import InstallFacts
+from ota_proxy.facts.install import InstallFacts
 from tests.facts import IPA, PACKAGE_URL, answered, outcomes, package, part, reported, respond, visit, with_package
 
 LAST = len(IPA) - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ota_proxy.device.facts import ImageFacts, InstallFacts, TlsFacts, Visit
+from ota_proxy.facts.install import ImageFacts, InstallFacts, TlsFacts, Visit
 from tests.facts import (
     BASE,
     HOST,

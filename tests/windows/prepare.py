@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import PrivateFormat, load_pem
 from cryptography.hazmat.primitives.serialization.pkcs12 import PBES, serialize_key_and_certificates
 
 from ota_proxy.harness.served import Content, Served
-from ota_proxy.model import Site
+from ota_proxy.site import Site
 from tests import iis_sites as iis
 
 NAMES = ("ota.example.com", "*.example.com", "*.builds.example.com", "example.com", "localhost")

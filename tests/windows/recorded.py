@@ -15,7 +15,7 @@ from typing import Any
 
 import jsonschema
 
-from ota_proxy.iis.levels import level_line
+from ota_proxy.facts.levels import level_line
 from tests.iis.wire import Request, Seen
 
 FILE = Path(__file__).with_name("iis-recorded.json")

@@ -14,8 +14,8 @@ from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.docker import images
 from ota_proxy.harness.engine import EngineName, Running, Scenario
 from ota_proxy.harness.owner import me
-from ota_proxy.model import Site
 from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.site import Site
 
 if TYPE_CHECKING:
     from ota_proxy.harness.docker.daemon import Daemon

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from ota_proxy.harness.engine import Scenario
 from ota_proxy.harness.listening import apache_lines
 from ota_proxy.policy.apache import section
-from ota_proxy.render.apache_notes import needed_modules
-from ota_proxy.render.header import made_by_us
+from ota_proxy.servers.apache.notes import needed_modules
+from ota_proxy.servers.header import made_by_us
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ota_proxy.errors import NoVerdictError
+from ota_proxy.facts.levels import LEVELS
 from ota_proxy.harness.docker import images
 from ota_proxy.harness.docker.engine import connected
 from ota_proxy.harness.doctor.model import Probe, Status
 from ota_proxy.harness.process import binaries
-from ota_proxy.iis.levels import LEVELS
 from ota_proxy.policy.tables import table
 from ota_proxy.resources import folder
 

@@ -23,7 +23,7 @@ from ota_proxy.resources import folder
 SECONDS = 10
 """How long a program may take to tell its version."""
 FILES = 65535
-"""Open files that a whole configuration asks for (`worker_rlimit_nofile`, render/nginx_notes.py)."""
+"""Open files that a whole configuration asks for (`worker_rlimit_nofile`, servers/nginx/notes.py)."""
 ROOM = 200 * 1024 * 1024
 """Free space that a run with a package of usual size needs."""
 _SOCKET = len("/ota-proxy-xxxxxxxx/side/upstream-00.sock")

@@ -21,10 +21,10 @@ from ota_proxy.harness.process.home import Home, Ports
 from ota_proxy.harness.process.launch import Command, ServerProcess, start
 from ota_proxy.harness.process.relocate import Relocation
 from ota_proxy.harness.side.config import SIDE_ROOT, front_ports
-from ota_proxy.model import Site
 from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.render import apache_quote
+from ota_proxy.servers.apache import quote as apache_quote
+from ota_proxy.site import Site
 
 
 class ProcessEngine:

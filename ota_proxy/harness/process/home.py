@@ -21,9 +21,10 @@ from pydantic import TypeAdapter, ValidationError
 from ota_proxy.errors import NoVerdictError, UsageError
 from ota_proxy.harness.engine import FILE_AGE, TestFile
 from ota_proxy.harness.run_folder import OWNER, RunFolder, unusable
-from ota_proxy.model.values import FilePath
 from ota_proxy.policy import local
-from ota_proxy.render import apache_quote, nginx_quote
+from ota_proxy.servers.apache import quote as apache_quote
+from ota_proxy.servers.nginx import quote as nginx_quote
+from ota_proxy.site.values import FilePath
 
 _FILE_PATH: TypeAdapter[str] = TypeAdapter(FilePath)
 

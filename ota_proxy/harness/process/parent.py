@@ -10,10 +10,11 @@ from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.listening import apache_lines
 from ota_proxy.harness.process.binaries import Binary
 from ota_proxy.harness.process.home import TEMP, worker
-from ota_proxy.model import Site
 from ota_proxy.policy import local
 from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.render import apache_quote, nginx_quote
+from ota_proxy.servers.apache import quote as apache_quote
+from ota_proxy.servers.nginx import quote as nginx_quote
+from ota_proxy.site import Site
 
 
 def mime_files(caps: Capabilities) -> list[TestFile]:

@@ -10,7 +10,7 @@ from ota_proxy.addresses import is_address
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.listening import LOOPBACK
 from ota_proxy.harness.process.home import Home, Ports
-from ota_proxy.model import Location, Site
+from ota_proxy.site import Location, Site
 
 _DRIVE = re.compile("[A-Za-z]:")
 

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ota_proxy.addresses import bracketed
-from ota_proxy.model import Location, Site, Upstream
 from ota_proxy.policy.guideline import profile
 from ota_proxy.policy.media_types import ota_types
-from ota_proxy.render.nginx_quote import quote
+from ota_proxy.servers.nginx.quote import quote
+from ota_proxy.site import Location, Site, Upstream
 
 SIDE_ROOT = "/srv/ota-proxy-side"
 """Folder of everything the side parts own, in double quotes wherever a configuration names it; `local` and `embedded` put their own in its place."""

@@ -17,8 +17,8 @@ from ota_proxy.harness.side.config import (
     trusted_address,
     upstream_config,
 )
-from ota_proxy.model import Location, Site
 from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.site import Location, Site
 
 
 class SideParts:

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7Options, PKCS7SignatureBuilder
 
-from ota_proxy.content.der import signed_content
-from ota_proxy.content.package import EXAMPLE_APP, build_package
+from ota_proxy.apps.der import signed_content
+from ota_proxy.apps.package import EXAMPLE_APP, build_package
+from ota_proxy.commands.check import CheckOptions
 from ota_proxy.harness.served import Content
-from ota_proxy.live.target import CheckOptions
 from tests.apps import DEVICE, example_profile
 from tests.container.faults.model import SMALL, Door, Fault, fault
 from tests.device_servers import NOW, issue

@@ -7,7 +7,7 @@ import io
 import struct
 import zipfile
 
-from ota_proxy.content.package import build_package
+from ota_proxy.apps.package import build_package
 from ota_proxy.harness.served import Content
 from tests.container.faults.manifest import ROOT
 from tests.container.faults.model import NGINX_IPA, SMALL, Fault, fault, replaced

@@ -12,9 +12,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ota_proxy.content.package import EXAMPLE_APP
-from ota_proxy.content.page import landing_page
-from ota_proxy.live.target import CheckOptions, check
+from ota_proxy.apps.landing_page import landing_page
+from ota_proxy.apps.package import EXAMPLE_APP
+from ota_proxy.commands.check import CheckOptions, check
 from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.model import Stage

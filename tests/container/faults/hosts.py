@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ota_proxy.content.package import EXAMPLE_APP
-from ota_proxy.content.page import landing_page
+from ota_proxy.apps.landing_page import landing_page
+from ota_proxy.apps.package import EXAMPLE_APP
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
 from tests.container.faults.behind import behind

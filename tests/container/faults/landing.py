@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ota_proxy.content.link import install_link
-from ota_proxy.content.manifest import build_manifest
-from ota_proxy.content.package import EXAMPLE_APP
-from ota_proxy.content.page import landing_page
+from ota_proxy.apps.install_link import install_link
+from ota_proxy.apps.landing_page import landing_page
+from ota_proxy.apps.manifest import build_manifest
+from ota_proxy.apps.package import EXAMPLE_APP
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import MANIFEST, PACKAGE, Content
 from tests.builds import in_house

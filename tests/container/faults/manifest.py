@@ -8,8 +8,8 @@ import plistlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ota_proxy.content.manifest import build_manifest
-from ota_proxy.content.package import EXAMPLE_APP, build_package
+from ota_proxy.apps.manifest import build_manifest
+from ota_proxy.apps.package import EXAMPLE_APP, build_package
 from ota_proxy.harness.served import Content
 from tests.container.faults.model import SMALL, Door, Fault, fault, replaced
 from tests.variants import ECDSA, PROXIED, STATIC, variant

@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from ota_proxy.commands.check import CheckOptions, check
 from ota_proxy.harness.engine import Engine
 from ota_proxy.harness.served import Content
 from ota_proxy.harness.verify import Started, Trial, start, verify
-from ota_proxy.live.target import CheckOptions, check
-from ota_proxy.model import Site
 from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.model import Stage
+from ota_proxy.site import Site
 from tests.variants import ECDSA, STATIC, variant
 
 Edit = Callable[[str], str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ota_proxy.content.package import build_package
+from ota_proxy.apps.package import build_package
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
 from tests.container.faults.behind import FOLDER, behind

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ota_proxy.content.manifest import build_manifest
-from ota_proxy.content.package import EXAMPLE_APP
+from ota_proxy.apps.manifest import build_manifest
+from ota_proxy.apps.package import EXAMPLE_APP
+from ota_proxy.commands.check import CheckOptions
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
-from ota_proxy.live.target import CheckOptions
 from tests.container.faults.behind import behind
 from tests.container.faults.model import NGINX_OPEN, Edit, fault, replaced, sent_away
 from tests.device_servers import issue

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from ota_proxy.content.app import MOST_EXTENSIONS, read_app
-from ota_proxy.content.archive import ArchiveProblem, Entry, read_directory, read_entry
-from ota_proxy.device.app_facts import AppFacts
+from ota_proxy.apps.archive import ArchiveProblem, Entry, read_directory, read_entry
+from ota_proxy.apps.bundle import MOST_EXTENSIONS, read_app
+from ota_proxy.facts.app import AppFacts
 from tests.apps import FOLDER, REAL, REAL_MISSING, Sparse, drive, files, packed, sparse_package
 
 LIMIT = 1 << 20

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ota_proxy.content.manifest import build_manifest, parse_manifest
-from ota_proxy.content.package import EXAMPLE_APP
+from ota_proxy.apps.manifest import build_manifest, parse_manifest
+from ota_proxy.apps.package import EXAMPLE_APP
 from ota_proxy.errors import UsageError
 
 URL = "https://ota.example.com/ota/App.ipa"

@@ -11,11 +11,11 @@ import zipfile
 
 import pytest
 
-from ota_proxy.content.archive import ends_whole, method_name
-from ota_proxy.content.file_kind import archive_kind, file_kind
-from ota_proxy.content.manifest import parse_manifest
-from ota_proxy.content.package import build_package
-from ota_proxy.content.plist_edges import trimmed
+from ota_proxy.apps.archive import ends_whole, method_name
+from ota_proxy.apps.file_kind import archive_kind, file_kind
+from ota_proxy.apps.manifest import parse_manifest
+from ota_proxy.apps.package import build_package
+from ota_proxy.apps.plist_edges import trimmed
 from ota_proxy.device.unpack import Unpacker
 from ota_proxy.rules.remedies import causes
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ota_proxy.content.encoding import page_text
-from ota_proxy.content.link import install_link
-from ota_proxy.content.lost_link import lost_link
-from ota_proxy.content.markup import is_markup
-from ota_proxy.content.page import read_page
-from ota_proxy.content.script import HOLE, strings
+from ota_proxy.apps.encoding import page_text
+from ota_proxy.apps.install_link import install_link
+from ota_proxy.apps.landing_page import read_page
+from ota_proxy.apps.lost_link import lost_link
+from ota_proxy.apps.markup import is_markup
+from ota_proxy.apps.script import HOLE, strings
 
 HOME = "https://ota.example.com/"
 MANIFEST = "https://ota.example.com/app.plist"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ota_proxy.content.link import install_link
-from ota_proxy.content.package import EXAMPLE_APP
-from ota_proxy.content.page import landing_page, read_page
+from ota_proxy.apps.install_link import install_link
+from ota_proxy.apps.landing_page import landing_page, read_page
+from ota_proxy.apps.package import EXAMPLE_APP
 from ota_proxy.policy.page_words import topics
 from ota_proxy.printable import stream_safe
 

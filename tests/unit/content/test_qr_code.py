@@ -12,8 +12,8 @@ import segno
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ota_proxy.content.link import install_link, read_link
-from ota_proxy.content.qr_code import is_picture, read_qr
+from ota_proxy.apps.install_link import install_link, read_link
+from ota_proxy.apps.qr_code import is_picture, read_qr
 from ota_proxy.errors import UsageError
 
 PIL = pytest.importorskip("PIL.Image", reason="the extra `qr` is not installed")

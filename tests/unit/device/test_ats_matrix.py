@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from ota_proxy.device.ats_matrix import matrix
-from ota_proxy.device.tls_facts import AtsRow, NetError, TlsFacts
+from ota_proxy.facts.tls import AtsRow, NetError, TlsFacts
 from ota_proxy.policy.ats import next_generation_problems
 from tests.facts import NOW, certificate, tls
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from ota_proxy.content.package import EXAMPLE_APP, build_package
-from ota_proxy.device.facts import InstallFacts, PackageFacts
+from ota_proxy.apps.package import EXAMPLE_APP, build_package
 from ota_proxy.device.walk import WalkOptions, walk
+from ota_proxy.facts.install import InstallFacts, PackageFacts
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import Door, evaluate
 from tests.apps import REAL, REAL_MISSING, Sparse, files, packed, sparse_package

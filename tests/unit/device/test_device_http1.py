@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.device.facts import Exchange, Response
 from ota_proxy.device.http import Request, fetch
 from ota_proxy.device.incoming import HEADER_LIMIT
 from ota_proxy.device.network import Network
+from ota_proxy.facts.install import Exchange, Response
 from tests.device_servers import HOST, answering, get, serving
 
 

@@ -12,9 +12,9 @@ import h2.connection
 import h2.events
 import pytest
 
-from ota_proxy.device.facts import Exchange, NetError
 from ota_proxy.device.network import Network
 from ota_proxy.errors import UsageError
+from ota_proxy.facts.install import Exchange, NetError
 from tests.device_servers import (
     HOST,
     Chain,

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ota_proxy.content.link import install_link
+from ota_proxy.apps.install_link import install_link
 from ota_proxy.device import agents, families
-from ota_proxy.device.facts import InstallFacts
 from ota_proxy.device.network import NetFault, Network, Peer, dial
 from ota_proxy.device.walk import WalkOptions, walk, walk_all
+from ota_proxy.facts.install import InstallFacts
 from tests.device_servers import HOST, NOW, server_context, serving
 from tests.unit.device.test_device_walk import BASE, FULL, LINK, PACKAGE, Site, manifest, page, walked
 

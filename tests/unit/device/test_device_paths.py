@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ota_proxy.device import certificates, paths
-from ota_proxy.device.facts import CertificateFacts
+from ota_proxy.facts.install import CertificateFacts
 from ota_proxy.rules.certificate import weaknesses
 from tests.device_servers import HOST, NOW, Issued, issue
 from tests.facts import tls

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.addresses import is_public, without_port
-from ota_proxy.content.link import install_link
+from ota_proxy.apps.install_link import install_link
+from ota_proxy.commands.check import CheckOptions, check
 from ota_proxy.device import tls
-from ota_proxy.device.facts import InstallFacts
 from ota_proxy.device.network import NetFault, Network, Peer, dial
 from ota_proxy.device.reach import Reach
 from ota_proxy.device.walk import WalkOptions, walk_sync
-from ota_proxy.live.target import CheckOptions, check
+from ota_proxy.facts.install import InstallFacts
 from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate

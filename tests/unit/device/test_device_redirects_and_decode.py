@@ -9,9 +9,9 @@ import zlib
 import pytest
 
 from ota_proxy.device.decode import decode
-from ota_proxy.device.facts import Exchange, Header, Response, Visit
 from ota_proxy.device.http import Request
 from ota_proxy.device.redirects import LIMIT, follow
+from ota_proxy.facts.install import Exchange, Header, Response, Visit
 
 Answers = dict[str, tuple[int, str]]
 START = "https://a.test/m.plist"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ota_proxy.device.facts import Exchange
 from ota_proxy.device.session import Session, WalkOptions
+from ota_proxy.facts.install import Exchange
 from tests.device_servers import HOST, Issued, issue, server_context
 from tests.unit.device.test_device_paths import again
 

@@ -14,9 +14,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from ota_proxy.device import certificates, paths
-from ota_proxy.device.facts import CertificateFacts, TlsFacts
 from ota_proxy.device.network import Network
 from ota_proxy.device.tls import BUDGET, probe
+from ota_proxy.facts.install import CertificateFacts, TlsFacts
 from ota_proxy.policy import ats, tls_suites
 from tests.device_servers import (
     HOST,

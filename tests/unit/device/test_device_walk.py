@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import pytest
 
-from ota_proxy.device.facts import InstallFacts
 from ota_proxy.device.walk import MISSING, WalkOptions, walk
 from ota_proxy.errors import UsageError
+from ota_proxy.facts.install import InstallFacts
 from tests.device_servers import HOST, NOW, chain, server_context, serving
 
 FULL = chain()

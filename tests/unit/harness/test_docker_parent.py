@@ -8,10 +8,10 @@ import pytest
 
 from ota_proxy.harness.docker.parent import Parent, supply
 from ota_proxy.harness.engine import Scenario
-from ota_proxy.model import Certificate, Listen, Location, Site, Tls
 from ota_proxy.policy import capabilities
-from ota_proxy.render.apache import render
-from ota_proxy.render.apache_notes import needed_modules
+from ota_proxy.servers.apache.notes import needed_modules
+from ota_proxy.servers.apache.render import render
+from ota_proxy.site import Certificate, Listen, Location, Site, Tls
 
 PORTS = "# stock\n\nListen 80\n\n<IfModule ssl_module>\n\tListen 443\n</IfModule>\n"
 HTTPD = """ServerRoot "/usr/local/apache2"

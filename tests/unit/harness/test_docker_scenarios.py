@@ -16,8 +16,8 @@ from ota_proxy.harness.docker.lifeline import Job, Lifeline, script
 from ota_proxy.harness.docker.serving import error_log, job, listening, side_job
 from ota_proxy.harness.engine import Scenario, TestFile
 from ota_proxy.harness.refusal import refused
-from ota_proxy.model import Certificate, Listen, Location, Log, Site, Tls
 from ota_proxy.policy import capabilities
+from ota_proxy.site import Certificate, Listen, Location, Log, Site, Tls
 
 FRONT = "http { server { listen 0.0.0.0:443 ssl; } server { listen 80; } }"
 

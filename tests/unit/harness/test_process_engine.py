@@ -16,7 +16,7 @@ from ota_proxy.harness.process.home import Home, Ports
 from ota_proxy.harness.process.local import LocalEngine
 from ota_proxy.harness.process.relocate import Relocation
 from ota_proxy.harness.readiness import wait_ready
-from ota_proxy.model import Site
+from ota_proxy.site import Site
 from tests.container.plain_sites import proxied, site
 
 

@@ -9,18 +9,18 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ota_proxy.content.ipa import AppInfo, read_info
-from ota_proxy.content.manifest import parse_manifest
-from ota_proxy.content.package import build_package
-from ota_proxy.content.page import read_page
+from ota_proxy.apps.ipa import AppInfo, read_info
+from ota_proxy.apps.landing_page import read_page
+from ota_proxy.apps.manifest import parse_manifest
+from ota_proxy.apps.package import build_package
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.places import config_path
 from ota_proxy.harness.scenario import Prepared, build_scenario, leaf_kinds
 from ota_proxy.harness.served import Content
 from ota_proxy.harness.side.config import PLACEHOLDER, SIDE_ROOT, trusted_address
-from ota_proxy.model import Site
 from ota_proxy.policy import capabilities
+from ota_proxy.site import Site
 from tests.container.plain_sites import proxied, site
 
 AUTHORITY = Authority()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.iis.effective import Configuration
+from ota_proxy.servers.iis.in_force import Configuration
 
 Read = Callable[..., Configuration]
 

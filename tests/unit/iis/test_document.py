@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from ota_proxy.iis.document import Element, read
-from ota_proxy.iis.violations import Violation
+from ota_proxy.servers.iis.syntax import Element, read
+from ota_proxy.servers.iis.violations import Violation
 
 TEXT = "<?xml version='1.0' encoding='{0}'?>\r\n<configuration>\r\n  <!-- ü€ --><a  x='ö' y = \"2\">t&amp;u</a>\n</configuration>"
 ENCODINGS = {

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.errors import UsageError
-from ota_proxy.iis.effective import Configuration
-from ota_proxy.iis.sites import Binding, Directory
+from ota_proxy.servers.iis.in_force import Configuration
+from ota_proxy.servers.iis.sites import Binding, Directory
 from tests.unit.iis.conftest import Read, web
 
 DOCUMENTS = "system.webServer/defaultDocument"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ota_proxy.iis.levels import LEVELS, level_line
+from ota_proxy.facts.levels import LEVELS, level_line
 from ota_proxy.report import html, text
 from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.rules.model import Facts

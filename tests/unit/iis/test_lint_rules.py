@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.config.iis import read_facts
-from ota_proxy.iis.effective import Configuration
 from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.registry import evaluate, linted
+from ota_proxy.servers.iis.effective import read_facts
+from ota_proxy.servers.iis.in_force import Configuration
 from tests.unit.iis.conftest import web
 
 Lint = Callable[..., dict[str, list[Outcome]]]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.errors import UsageError
-from ota_proxy.iis.schema import machine
+from ota_proxy.servers.iis.schema import machine
 from tests.unit.iis.conftest import Read, Refused
 
 SCHEMA = """<configSchema>

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ota_proxy.config.iis import read_facts
-from ota_proxy.iis.effective import Configuration
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate, linted
+from ota_proxy.servers.iis.effective import read_facts
+from ota_proxy.servers.iis.in_force import Configuration
 from tests.rule_pages import Block, blocks
 
 SCHEMA = {"OTA619", "OTA620", "OTA621", "OTA622"}

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from ota_proxy.iis import defaults
-from ota_proxy.iis.effective import Configuration
-from ota_proxy.iis.schema import table
-from ota_proxy.iis.schema.model import Element, Value
-from ota_proxy.iis.schema.values import VALIDATORS, parse, spelling
+from ota_proxy.servers.iis import defaults
+from ota_proxy.servers.iis.in_force import Configuration
+from ota_proxy.servers.iis.schema import table
+from ota_proxy.servers.iis.schema.model import Element, Value
+from ota_proxy.servers.iis.schema.values import VALIDATORS, parse, spelling
 from tests.unit.iis.conftest import Read
 
 S = timedelta(seconds=1)

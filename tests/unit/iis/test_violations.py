@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ota_proxy.iis.validate import validate
+from ota_proxy.servers.iis.validate import validate
 from tests.unit.iis.conftest import Read, Refused, web
 
 LOCKED = "This configuration section cannot be used at this path."

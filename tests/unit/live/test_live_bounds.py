@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from ota_proxy import limits
+from ota_proxy.commands import many
+from ota_proxy.commands.check import CheckOptions, _report
+from ota_proxy.commands.fleet import Fleet
+from ota_proxy.commands.many import Sink, check_many
 from ota_proxy.errors import UsageError
-from ota_proxy.live import many
-from ota_proxy.live.fleet import Fleet
-from ota_proxy.live.many import Sink, check_many
-from ota_proxy.live.target import CheckOptions, _report
 from ota_proxy.report.line import dumped, fitted, line_of
 from ota_proxy.report.model import Report, TargetReport, exit_code
 from ota_proxy.report.suppress import Judging
@@ -115,16 +115,16 @@ def test_a_worker_that_says_what_is_no_result_ends_no_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str
 ) -> None:
     """Between the processes a line beyond the limit was an exception in a task that nobody heard of, and the run waited for ever."""
-    monkeypatch.setattr("ota_proxy.live.fleet.LONGEST", 1 << 16)
+    monkeypatch.setattr("ota_proxy.commands.fleet.LONGEST", 1 << 16)
     program = (
-        "import sys; sys.path[:] = sys.argv[1:]; import ota_proxy.live.worker as w\n"
+        "import sys; sys.path[:] = sys.argv[1:]; import ota_proxy.commands.worker as w\n"
         "async def broken(self, target):\n"
         f"    sys.stdout.write({said} + chr(10)); sys.stdout.flush()\n"
         "    return w.failed_line(target, 2, 'x'), []\n"
         "w.Worker.line = broken\n"
         "w.main()"
     )
-    monkeypatch.setattr("ota_proxy.live.fleet._PROGRAM", program)
+    monkeypatch.setattr("ota_proxy.commands.fleet._PROGRAM", program)
     (tmp_path / "urls").write_text(f"{DEAD}\n")
     lines = Lines()
     assert check_many(str(tmp_path / "urls"), (), CheckOptions(), 1, Judging(), Sink(lines.write, lines.write)) == 70
@@ -135,7 +135,7 @@ def test_a_result_of_many_megabytes_is_one_line_and_the_other_targets_are_checke
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     program = (
-        "import sys; sys.path[:] = sys.argv[1:]; import ota_proxy.live.worker as w\n"
+        "import sys; sys.path[:] = sys.argv[1:]; import ota_proxy.commands.worker as w\n"
         "checked = w.Worker.line\n"
         "async def line(self, target):\n"
         "    found, standing = await checked(self, target)\n"
@@ -146,7 +146,7 @@ def test_a_result_of_many_megabytes_is_one_line_and_the_other_targets_are_checke
         "w.Worker.line = line\n"
         "w.main()"
     )
-    monkeypatch.setattr("ota_proxy.live.fleet._PROGRAM", program)
+    monkeypatch.setattr("ota_proxy.commands.fleet._PROGRAM", program)
     names = [f"{DEAD}?{number}" for number in range(3)] + [f"{DEAD}?big"]
     (tmp_path / "urls").write_text("\n".join(names))
     lines = Lines()

@@ -18,11 +18,11 @@ import jsonschema
 import pytest
 
 from ota_proxy.cli.main import main
-from ota_proxy.live import fleet, reader
-from ota_proxy.live.many import Sink, check_many, targets_of
-from ota_proxy.live.meter import Meter
-from ota_proxy.live.target import CheckOptions
-from ota_proxy.live.waiting import Waiting
+from ota_proxy.commands import fleet, reader
+from ota_proxy.commands.check import CheckOptions
+from ota_proxy.commands.many import Sink, check_many, targets_of
+from ota_proxy.commands.meter import Meter
+from ota_proxy.commands.waiting import Waiting
 from ota_proxy.report.line import SCHEMA, failed_line, worst
 from ota_proxy.report.suppress import Judging
 from tests.live_server import BASE, files, live

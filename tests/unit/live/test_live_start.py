@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 import segno
 
+from ota_proxy.apps.install_link import install_link
 from ota_proxy.cli.main import main
-from ota_proxy.content.link import install_link
 from ota_proxy.device.ats_matrix import matrix
 from tests.facts import NOW, tls
 from tests.live_server import BASE, live

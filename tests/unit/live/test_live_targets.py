@@ -12,9 +12,9 @@ from urllib.parse import quote
 import pytest
 
 from ota_proxy.cli.main import main
+from ota_proxy.commands.check import CheckOptions, check, checked, server_of
+from ota_proxy.commands.resolve import read_resolve
 from ota_proxy.errors import UsageError
-from ota_proxy.live.addresses import read_resolve
-from ota_proxy.live.target import CheckOptions, check, checked, server_of
 from tests.facts import answered, healthy, manifest
 from tests.live_server import BASE, files, live
 

@@ -16,8 +16,8 @@ from ota_proxy.harness.own_config import OwnConfig
 from ota_proxy.harness.scenario import build_scenario
 from ota_proxy.harness.served import Content
 from ota_proxy.harness.verify import Started, Trial
-from ota_proxy.model import Certificate, Location, Site
 from ota_proxy.policy import capabilities
+from ota_proxy.site import Certificate, Location, Site
 from ota_proxy.testing import servers as module
 from ota_proxy.testing.servers import MOST, RefusedError, Servers
 

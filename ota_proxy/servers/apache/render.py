@@ -1,0 +1,67 @@
+"""Renders a site for Apache httpd 2.4: `ota-proxy.conf` (scope site or snippet) or a whole `httpd.conf` (scope full). Pure."""
+
+from __future__ import annotations
+
+from ota_proxy.errors import UsageError
+from ota_proxy.policy import guideline
+from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.servers.apache.notes import notes
+from ota_proxy.servers.apache.view import view
+from ota_proxy.servers.features import refuse
+from ota_proxy.servers.header import header_lines
+from ota_proxy.servers.quoting import render_template
+from ota_proxy.servers.result import Note, Rendered, RenderedFile, Scope
+from ota_proxy.site import Site
+
+_NAMES: dict[Scope, str] = {"snippet": "ota-proxy.conf", "site": "ota-proxy.conf", "full": "httpd.conf"}
+
+
+def render(site: Site, caps: Capabilities, scope: Scope, command: str, further: tuple[Note, ...] = ()) -> Rendered:
+    """Return one file; the same input gives the same bytes. `command` is repeated in the header, and so are `further` notes.
+
+    Raises UsageError for a value Apache cannot quote in its place, for the modern profile without TLS 1.3, and for an
+    https upstream whose certificate Apache could not check by name.
+    """
+    check_possible(site, caps, scope)
+    said = (*notes(site, caps, scope), *further)
+    body = render_template(f"apache/{scope}.conf.j2", view(site, caps, scope))
+    text = "\n".join((*header(site, caps, scope, command, said), "", indented(body)))
+    return Rendered("apache", scope, (RenderedFile(_NAMES[scope], text),), said)
+
+
+def check_possible(site: Site, caps: Capabilities, scope: Scope) -> None:
+    """Raise UsageError for a policy that this version cannot speak, and for a feature that Apache does not have."""
+    refuse(site, "apache")
+    if site.tls.profile == "modern" and not caps.has("tls13") and not site.tls.offloaded and scope != "snippet":
+        raise UsageError(
+            f"the profile modern is TLS 1.3 only, and Apache with {caps.tls_library} has no TLS 1.3",
+            key=("tls", "profile"),
+            hint="choose intermediate, or a server with OpenSSL 1.1.1 or newer",
+        )
+
+
+def header(site: Site, caps: Capabilities, scope: Scope, command: str, said: tuple[Note, ...]) -> list[str]:
+    """Return the first lines of a file, as comments."""
+    lines = header_lines(caps, guideline.profile(site.tls.profile), scope, command, said)
+    # a backslash at the end of a comment line would make the next line a comment too (observed behaviour, httpd 2.4.71)
+    return [f"# {line}".rstrip(" \\") for line in lines]
+
+
+def indented(text: str) -> str:
+    """Indent the lines of sections by four spaces a level; one empty line at most, and none at a section's edge."""
+    out: list[str] = []
+    depth = 0
+    for line in (raw.strip() for raw in text.splitlines()):
+        if not line:
+            out += [""] if out and out[-1] and not _opens(out[-1].lstrip()) else []
+            continue
+        if line.startswith("</"):
+            depth -= 1
+            out = out if out[-1] else out[:-1]
+        out.append("    " * depth + line)
+        depth += _opens(line)
+    return "\n".join(out).rstrip("\n") + "\n"
+
+
+def _opens(line: str) -> bool:
+    return line.startswith("<") and not line.startswith("</")

@@ -1,0 +1,1 @@
+"""IIS without Windows: what a site looks like as its configuration, and configurations read as IIS reads them."""

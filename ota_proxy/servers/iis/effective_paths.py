@@ -1,0 +1,191 @@
+"""What is in force for URL paths of an IIS site, read from the merged sections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+from ota_proxy.facts.configuration import Condition, Entry, ErrorPage, Line, Outbound, PathFacts, Redirect, Rewrite
+from ota_proxy.servers.iis.in_force import Configuration, Node
+from ota_proxy.servers.lines import Lines
+
+Part = dict[str, Any]
+"""Some fields of `PathFacts`."""
+
+
+class PathReader:
+    """Reads paths of one configuration; what paths share is read once."""
+
+    def __init__(self, configuration: Configuration, lines: Lines) -> None:
+        self._configuration, self._lines = configuration, lines
+        self._done: dict[Node, Part] = {}
+        self._parts: dict[str, Callable[[Node], Part]] = {
+            "staticContent": self._static,
+            "httpProtocol": self._headers,
+            "urlCompression": self._compresses,
+            "httpCompression": self._compression,
+            "security/requestFiltering": self._filtering,
+            "security/access": self._access,
+            "directoryBrowse": self._listing,
+            "httpRedirect": self._redirect,
+            "httpErrors": self._errors,
+            "rewrite/globalRules": self._global_rules,
+            "rewrite/rules": self._rules,
+            "rewrite/outboundRules": self._outbound,
+        }
+
+    def read(self, path: str) -> PathFacts:
+        """Return the facts of a path."""
+        section = self._configuration.sections(path)
+        found: Part = {}
+        for name, part in self._parts.items():
+            node = section(f"system.webServer/{name}")
+            if node not in self._done:
+                self._done[node] = part(node)
+            found |= self._done[node]
+        rules = (*found.pop("global_rules"), *found.pop("rules"))
+        return PathFacts(path=path, rewrites=rules, **found)
+
+    # -- each section's part of the facts --------------------------------------------------------------------------------
+
+    def _static(self, node: Node) -> Part:
+        cache = node.child("clientCache")
+        age = cache.get("cacheControlMaxAge")
+        return {
+            "types": {one.name.lower(): one for one in _entries(node, "fileExtension", "mimeType", self._lines)},
+            "cache_mode": cache.text("cacheControlMode"),
+            "cache_custom": cache.text("cacheControlCustom"),
+            "cache_seconds": int(age.total_seconds()) if isinstance(age, timedelta) else 0,
+            "cache_at": _where(cache, "cacheControlMode", self._lines),
+            "cache_unused": tuple(_unused(cache, self._lines)),
+        }
+
+    def _headers(self, node: Node) -> Part:
+        return {"headers": _entries(node.child("customHeaders"), "name", "value", self._lines)}
+
+    def _compresses(self, node: Node) -> Part:
+        static = node.flag("doStaticCompression") and not self._configuration.missing("StaticCompressionModule")
+        dynamic = node.flag("doDynamicCompression") and not self._configuration.missing("DynamicCompressionModule")
+        return {"compresses": (static, dynamic)}
+
+    def _compression(self, node: Node) -> Part:
+        return {
+            "static_types": _entries(node.child("staticTypes"), "mimeType", "enabled", self._lines),
+            "dynamic_types": _entries(node.child("dynamicTypes"), "mimeType", "enabled", self._lines),
+        }
+
+    def _filtering(self, node: Node) -> Part:
+        verbs, extensions = node.child("verbs"), node.child("fileExtensions")
+        return {
+            "verbs": _entries(verbs, "verb", "allowed", self._lines),
+            "other_verbs": verbs.flag("allowUnlisted"),
+            "verbs_at": _where(verbs, "allowUnlisted", self._lines),
+            "extensions": _entries(extensions, "fileExtension", "allowed", self._lines),
+            "other_extensions": extensions.flag("allowUnlisted"),
+            "extensions_at": _where(extensions, "allowUnlisted", self._lines),
+            "hidden": _entries(node.child("hiddenSegments"), "segment", "", self._lines),
+            "sequences": _entries(node.child("denyUrlSequences"), "sequence", "", self._lines),
+            "double_escaping": node.flag("allowDoubleEscaping"),
+            "server_header_removed": node.flag("removeServerHeader"),
+        }
+
+    def _access(self, node: Node) -> Part:
+        flags = {flag.strip() for flag in node.text("sslFlags").split(",")}
+        wanted = _where(node, "sslFlags", self._lines) if "SslRequireCert" in flags else None
+        return {"needs_tls": "Ssl" in flags, "client_certificate": wanted}
+
+    def _listing(self, node: Node) -> Part:
+        return {"listing": _where(node, "enabled", self._lines) if node.flag("enabled") else None}
+
+    def _redirect(self, node: Node) -> Part:
+        if not node.flag("enabled") or self._configuration.missing("HttpRedirectionModule"):
+            return {"redirect": None}
+        at = self._lines.at(node.where("destination") or node.place)
+        status = node.text("httpResponseStatus")
+        return {"redirect": Redirect(node.text("destination"), node.flag("exactDestination"), status, at)}
+
+    def _errors(self, node: Node) -> Part:
+        return {"errors": tuple(_error_page(one, self._lines) for one in node.entries())}
+
+    def _global_rules(self, node: Node) -> Part:
+        return {"global_rules": self._rewrites(node)}
+
+    def _rules(self, node: Node) -> Part:
+        return {"rules": self._rewrites(node)}
+
+    def _rewrites(self, node: Node) -> tuple[Rewrite, ...]:
+        rules = [rule for rule in node.entries() if rule.flag("enabled")]
+        homes = {file: self._configuration.home(file) for file in {rule.place.file for rule in rules}}
+        return tuple(_rewrite(rule, homes[rule.place.file], self._lines) for rule in rules)
+
+    def _outbound(self, node: Node) -> Part:
+        return {"outbound": tuple(_outbound(node, self._lines))}
+
+
+def _where(node: Node, attribute: str, lines: Lines) -> Line | None:
+    place = node.where(attribute)
+    return lines.at(place) if place else None
+
+
+def _entries(node: Node, name: str, value: str, lines: Lines) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(one.text(name), _written(one, value) if value else "", lines.at(one.place)) for one in node.entries()
+    )
+
+
+def _written(node: Node, attribute: str) -> str:
+    value = node.get(attribute)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _unused(cache: Node, lines: Lines) -> Iterator[Entry]:
+    """Yield the settings of clientCache that take effect with another mode only."""
+    for attribute, mode in (("cacheControlMaxAge", "UseMaxAge"), ("httpExpires", "UseExpires")):
+        place = cache.where(attribute)
+        if place is not None and cache.text("cacheControlMode") != mode:
+            yield Entry(attribute, mode, lines.at(place))
+
+
+def _error_page(node: Node, lines: Lines) -> ErrorPage:
+    return ErrorPage(node.number("statusCode"), node.text("path"), node.text("responseMode"), lines.at(node.place))
+
+
+# -- URL Rewrite ---------------------------------------------------------------------------------------------------------
+
+
+def _rewrite(rule: Node, base: str, lines: Lines) -> Rewrite:
+    match, conditions, action = rule.child("match"), rule.child("conditions"), rule.child("action")
+    return Rewrite(
+        name=rule.text("name"),
+        at=lines.at(rule.place),
+        base=base,
+        syntax=rule.text("patternSyntax"),
+        pattern=match.text("url"),
+        ignore_case=match.flag("ignoreCase"),
+        negate=match.flag("negate"),
+        conditions=tuple(map(_condition, conditions.entries())),
+        any_condition=conditions.text("logicalGrouping") == "MatchAny",
+        action=action.text("type"),
+        url=action.text("url"),
+        append_query=action.flag("appendQueryString"),
+        stops=rule.flag("stopProcessing"),
+        sets=tuple(one.text("name").upper() for one in rule.child("serverVariables").entries()),
+    )
+
+
+def _condition(node: Node) -> Condition:
+    return Condition(
+        node.text("input"), node.text("matchType"), node.text("pattern"), node.flag("ignoreCase"), node.flag("negate")
+    )
+
+
+def _outbound(section: Node, lines: Lines) -> Iterator[Outbound]:
+    before = {one.text("name").lower(): one for one in section.child("preConditions").entries()}
+    for rule in section.entries():
+        variable = rule.child("match").text("serverVariable")
+        if rule.flag("enabled") and variable and rule.child("action").text("type") == "Rewrite":
+            pre = before.get(rule.text("preCondition").lower())
+            conditions = (*(pre.entries() if pre else ()), *rule.child("conditions").entries())
+            value = rule.child("action").text("value")
+            yield Outbound(rule.text("name"), lines.at(rule.place), variable, value, tuple(map(_condition, conditions)))

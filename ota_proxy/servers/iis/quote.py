@@ -1,0 +1,149 @@
+r"""Quoting for the three grammars of an IIS rendering: XML, PowerShell and URL Rewrite; and paths as Windows writes them.
+
+An XML comment may hold no two hyphens in a row (XML 1.0 §2.5), but the header quotes a command full of them. Each further hyphen
+of a pair is therefore written `\-`, which a POSIX shell reads as a plain hyphen: the command can still be copied as it stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from ota_proxy.errors import Key, UsageError
+from ota_proxy.servers.quoting import Quoted
+
+_PS_QUOTES = re.compile(
+    "(['\u2018\u2019\u201a\u201b])"
+)  # all five end a single-quoted string (PowerShell language specification §2.3.5.2)
+_REGEX = re.compile(r"([\\^$.*+?()\[\]{}|])")
+_NTFS = '<>:"|?*'
+_DEVICES = re.compile(
+    r"(?:con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])(?:\..*)?", re.IGNORECASE
+)
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # XML 1.0 §2.2
+
+PsValue = str | int | bool | Sequence["PsValue"] | Mapping[str, "PsValue"]
+
+
+def xml_attribute(text: str) -> Quoted:
+    """Return `text` as a quoted attribute value in ASCII; UsageError for a character that XML 1.0 cannot hold."""
+    if bad := _NOT_XML.search(text):
+        raise UsageError(f"web.config cannot hold the character U+{ord(bad[0]):04X} of {text!a}")
+    for char, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
+        text = text.replace(char, entity)
+    for char in "\t\n\r":
+        text = text.replace(char, f"&#{ord(char)};")
+    return Quoted('"' + text.encode("ascii", "xmlcharrefreplace").decode() + '"')
+
+
+def xml_comment(line: str) -> Quoted:
+    """Return a line of printable ASCII that may stand inside an XML comment; see the module's text for the hyphens."""
+    return Quoted(_shell_hyphens(line) if line.startswith("Command: ") else re.sub("-(?=-)", r"-\\", line))
+
+
+def _shell_hyphens(line: str) -> str:
+    out, quote = "", ""
+    for char in line:
+        if char == "-" and out.endswith("-"):
+            out += {"": "\\-", "'": "'\\-'", '"': '"\\-"'}[quote]
+            continue
+        if char in "'\"" and quote in ("", char):
+            quote = "" if quote else char
+        out += char
+    return out
+
+
+def ps_string(text: str) -> Quoted:
+    """Return a single-quoted PowerShell string; nothing is expanded in it, and each kind of quotation mark that ends it is doubled."""
+    return Quoted("'" + _PS_QUOTES.sub(r"\1\1", text) + "'")
+
+
+def ps_value(value: PsValue) -> Quoted:
+    """Return a PowerShell literal for text, a number, a boolean, a list or a table."""
+    if isinstance(value, Quoted):
+        return value
+    if isinstance(value, str):
+        return ps_string(value)
+    if isinstance(value, bool):
+        return Quoted("$true" if value else "$false")
+    if isinstance(value, int):
+        return Quoted(str(value))
+    if isinstance(value, Mapping):
+        pairs = "; ".join(f"{ps_string(key)} = {ps_value(item)}" for key, item in value.items())
+        return Quoted(f"@{{ {pairs} }}" if pairs else "@{}")
+    return Quoted("@(" + ", ".join(ps_value(item) for item in value) + ")")
+
+
+class Call(Quoted):
+    """One command line; `command` and `arguments` are what it was made of, for whoever carries it out without PowerShell."""
+
+    command: str
+    arguments: Mapping[str, PsValue]
+
+
+def ps_call(command: str, **arguments: PsValue) -> Call:
+    """Return one command line: `Verb-Noun -Name 'value' ...`, every value a literal."""
+    words = [f"-{name} {ps_value(value)}" for name, value in arguments.items()]
+    made = Call(" ".join([command, *words]))
+    made.command, made.arguments = command, arguments
+    return made
+
+
+def regex(text: str) -> str:
+    """Return a URL Rewrite (ECMAScript) pattern that matches exactly `text`."""
+    return _REGEX.sub(r"\\\1", text)
+
+
+def encoded_regex(text: str) -> str:
+    """Return a URL Rewrite pattern, read without regard to case, for a URL path as it is, and percent-encoded."""
+    return "".join(_either(char) for char in text)
+
+
+def _either(char: str) -> str:
+    if char in "/._~-" or (char.isascii() and char.isalnum()):  # nobody encodes these (RFC 3986 section 2.3)
+        return regex(char)
+    return f"(?:{regex(char)}|{''.join(f'%{byte:02X}' for byte in char.encode())})"
+
+
+def action_text(text: str, key: Key) -> str:
+    """Return `text` for an action's url or value, where braces name variables and cannot be escaped; UsageError for braces."""
+    if "{" in text or "}" in text:
+        raise UsageError(
+            f"'{text}' has a brace, which URL Rewrite reads as a variable and cannot quote",
+            key=key,
+            hint="choose a value without braces, or another server",
+        )
+    return text
+
+
+def windows_path(text: str, key: Key) -> str:
+    r"""Return `C:\x\y` for a Windows path and `%SystemDrive%\srv\ota` for `/srv/ota`.
+
+    UsageError where IIS would expand the path (`%`), or NTFS cannot have such a name: a reserved character or device name,
+    or a blank or dot at the end (Windows' documentation of file names).
+    """
+    posix = text.startswith("/")
+    if posix and "\\" in text:
+        raise _refused(text, key, "has a backslash, which separates folders on Windows")
+    drive, rest = ("%SystemDrive%", text) if posix else (text[:2], text[2:])
+    steps = [step for step in re.split(r"[\\/]", rest) if step]
+    for step in steps:
+        _check_name(step, text, key)
+    return drive + "\\" + "\\".join(steps)
+
+
+def _check_name(step: str, text: str, key: Key) -> None:
+    if "%" in step:
+        raise _refused(text, key, "has a '%', with which IIS begins an environment variable")
+    if bad := next((char for char in step if char in _NTFS), None):
+        raise _refused(text, key, f"has a '{bad}', which no Windows file name can have")
+    if step[-1] in " .":
+        raise _refused(text, key, "has a name that ends with a blank or a dot, which Windows drops")
+    if _DEVICES.fullmatch(step):
+        raise _refused(text, key, f"has the name '{step}', which Windows keeps for a device")
+
+
+def _refused(text: str, key: Key, why: str) -> UsageError:
+    return UsageError(
+        f"IIS cannot use the path '{text}': it {why}", key=key, hint="rename it, or write the Windows path"
+    )

@@ -1,0 +1,1 @@
+"""nginx: what a site looks like as its configuration."""
