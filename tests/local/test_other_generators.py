@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.policy.capabilities import resolve
-from ota_proxy.render.nginx import render
+from ota_proxy.servers.nginx.render import render
 from tests.docs.blocks import ROOT
 from tests.local.nginx_server import HOST, Bench, fill
 from tests.nginx_variants import STATIC
