@@ -6,6 +6,7 @@ anything else, so a template that forgets to quote fails in every test instead o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 import jinja2
@@ -29,17 +30,26 @@ def _only_quoted(value: object) -> object:
     raise UnquotedTextError(f"a template prints unquoted {type(value).__name__} {value!r}")
 
 
+def _joined(pieces: Iterable[str]) -> Quoted:
+    """Join pieces of a template, or of a macro in it: its own text, and what `_only_quoted` has let through."""
+    return Quoted("".join(pieces))
+
+
+class _Environment(jinja2.Environment):
+    concat = staticmethod(_joined)  # so that what a macro returns can be printed
+
+
 @cache
 def environment() -> jinja2.Environment:
     """Return the one Jinja environment: strict, no autoescape, and printing nothing but `Quoted` text and integers."""
-    return jinja2.Environment(
+    return _Environment(
         loader=jinja2.FunctionLoader(resources.template_source),
         undefined=jinja2.StrictUndefined,
         finalize=_only_quoted,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - configuration files, not HTML; finalize above is stricter than escaping
+        autoescape=False,  # configuration files, not HTML; finalize above is stricter than escaping
     )
 
 

@@ -1,0 +1,146 @@
+"""Templates of the three servers: quoted text only, boxed titles, notes numbered in reading order, and indentation by structure.
+
+A template writes a section and its notes where they are used; the numbers, the list and the box come from here:
+
+    {% call section("The site") %}
+    server {
+    listen 443 ssl; {{ note("Why this line is as it is.") }}
+    }
+    {% endcall %}
+
+The number is that of the text in its outermost section; what no line refers to cannot stand there.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ota_proxy.servers.header import comment_text
+from ota_proxy.servers.quoting import Quoted, environment
+
+_WIDTH = 96  # columns of a note, without the indentation of its section
+_BOX = 72
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a kind of file writes comments and nests lines.
+
+    A comment has a beginning for its first line, one for every further line, and an end; `rule` draws the lines of a box. `opens`
+    is searched in a line that begins a level of indentation, of `step` spaces, `closes` in one that ends it.
+    """
+
+    comment: tuple[str, str, str]
+    rule: str
+    opens: re.Pattern[str]
+    closes: re.Pattern[str]
+    step: int
+
+    def commented(self, lines: Iterable[str]) -> Iterator[str]:
+        """Yield lines as one comment."""
+        first, further, end = self.comment
+        for number, line in enumerate(lines):
+            yield ((further if number else first) + line).rstrip()
+        if end:
+            yield end
+
+    def mark(self, numbers: Iterable[int]) -> str:
+        """Return the comment that names notes, such as `# (1) (2)`."""
+        text = " ".join(f"({number})" for number in numbers)
+        first, _, end = self.comment
+        return f"{first}{text} {end}" if end else f"{first}{text}"
+
+
+NGINX = Style(("# ", "# ", ""), "-", re.compile(r"\{(?: # \(.*)?$"), re.compile(r"^\}"), 4)
+APACHE = Style(("# ", "# ", ""), "-", re.compile(r"^<(?!/)"), re.compile(r"^</"), 4)
+XML = Style(("<!-- ", "     ", "-->"), "=", re.compile(r"^<(?![/!?])(?!.*(?:/>|</[^>]*>)$)"), re.compile(r"^</"), 2)
+POWERSHELL = Style(("# ", "# ", ""), "-", re.compile(r"[{(]$"), re.compile(r"^[})]"), 4)
+
+
+class Page:
+    """The comments of one file while it is rendered. Numbers count from one in every outermost section."""
+
+    def __init__(self, style: Style) -> None:
+        self._style = style
+        self._numbers: dict[str, int] = {}
+        self._open: list[list[str]] = []
+
+    def section(self, title: str, text: str = "", caller: Callable[[], str] | None = None) -> Quoted:
+        """Return a boxed title, a text below it, the notes that the lines of the section use, and these lines.
+
+        A section inside another goes on with its numbers, and lists only what was not said before.
+        """
+        if not self._open:
+            self._numbers.clear()
+        self._open.append([])
+        body = caller() if caller else ""
+        notes = [(self._numbers[note], note) for note in self._open.pop()]
+        return Quoted("\n".join([*self._style.commented(self._comment(title, text, notes)), "", body.lstrip("\n")]))
+
+    def note(self, *texts: str) -> Quoted:
+        """Return the comment that refers to these notes of the section; the same text has the same number."""
+        for text in texts:
+            if text not in self._numbers:
+                self._numbers[text] = len(self._numbers) + 1
+                self._open[-1].append(text)
+        return Quoted(self._style.mark(self._numbers[text] for text in texts))
+
+    def _comment(self, title: str, text: str, notes: Iterable[tuple[int, str]]) -> Iterator[str]:
+        rule = self._style.rule * _BOX
+        yield from (rule, f"| {title:<{_BOX - 4}} |", rule)
+        for paragraph in filter(None, text.split("\n\n")):
+            yield from ("", *wrapped(paragraph))
+        for place, (number, note) in enumerate(notes):
+            begin = f"({number}) "
+            yield from ([] if place else [""])
+            yield from wrapped(note, begin)
+
+
+def wrapped(text: str, begin: str = "") -> list[str]:
+    """Return a text of the templates as lines of a comment, the further ones below the end of `begin`."""
+    plain = comment_text(" ".join(text.split()))
+    return textwrap.wrap(
+        plain,
+        _WIDTH,
+        initial_indent=begin,
+        subsequent_indent=" " * len(begin),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def indented(text: str, style: Style) -> str:
+    """Indent lines by the structure of the file, whatever their template did; one empty line at most, none at a section's edge.
+
+    A comment over several lines, as XML has it, is moved as a whole.
+    """
+    out: list[str] = []
+    depth, comment, shift = 0, False, 0
+    for raw in text.splitlines():
+        line = raw.strip()
+        if comment:
+            out.append((" " * max(0, depth * style.step - shift + len(raw) - len(raw.lstrip())) + line).rstrip())
+            comment = not line.endswith("-->")
+            continue
+        if not line:
+            out += [""] if out and out[-1] and not style.opens.search(out[-1].strip()) else []
+            continue
+        if style.closes.search(line):
+            depth -= 1
+            out = out if out[-1] else out[:-1]
+        out.append(" " * style.step * depth + line)
+        comment, shift = line.startswith("<!--") and "-->" not in line, len(raw) - len(raw.lstrip())
+        depth += bool(not line.startswith("#") and style.opens.search(line))
+    return "\n".join(out).rstrip("\n") + "\n"
+
+
+def render_template(name: str, view: Mapping[str, object], style: Style | None = None) -> Quoted:
+    """Render `templates/<name>` with a view whose texts are all `Quoted`; with a style it has `section` and `note`, and is indented."""
+    if style is None:
+        return Quoted(environment().get_template(name).render(view))
+    page = Page(style)
+    text = environment().get_template(name).render(view, section=page.section, note=page.note)
+    return Quoted(indented(text, style))
