@@ -1,14 +1,15 @@
-"""Templates of the three servers: quoted text only, boxed titles, notes numbered in reading order, and indentation by structure.
+"""Templates of the three servers: quoted text only, boxed titles, notes numbered in reading order, indentation by structure.
 
-A template writes a section and its notes where they are used; the numbers, the list and the box come from here:
+Each server's module turns raw values into `Quoted` tokens of that server's grammar; the Jinja environment refuses to print
+anything else, so a template that forgets to quote fails in every test instead of on somebody's server.
 
-    {% call section("The site") %}
+Rendered in the style of a file, a template writes a section, and a note where a line needs it; numbers, list and box come from here:
+
+    {% call section("The site", "A sentence below the title.") %}
     server {
     listen 443 ssl; {{ note("Why this line is as it is.") }}
     }
     {% endcall %}
-
-The number is that of the text in its outermost section; what no line refers to cannot stand there.
 """
 
 from __future__ import annotations
@@ -17,12 +18,54 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
+import jinja2
+
+from ota_proxy import resources
 from ota_proxy.servers.header import comment_text
-from ota_proxy.servers.quoting import Quoted, environment
 
-_WIDTH = 96  # columns of a note, without the indentation of its section
+_WIDTH = 96  # columns of a comment, without the indentation of its section
 _BOX = 72
+
+
+class Quoted(str):
+    """Text that is already a token (or a comment line) of its server's grammar. Never call it on a raw value outside a quoting function."""
+
+    __slots__ = ()
+
+
+class UnquotedTextError(TypeError):
+    """A template printed a value that no quoting function has seen: a bug in ota-proxy, never the user's fault."""
+
+
+def _only_quoted(value: object) -> object:
+    if isinstance(value, (Quoted, bool, int)):
+        return value
+    raise UnquotedTextError(f"a template prints unquoted {type(value).__name__} {value!r}")
+
+
+def _joined(pieces: Iterable[str]) -> Quoted:
+    """Join pieces of a template, or of a macro in it: its own text, and what `_only_quoted` has let through."""
+    return Quoted("".join(pieces))
+
+
+class _Environment(jinja2.Environment):
+    concat = staticmethod(_joined)  # so that what a macro returns can be printed
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """Return the one Jinja environment: strict, no autoescape, and printing nothing but `Quoted` text and integers."""
+    return _Environment(
+        loader=jinja2.FunctionLoader(resources.template_source),
+        undefined=jinja2.StrictUndefined,
+        finalize=_only_quoted,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # configuration files, not HTML; finalize above is stricter than escaping
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +114,15 @@ class Page:
     def section(self, title: str, text: str = "", caller: Callable[[], str] | None = None) -> Quoted:
         """Return a boxed title, a text below it, the notes that the lines of the section use, and these lines.
 
-        A section inside another goes on with its numbers, and lists only what was not said before.
+        A section inside another goes on with its numbers, and lists only what was not said before. One without lines is nothing.
         """
         if not self._open:
             self._numbers.clear()
         self._open.append([])
         body = caller() if caller else ""
         notes = [(self._numbers[note], note) for note in self._open.pop()]
+        if not body.strip():
+            return Quoted("")
         return Quoted("\n".join([*self._style.commented(self._comment(title, text, notes)), "", body.lstrip("\n")]))
 
     def note(self, *texts: str) -> Quoted:
@@ -139,8 +184,8 @@ def indented(text: str, style: Style) -> str:
 
 def render_template(name: str, view: Mapping[str, object], style: Style | None = None) -> Quoted:
     """Render `templates/<name>` with a view whose texts are all `Quoted`; with a style it has `section` and `note`, and is indented."""
+    template = environment().get_template(name)
     if style is None:
-        return Quoted(environment().get_template(name).render(view))
+        return Quoted(template.render(view))
     page = Page(style)
-    text = environment().get_template(name).render(view, section=page.section, note=page.note)
-    return Quoted(indented(text, style))
+    return Quoted(indented(template.render(view, section=page.section, note=page.note), style))

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from ota_proxy.servers.quoting import Quoted, UnquotedTextError, environment
-from ota_proxy.servers.templates import APACHE, NGINX, POWERSHELL, XML, Page, Style, indented
+from ota_proxy.servers.templates import (
+    APACHE,
+    NGINX,
+    POWERSHELL,
+    XML,
+    Page,
+    Quoted,
+    Style,
+    UnquotedTextError,
+    environment,
+    indented,
+)
 
 
 def rendered(source: str, style: Style = NGINX, **values: object) -> str:
@@ -53,6 +63,12 @@ def test_a_note_that_no_line_uses_is_not_there() -> None:
     source = '{% call section("A") %}\n{% if wanted %}\na; {{ note("Wanted.") }}\n{% endif %}\nb;\n{% endcall %}\n'
     assert "Wanted" in rendered(source, wanted=True)
     assert "(1)" not in rendered(source, wanted=False)
+
+
+def test_a_section_without_lines_is_not_there() -> None:
+    source = 'a;\n{% call section("A", "Text.") %}\n{% if wanted %}\nb;\n{% endif %}\n{% endcall %}\nc;\n'
+    assert lines(source, wanted=False) == ["a;", "c;"]
+    assert "b;" in lines(source, wanted=True)
 
 
 def test_a_section_inside_another_goes_on_with_its_numbers_and_says_nothing_twice() -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from ota_proxy.servers.apache import quote
-from ota_proxy.servers.quoting import Quoted
+from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Site
 from ota_proxy.site.names import VirtualHost, host_of, taken
 

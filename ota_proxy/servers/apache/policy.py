@@ -6,7 +6,7 @@ from ota_proxy.policy import guideline
 from ota_proxy.policy.apache import section
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.servers.apache import quote
-from ota_proxy.servers.quoting import Quoted
+from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Site
 
 View = dict[str, object]

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from ota_proxy.errors import Key, UsageError
-from ota_proxy.servers.quoting import Quoted
+from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Upstream
 
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]")

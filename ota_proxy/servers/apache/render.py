@@ -9,8 +9,8 @@ from ota_proxy.servers.apache.notes import notes
 from ota_proxy.servers.apache.view import view
 from ota_proxy.servers.features import refuse
 from ota_proxy.servers.header import header_lines
-from ota_proxy.servers.quoting import render_template
 from ota_proxy.servers.result import Note, Rendered, RenderedFile, Scope
+from ota_proxy.servers.templates import render_template
 from ota_proxy.site import Site
 
 _NAMES: dict[Scope, str] = {"snippet": "ota-proxy.conf", "site": "ota-proxy.conf", "full": "httpd.conf"}

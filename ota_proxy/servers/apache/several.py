@@ -10,9 +10,9 @@ from ota_proxy.servers.apache.notes import listens, needed_modules, notes
 from ota_proxy.servers.apache.policy import hsts_of, log_of, tls_of
 from ota_proxy.servers.apache.render import check_possible, header, indented
 from ota_proxy.servers.apache.view import view, virtual_host
-from ota_proxy.servers.quoting import Quoted, render_template
 from ota_proxy.servers.result import Note, Rendered, RenderedFile
 from ota_proxy.servers.several import COMMON_FILE, Several, file_names, files, once, shared_notes
+from ota_proxy.servers.templates import Quoted, render_template
 from ota_proxy.site import Hsts, Site
 
 View = dict[str, object]

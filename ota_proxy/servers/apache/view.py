@@ -15,8 +15,8 @@ from ota_proxy.servers.apache.features import ERRORS, features
 from ota_proxy.servers.apache.full import full_view
 from ota_proxy.servers.apache.policy import hsts_of, log_of, tls_of
 from ota_proxy.servers.applications import PLAIN, SECURE, claimed, fronted
-from ota_proxy.servers.quoting import Quoted
 from ota_proxy.servers.result import Scope
+from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Location, Site, Upstream
 
 View = dict[str, object]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.servers.iis.quote import PsValue, ps_call, windows_path
-from ota_proxy.servers.quoting import Quoted
+from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Site
 from ota_proxy.site.names import VirtualHost
 

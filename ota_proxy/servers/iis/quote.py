@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ota_proxy.errors import Key, UsageError
-from ota_proxy.servers.quoting import Quoted
+from ota_proxy.servers.templates import Quoted
 
 _PS_QUOTES = re.compile(
     "(['\u2018\u2019\u201a\u201b])"

@@ -21,8 +21,8 @@ from ota_proxy.servers.iis import setup_sites as iis_sites
 from ota_proxy.servers.iis.notes import notes
 from ota_proxy.servers.iis.plan import Plan
 from ota_proxy.servers.iis.quote import ps_string, windows_path, xml_attribute, xml_comment
-from ota_proxy.servers.quoting import Quoted, render_template
 from ota_proxy.servers.result import Note, Rendered, RenderedFile, Scope
+from ota_proxy.servers.templates import Quoted, render_template
 from ota_proxy.site import Location, Site
 
 _HIDDEN = frozenset(

@@ -8,7 +8,7 @@ from ota_proxy.servers.iis import setup_features as iis_features
 from ota_proxy.servers.iis import setup_sites as iis_sites
 from ota_proxy.servers.iis.plan import Plan, Step
 from ota_proxy.servers.iis.quote import ps_call
-from ota_proxy.servers.quoting import Quoted
+from ota_proxy.servers.templates import Quoted
 
 
 def steps(plan: Plan) -> tuple[Step, ...]:

@@ -9,7 +9,7 @@ from ota_proxy.addresses import bracketed
 from ota_proxy.servers.iis.plan import POOLS, SITES, Plan, Step, add_element, set_attribute, within
 from ota_proxy.servers.iis.quote import PsValue, ps_call, windows_path
 from ota_proxy.servers.iis.rewrite_rules import ACME_PREFIX, serves_acme
-from ota_proxy.servers.quoting import Quoted
+from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Location, Site
 
 

@@ -10,8 +10,8 @@ from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.media_types import extensions
 from ota_proxy.servers.features import certificate_warnings, error_files, for_folders_only, open_to_installers, refuse
 from ota_proxy.servers.nginx.quote import quote, quote_path
-from ota_proxy.servers.quoting import Quoted
 from ota_proxy.servers.result import Scope
+from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Site
 
 _ALT_SVC_SECONDS = 86_400  # RFC 7838 section 3.1: the default, written down

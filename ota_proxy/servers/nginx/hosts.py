@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ota_proxy.servers.nginx.quote import quote, quote_path
-from ota_proxy.servers.quoting import Quoted
+from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Site
 from ota_proxy.site.names import VirtualHost, taken
 

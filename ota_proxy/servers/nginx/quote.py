@@ -6,7 +6,7 @@ import hashlib
 import re
 
 from ota_proxy.errors import Key, UsageError
-from ota_proxy.servers.quoting import Quoted
+from ota_proxy.servers.templates import Quoted
 
 _BARE = re.compile(r"[A-Za-z0-9_./:@*\[\]+-]+", re.ASCII)
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]")

@@ -9,8 +9,8 @@ from ota_proxy.servers.nginx.features import possible
 from ota_proxy.servers.nginx.notes import notes
 from ota_proxy.servers.nginx.quote import comment
 from ota_proxy.servers.nginx.view import view
-from ota_proxy.servers.quoting import render_template
 from ota_proxy.servers.result import Note, Rendered, RenderedFile, Scope
+from ota_proxy.servers.templates import render_template
 from ota_proxy.site import Site
 
 

@@ -10,9 +10,9 @@ from ota_proxy.servers.header import header_lines
 from ota_proxy.servers.nginx.notes import limits, name_bucket, notes, variable_bucket
 from ota_proxy.servers.nginx.quote import comment, identifier, quote
 from ota_proxy.servers.nginx.view import COMMON, addresses, view
-from ota_proxy.servers.quoting import Quoted, render_template
 from ota_proxy.servers.result import Note, Rendered, RenderedFile
 from ota_proxy.servers.several import COMMON_FILE, Several, file_names, files, once, shared_notes
+from ota_proxy.servers.templates import Quoted, render_template
 from ota_proxy.site import Site
 
 View = dict[str, object]

@@ -17,8 +17,8 @@ from ota_proxy.servers.nginx.features import features
 from ota_proxy.servers.nginx.hosts import hosts_of, regex
 from ota_proxy.servers.nginx.notes import limits, name_bucket, variable_bucket
 from ota_proxy.servers.nginx.quote import fits, identifier, quote, quote_path, quote_prefix, quote_socket
-from ota_proxy.servers.quoting import Quoted
 from ota_proxy.servers.result import Scope
+from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Location, Site
 from ota_proxy.site.values import size_text
 
