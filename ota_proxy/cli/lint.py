@@ -152,22 +152,21 @@ def _load(found: Recognised, args: argparse.Namespace) -> Configuration:
 
 
 def _report(target: str, facts: IisFacts, configuration: Configuration, windows: str) -> TargetReport:
+    from ota_proxy.commands.judge import judge  # noqa: PLC0415
     from ota_proxy.report.model import TargetReport  # noqa: PLC0415
     from ota_proxy.rules.model import Facts  # noqa: PLC0415
-    from ota_proxy.rules.registry import evaluate  # noqa: PLC0415
 
-    judged = Facts(config=facts, server="iis")
-    return TargetReport(
+    read = TargetReport(
         target=target,
         server="iis",
         version=windows,
         engine="",
         level="L0",
-        outcomes=evaluate(judged, target, "l"),
-        facts=judged,
+        facts=Facts(config=facts, server="iis"),
         notes=tuple(_notes(configuration, facts)),
         config={one.file: one.text.replace("\r\n", "\n") for one in configuration.documents()},
     )
+    return judge(read, "l")
 
 
 def _notes(configuration: Configuration, facts: IisFacts) -> list[str]:

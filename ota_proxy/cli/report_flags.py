@@ -67,14 +67,16 @@ def deliver(
 
     A suppression that matched nothing is said on stderr.
     """
+    from ota_proxy.commands.judge import settle  # noqa: PLC0415
     from ota_proxy.files.output import write_bytes  # noqa: PLC0415
     from ota_proxy.report.formats import render  # noqa: PLC0415
-    from ota_proxy.report.model import Report, exit_code  # noqa: PLC0415
+    from ota_proxy.report.model import exit_code  # noqa: PLC0415
     from ota_proxy.report.places import project_root  # noqa: PLC0415
-    from ota_proxy.report.suppress import standings, suppress, unused  # noqa: PLC0415
+    from ota_proxy.report.suppress import unused  # noqa: PLC0415
 
     root, ignored = project_root(), (*comments, *suppressions(options))
-    report = Report(tuple(suppress(one, ignored, root) for one in targets))
+    settled = settle(targets, ignored, root)
+    report = settled.report
     stream = None if output else sys.stdout
     rendered = render(report, options.format, root=root, fail_on=options.fail_on, stream=stream)
     if options.format == "github":
@@ -83,7 +85,7 @@ def deliver(
         write_bytes(output, as_bytes(rendered))
     else:
         emit(rendered.rstrip("\n") + "\n")
-    for sentence in unused(ignored, standings(targets, ignored, root)):
+    for sentence in unused(ignored, settled.standings):
         tell(f"note: {sentence}\n")
     return exit_code(report, options.fail_on)
 

@@ -15,7 +15,7 @@ from ota_proxy.cli.verify import add_run_flags, check_version, engine_of, trial
 from ota_proxy.errors import EXIT_CLEAN, NoVerdictError
 
 if TYPE_CHECKING:
-    from ota_proxy.harness.verify import Started
+    from ota_proxy.harness.trial import Started
 
 _POLL = 0.5
 _DESCRIPTION = """\
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         return run_folder(args)
     from ota_proxy.harness.progress import Timed  # noqa: PLC0415
     from ota_proxy.harness.run_folder import RunFolder  # noqa: PLC0415
-    from ota_proxy.harness.verify import start  # noqa: PLC0415
+    from ota_proxy.harness.trial import start  # noqa: PLC0415
 
     loaded = load_site(args)
     one = trial(args.server, loaded, args)

@@ -19,7 +19,7 @@ from ota_proxy.reading import read_file
 if TYPE_CHECKING:
     from ota_proxy.harness.engine import Engine
     from ota_proxy.harness.served import Content
-    from ota_proxy.harness.verify import Trial
+    from ota_proxy.harness.trial import Trial
     from ota_proxy.policy.capabilities import Capabilities
     from ota_proxy.report.model import TargetReport
     from ota_proxy.settings import Loaded
@@ -135,7 +135,7 @@ def trial(server: str, loaded: Loaded, args: argparse.Namespace) -> Trial:
     """Put together what to prove; UsageError for flags that exclude each other and for files that are missing or do not match."""
     from ota_proxy.harness.own_config import own_config  # noqa: PLC0415 - heavy, as all of the harness
     from ota_proxy.harness.served import Content  # noqa: PLC0415
-    from ota_proxy.harness.verify import Trial  # noqa: PLC0415
+    from ota_proxy.harness.trial import Trial  # noqa: PLC0415
 
     _possible(loaded, args)
     return Trial(
@@ -209,8 +209,8 @@ def check_version(engine: Engine, server: str, loaded: Loaded) -> None:
 
 
 def _verify(one: Trial, loaded: Loaded, args: argparse.Namespace) -> tuple[TargetReport, ...]:
+    from ota_proxy.commands.verify import verify_all  # noqa: PLC0415
     from ota_proxy.harness.progress import Timed  # noqa: PLC0415
-    from ota_proxy.harness.verify import verify_all  # noqa: PLC0415
     from ota_proxy.report.model import no_verdict  # noqa: PLC0415
 
     progress = Timed(tell)
@@ -229,7 +229,7 @@ def _verify(one: Trial, loaded: Loaded, args: argparse.Namespace) -> tuple[Targe
 
 
 def _content(path: Path) -> Content:
-    from ota_proxy.harness.verify import content_of  # noqa: PLC0415
+    from ota_proxy.harness.trial import content_of  # noqa: PLC0415
 
     try:
         return content_of(read_file(path, PACKAGE_FILE))

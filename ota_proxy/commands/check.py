@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from ota_proxy.apps.qr_code import is_picture
 from ota_proxy.browser.find import missing
+from ota_proxy.commands.judge import judge
 from ota_proxy.device.ats_matrix import matrix
 from ota_proxy.device.session import Listener, Opener
 from ota_proxy.device.tls_memory import TlsMemory
@@ -26,9 +27,7 @@ from ota_proxy.report.model import TargetReport, no_verdict
 from ota_proxy.report.views import views_told
 from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.internal import internal_hosts
-from ota_proxy.rules.merge import merge
 from ota_proxy.rules.model import Facts
-from ota_proxy.rules.registry import evaluate
 
 PATIENCE = 300.0
 """Seconds after which a target is given up."""
@@ -168,21 +167,19 @@ def _report(
     """Judge what was seen while there is time: `alive` says so."""
     server, version = server_of(walks[0])
     facts = [Facts(install=one, server=server, udid=options.udid, ios_version=options.ios) for one in walks]
-    nobody = _nobody(walks[0])
-    outcomes = () if nobody else merge([evaluate(one, target, "c", alive) for one in facts])
-    return TargetReport(
+    seen = TargetReport(
         target,
         server,
         version,
-        "",
-        None,
-        outcomes,
-        facts[0],
+        engine="",
+        level=None,
+        facts=facts[0],
         notes=views_told(facts[0]),
-        reason=nobody,
+        reason=_nobody(walks[0]),
         further=tuple(facts[1:]),
         ats=_ats(walks) if options.ats else {},
     )
+    return judge(seen, "c", alive)
 
 
 def _ats(walks: tuple[InstallFacts, ...]) -> dict[str, tuple[AtsRow, ...]]:

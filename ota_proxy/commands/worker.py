@@ -17,12 +17,13 @@ from typing import Any
 
 from ota_proxy import limits
 from ota_proxy.commands.check import CheckOptions, check
+from ota_proxy.commands.judge import settle
 from ota_proxy.device.tls_memory import TlsMemory
 from ota_proxy.errors import EXIT_BUG, OtaError
 from ota_proxy.report.line import Line, failed_line, fitted, line_of
 from ota_proxy.report.model import TargetReport
 from ota_proxy.report.places import project_root
-from ota_proxy.report.suppress import Judging, Standing, Suppression, standings, suppress
+from ota_proxy.report.suppress import Judging, Standing, Suppression
 
 LONGEST = limits.WIRE
 """Bytes of one line between the processes."""
@@ -82,9 +83,8 @@ class Worker:
             return self._lost(failed_line(target, EXIT_BUG, words, time.monotonic() - begun))
 
     def _judged(self, report: TargetReport, seconds: float) -> tuple[Line, list[Standing]]:
-        ignored = self.judging.ignored
-        shown = suppress(report, ignored, self.root)
-        return line_of(shown, self.judging.fail_on, seconds), standings([report], ignored, self.root)
+        settled = settle([report], self.judging.ignored, self.root)
+        return line_of(settled.report.targets[0], self.judging.fail_on, seconds), settled.standings
 
     def _lost(self, line: Line) -> tuple[Line, list[Standing]]:
         return line, [Standing.SILENT] * len(self.judging.ignored)

@@ -10,7 +10,7 @@ from ota_proxy.harness.choose import ENGINES
 from ota_proxy.harness.engine import Scenario, TestFile
 from ota_proxy.harness.scenario import build_scenario
 from ota_proxy.harness.side.config import group_by_target
-from ota_proxy.harness.verify import Trial, config_texts
+from ota_proxy.harness.trial import Trial, config_texts
 from ota_proxy.policy.capabilities import AUTO, PORTABLE, Capabilities
 from ota_proxy.settings import Options
 

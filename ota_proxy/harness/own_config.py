@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ota_proxy.errors import UsageError
@@ -12,8 +12,6 @@ from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.places import config_folder, config_path, main_file
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.reading import read_file
-from ota_proxy.report.model import TargetReport
-from ota_proxy.rules.model import Outcome
 
 _MAIN_NAMES = {"nginx": ("nginx.conf",), "apache": ("apache2.conf", "httpd.conf", "conf/httpd.conf")}
 _MAIN_LINES = {
@@ -26,8 +24,6 @@ _OTHERWISE = {
     "for nginx: ota-proxy verify nginx --config PATH"
 }
 """What a person may have meant with a server whose configuration cannot be started."""
-_MISSED = re.compile(r"""["'](/[^"'\n]+)["'][^\n]*(?:No such file|does not exist)""")
-"""How nginx and Apache speak of a file that is not there."""
 _LARGEST = 16 * 1024 * 1024
 _MOST_FILES = 5_000
 
@@ -43,7 +39,7 @@ class OwnConfig:
 
     def texts(self, caps: Capabilities) -> Mapping[str, str]:
         """Return path on the server → text of the file under test."""
-        text = _read(self.main).decode("utf-8", "surrogateescape")
+        text = read_own(self.main).decode("utf-8", "surrogateescape")
         whole = self.tree is not None or bool(_MAIN_LINES[self.server].search(text))
         return {main_file(caps) if whole else config_path(caps): text}
 
@@ -71,39 +67,13 @@ class OwnConfig:
                 hint="give the server's configuration folder only",
             )
         return tuple(
-            TestFile(f"{folder}/{path.relative_to(self.tree)}", _read(path), path.stat().st_mode & 0o777)
+            TestFile(f"{folder}/{path.relative_to(self.tree)}", read_own(path), path.stat().st_mode & 0o777)
             for path in found
         )
 
 
-def at_source(report: TargetReport, config: OwnConfig | None, caps: Capabilities) -> TargetReport:
-    """Return the report with findings in the person's own file and line instead of the copy on the server; None: nobody's file."""
-    if config is None:
-        return report
-    outcomes = tuple(replace(one, file=config.own(one.file, caps)) if one.file else one for one in report.outcomes)
-    texts = {config.own(path, caps): text for path, text in report.config.items()}
-    shown = {**report.config, **texts, **_quoted(outcomes, config)}
-    return replace(report, outcomes=outcomes, config=shown, notes=(*report.notes, *_absent(outcomes)))
-
-
-def _absent(outcomes: Iterable[Outcome]) -> Iterator[str]:
-    """Yield for each file that the server missed how it would have been there: most often a flag names another place."""
-    said = "\n".join(one.evidence for one in outcomes if one.rule.id == "OTA615" and one.status == "failed")
-    for path in dict.fromkeys(_MISSED.findall(said)):
-        yield (
-            f"{path} was not there: --cert, --key and --root name the places where this configuration expects its "
-            "certificate and builds, and every other file has to be in the folder of --config"
-        )
-
-
-def _quoted(outcomes: Iterable[Outcome], config: OwnConfig) -> Mapping[str, str]:
-    """Return the texts of the tree's files that findings are in."""
-    files = {Path(one.file) for one in outcomes if one.file}
-    inside = [path for path in files if config.tree is not None and path.is_relative_to(config.tree)]
-    return {str(path): _read(path).decode("utf-8", "surrogateescape") for path in inside}
-
-
-def _read(path: Path) -> bytes:
+def read_own(path: Path) -> bytes:
+    """Return the bytes of a person's file; UsageError where it cannot be read."""
     try:
         return read_file(path)
     except OSError as error:
@@ -122,7 +92,7 @@ def own_config(path: Path, server: str) -> OwnConfig:
     if path.is_file():
         return OwnConfig(server, path, None)
     if path.exists() and not path.is_dir():
-        _read(path)  # says what it is: a pipe, a device
+        read_own(path)  # says what it is: a pipe, a device
     if not path.is_dir():
         hint = "give the main file, a site file, or the folder of the whole configuration"
         raise UsageError("there is no such file or folder", place=f"--config {path}", hint=hint)

@@ -29,7 +29,8 @@ class TargetReport:
     version: str
     engine: str
     level: str | None
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[Outcome, ...] = ()
+    """What the judge made of the facts."""
     facts: Facts | None = None
     notes: tuple[str, ...] = ()
     log: str = ""
@@ -121,4 +122,4 @@ def exit_code(report: Report, fail_on: FailOn = "error") -> int:
 
 def no_verdict(target: str, server: str, reason: str) -> TargetReport:
     """Return the entry of a target that nothing can be said about."""
-    return TargetReport(target, server, version="", engine="", level=None, outcomes=(), reason=reason)
+    return TargetReport(target, server, version="", engine="", level=None, reason=reason)

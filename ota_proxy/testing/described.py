@@ -13,7 +13,7 @@ from ota_proxy.errors import UsageError
 from ota_proxy.harness.certificates import Flaw
 from ota_proxy.harness.own_config import OwnConfig, own_config
 from ota_proxy.harness.served import Content
-from ota_proxy.harness.verify import content_of
+from ota_proxy.harness.trial import content_of
 from ota_proxy.report.suppress import Suppression
 from ota_proxy.settings import Loaded, load
 from ota_proxy.settings.flags import SiteFlags

@@ -11,15 +11,15 @@ from typing import Any, TypedDict, TypeVar, Unpack
 
 from ota_proxy.apps.install_link import read_link
 from ota_proxy.commands.check import PATIENCE, CheckOptions, check, checked
+from ota_proxy.commands.judge import judge, settle
 from ota_proxy.commands.resolve import Ways, read_resolve
 from ota_proxy.device.session import WalkOptions
-from ota_proxy.device.walk import SCHEME, walk
+from ota_proxy.device.walk import SCHEME, walk_all
 from ota_proxy.errors import UsageError
 from ota_proxy.report.model import TargetReport
 from ota_proxy.report.places import project_root
-from ota_proxy.report.suppress import Suppression, suppress
+from ota_proxy.report.suppress import Suppression
 from ota_proxy.rules.model import Facts
-from ota_proxy.rules.registry import evaluate
 from ota_proxy.testing.markers import meant
 from ota_proxy.testing.report import InstallReport
 from ota_proxy.testing.servers import Server
@@ -142,7 +142,8 @@ class Device:
         return self.site.serves(read_link(target, "given").manifest_url if link else target)
 
     def _told(self, report: TargetReport) -> InstallReport:
-        made = InstallReport(suppress(report, self.ignored, project_root()))
+        settled = settle([report], self.ignored, project_root())
+        made = InstallReport(settled.report.targets[0])
         self.remember(made)
         return made
 
@@ -151,20 +152,21 @@ async def _install(target: str, server: Server) -> TargetReport:
     """Walk on a started server, and judge through the door of `verify`."""
     site, trial = server.site, server.trial
     options = WalkOptions(ca_pem=site.ca_pem.decode("ascii"), resolve=site.resolve, closed=True, in_app=False)
-    seen = await walk(target, options)
-    facts = Facts(install=seen, site=site.model, server=trial.server)
-    return TargetReport(
+    walks = await walk_all(target, options)
+    facts = [Facts(install=one, site=site.model, server=trial.server) for one in walks]
+    seen = TargetReport(
         target=target,
         server=trial.server,
         version=site.version,
         engine=site.engine,
         level="L1" if site.engine == "emulator" else None,
-        outcomes=evaluate(facts, target, "v"),
-        facts=facts,
+        facts=facts[0],
+        further=tuple(facts[1:]),
         notes=server.notes,
         log=site.log,
         config=site.config_files,
     )
+    return judge(seen, "v")
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

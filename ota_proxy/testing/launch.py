@@ -14,7 +14,7 @@ import pytest
 from ota_proxy.errors import NoVerdictError, OtaError, UsageError
 from ota_proxy.harness import versions
 from ota_proxy.harness.docker.engine import require
-from ota_proxy.harness.verify import Trial
+from ota_proxy.harness.trial import Trial
 from ota_proxy.settings import Loaded
 from ota_proxy.testing import markers
 from ota_proxy.testing.described import configuration, content, described

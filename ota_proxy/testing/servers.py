@@ -8,16 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from ota_proxy.facts.host import ConfigTest, HostFacts
+from ota_proxy.commands.judge import judge
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.engine import Engine, ServerRefusedError, TestFile
 from ota_proxy.harness.own_config import OwnConfig
 from ota_proxy.harness.places import config_folder, config_path, main_file
-from ota_proxy.harness.verify import Started, Trial, config_texts, start
+from ota_proxy.harness.trial import Started, Trial, config_texts, refusal, start
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.report.model import TargetReport
-from ota_proxy.rules.model import Facts
-from ota_proxy.rules.registry import evaluate
 from ota_proxy.testing.site import TestSite, by_hand, served
 
 _Key = tuple[object, ...]
@@ -88,7 +86,7 @@ class Servers:
             try:
                 started = stack.enter_context(start(trial, engine, caps, lambda _text: None, self.authority))
             except ServerRefusedError as error:
-                self._refused.append((key, refusal(trial, engine, caps, error)))
+                self._refused.append((key, refused(trial, engine, caps, error)))
                 raise RefusedError(self._refused[-1][1]) from None
             site = self._site(trial, engine, caps, started)
             self.kept |= trial.keep
@@ -132,26 +130,22 @@ def _notes(engine: Engine) -> tuple[str, ...]:
     return (engine.replaced,) if engine.replaced else ()
 
 
-def refusal(trial: Trial, engine: Engine, caps: Capabilities, error: ServerRefusedError) -> TargetReport:
+def refused(trial: Trial, engine: Engine, caps: Capabilities, error: ServerRefusedError) -> TargetReport:
     """Return the report on a server that does not take its configuration; its place is the person's own file where it is theirs."""
     file = own_paths(trial.config, caps).get(error.file, error.file) if trial.config else error.file
-    test = ConfigTest(f"{trial.server} configuration test", error.started, error.output, file, error.line)
-    host = HostFacts(
-        spec="verify", server=trial.server, config_test=test, start_failure=error.output if error.started else None
-    )
-    target = trial.site.base_url
     texts = texts_of(trial, caps, config_texts(trial, engine.adapt(trial.site), caps))
-    return TargetReport(
-        target=target,
+    seen = TargetReport(
+        target=trial.site.base_url,
         server=trial.server,
         version=caps.version,
         engine=engine.name,
         level="L1" if engine.name == "emulator" else None,
-        outcomes=evaluate(Facts(host=host, site=trial.site, server=trial.server), target, "v"),
+        facts=refusal(trial, error, file),
         notes=_notes(engine),
         log=error.output,
         config=texts,
     )
+    return judge(seen, "v")
 
 
 def texts_of(trial: Trial, caps: Capabilities, texts: Mapping[str, str]) -> Mapping[str, str]:

@@ -11,10 +11,11 @@ from dataclasses import replace
 
 import pytest
 
+from ota_proxy.commands.verify import verify
 from ota_proxy.harness.docker.engine import DockerEngine
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
-from ota_proxy.harness.verify import Started, Trial, start, verify
+from ota_proxy.harness.trial import Started, Trial, start
 from ota_proxy.policy.capabilities import resolve, with_compressors
 from tests.container.faults.model import SMALL, checked
 from tests.container.test_matrix import SUITES

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from ota_proxy.commands.verify import verify
 from ota_proxy.harness.docker.engine import DockerEngine
 from ota_proxy.harness.served import Content
 from ota_proxy.harness.side.config import SIDE_ROOT, front_config
-from ota_proxy.harness.verify import Trial, verify
+from ota_proxy.harness.trial import Trial
 from tests.reports import failed, warnings_of
 from tests.variants import variant
 

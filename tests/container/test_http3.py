@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
+from ota_proxy.commands.verify import verify
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.docker.engine import DockerEngine
 from ota_proxy.harness.readiness import wait_ready
 from ota_proxy.harness.scenario import build_scenario
-from ota_proxy.harness.verify import Trial, verify
+from ota_proxy.harness.trial import Trial
 from ota_proxy.servers.nginx.render import render
 from tests.http3_client import Wanted, ask
 from tests.reports import failed, warnings_of

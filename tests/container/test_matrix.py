@@ -9,10 +9,11 @@ import pytest
 
 from ota_proxy.apps.manifest import build_manifest
 from ota_proxy.apps.package import EXAMPLE_APP, build_package
+from ota_proxy.commands.verify import verify
 from ota_proxy.harness.docker.engine import DockerEngine
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
-from ota_proxy.harness.verify import Trial, content_of, start, verify
+from ota_proxy.harness.trial import Trial, content_of, start
 from ota_proxy.servers.result import Scope
 from tests.container.faults.model import checked
 from tests.reports import failed, notes, warnings_of

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from ota_proxy.commands.verify import verify_all
 from ota_proxy.harness.docker.engine import DockerEngine
-from ota_proxy.harness.verify import Trial, start, verify_all
+from ota_proxy.harness.trial import Trial, start
 from ota_proxy.servers.result import Scope
 from ota_proxy.site import Site
 from tests.container.test_certificate_names import Client

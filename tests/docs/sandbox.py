@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ota_proxy.apps.package import build_package
 from ota_proxy.harness.choose import choose
-from ota_proxy.harness.verify import Trial, start
+from ota_proxy.harness.trial import Trial, start
 from ota_proxy.site import Site
 
 HOST = "ota.example.com"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from ota_proxy.commands.verify import verify
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.choose import choose
 from ota_proxy.harness.engine import Engine
-from ota_proxy.harness.verify import Trial, verify
+from ota_proxy.harness.trial import Trial
 from tests.reports import failed
 from tests.variants import NAMES, variant
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
+from ota_proxy.commands.judge import judge
 from ota_proxy.facts.install import InstallFacts, PackageFacts
-from ota_proxy.rules.merge import merge
+from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.model import Facts, Outcome
-from ota_proxy.rules.names import without_consequences
-from ota_proxy.rules.registry import evaluate
 from ota_proxy.site import Site
 from tests.facts import BASE, answered, healthy, manifest, package, with_manifest_answer, with_package
 from tests.sites import site
@@ -32,8 +31,8 @@ def further(found: PackageFacts) -> InstallFacts:
 
 
 def verified(*walks: InstallFacts, known: Site | None = SITE) -> tuple[Outcome, ...]:
-    facts = [Facts(install=walk, named=walks, site=known) for walk in walks]
-    return without_consequences(merge([evaluate(one, "target", "v") for one in facts]))
+    facts = Facts(install=walks[0], named=walks, site=known)
+    return judge(TargetReport("target", "", "", "", None, facts=facts), "v").outcomes
 
 
 def failing(outcomes: tuple[Outcome, ...]) -> set[str]:

@@ -8,15 +8,15 @@ from typing import Any, Literal, get_args
 
 import pytest
 
+from ota_proxy.commands.judge import judge
 from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, EXIT_NO_VERDICT
 from ota_proxy.facts.install import InstallFacts, LinkFacts, ManifestFacts, PackageFacts, Visit
 from ota_proxy.report.model import Report, TargetReport, exit_code
 from ota_proxy.report.text import render
 from ota_proxy.report.view import stages
-from ota_proxy.rules.merge import merge
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.predicates import ManifestState, PackageState, manifest_state, package_state
-from ota_proxy.rules.registry import Door, evaluate
+from ota_proxy.rules.registry import Door
 from tests.facts import (
     BASE,
     LINK,
@@ -42,8 +42,7 @@ Start = Literal["page", "link", "manifest", "package"]
 
 def judged(*walks: InstallFacts, door: Door = "c") -> TargetReport:
     facts = [Facts(install=one) for one in walks]
-    outcomes = merge([evaluate(one, BASE, door) for one in facts])
-    return TargetReport(BASE, "", "", "", None, outcomes, facts[0], further=tuple(facts[1:]))
+    return judge(TargetReport(BASE, "", "", "", None, facts=facts[0], further=tuple(facts[1:])), door)
 
 
 def code(*walks: InstallFacts) -> int:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ota_proxy.commands.check import CheckOptions, check
+from ota_proxy.commands.verify import verify
 from ota_proxy.harness.engine import Engine
 from ota_proxy.harness.served import Content
-from ota_proxy.harness.verify import Started, Trial, start, verify
+from ota_proxy.harness.trial import Started, Trial, start
 from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.model import Stage

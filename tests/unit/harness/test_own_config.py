@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ota_proxy.harness.own_config import at_source, own_config
+from ota_proxy.commands.verify import at_source
+from ota_proxy.harness.own_config import own_config
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.report.model import TargetReport
 from ota_proxy.report.view import excerpt

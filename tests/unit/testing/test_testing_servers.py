@@ -15,7 +15,7 @@ from ota_proxy.harness.engine import Endpoint, Engine, ServerRefusedError
 from ota_proxy.harness.own_config import OwnConfig
 from ota_proxy.harness.scenario import build_scenario
 from ota_proxy.harness.served import Content
-from ota_proxy.harness.verify import Started, Trial
+from ota_proxy.harness.trial import Started, Trial
 from ota_proxy.policy import capabilities
 from ota_proxy.site import Certificate, Location, Site
 from ota_proxy.testing import servers as module

@@ -1,4 +1,4 @@
-"""Proves one site on one server: render (or take a configuration), start, install from it as a simulated iPhone, judge."""
+"""One site tried on one server: render it (or take a configuration), start, install from it as a simulated iPhone. What was seen is judged elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ota_proxy.facts.install import InstallFacts
 from ota_proxy.harness.beside import adapted
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.engine import Engine, Running, ServerRefusedError
-from ota_proxy.harness.own_config import OwnConfig, at_source
+from ota_proxy.harness.own_config import OwnConfig
 from ota_proxy.harness.places import config_path
 from ota_proxy.harness.progress import Progress, Steps
 from ota_proxy.harness.readiness import wait_ready
@@ -23,11 +23,7 @@ from ota_proxy.harness.scenario import Prepared, build_scenario
 from ota_proxy.harness.served import Content
 from ota_proxy.hosts.inspect import inspect
 from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.report.model import TargetReport
-from ota_proxy.rules.merge import merge
-from ota_proxy.rules.model import Facts, Outcome
-from ota_proxy.rules.names import without_consequences
-from ota_proxy.rules.registry import evaluate
+from ota_proxy.rules.model import Facts
 from ota_proxy.servers.renderers import renderer
 from ota_proxy.servers.result import Scope
 from ota_proxy.servers.several import Part, Several, render_several
@@ -78,60 +74,6 @@ def content_of(package: bytes) -> Content:
     return Content(app=app, package=package)
 
 
-def verify(trial: Trial, engine: Engine, progress: Progress) -> TargetReport:
-    """Run a trial and report. NoVerdictError when the engine cannot run; a refused configuration is a finding, not an error."""
-    return verify_all(trial, engine, progress)[0]
-
-
-def verify_all(trial: Trial, engine: Engine, progress: Progress) -> tuple[TargetReport, ...]:
-    """Run a trial and report on each of its sites, as `verify` does on one."""
-    progress(f"looking at {trial.server} of the engine {engine.name}")
-    caps = engine.capabilities(trial.server)
-    first, *others = (_report(trial, site, engine, caps) for site in trial.sites)
-    try:
-        with start(trial, engine, caps, progress) as started:
-            reports = [
-                _judged(report, trial, started, prepared, progress)
-                for report, prepared in zip((first, *others), (started.prepared, *started.prepared.beside), strict=True)
-            ]
-            own = replace(reports[0], log=started.running.logs(), config=started.texts)
-            own = at_source(own, trial.config, caps)
-            if trial.keep:
-                own = replace(own, notes=(*own.notes, started.running.endpoint.by_hand))
-            return (own, *reports[1:])
-    except ServerRefusedError as error:
-        return tuple(_refused(report, trial, engine, caps, error) for report in (first, *others))
-
-
-def _report(trial: Trial, site: Site, engine: Engine, caps: Capabilities) -> TargetReport:
-    return TargetReport(
-        target=site.base_url,
-        server=trial.server,
-        version=caps.version,
-        engine=engine.name,
-        level="L1" if engine.name == "emulator" else None,
-        outcomes=(),
-        facts=None,
-        notes=tuple(note for note in (engine.replaced, _simulated(site)) if note),
-    )
-
-
-def _judged(
-    report: TargetReport, trial: Trial, started: Started, prepared: Prepared, progress: Progress
-) -> TargetReport:
-    facts, outcomes = _judge(report.target, trial, started, prepared, progress)
-    return replace(report, facts=facts, outcomes=outcomes)
-
-
-def _refused(
-    report: TargetReport, trial: Trial, engine: Engine, caps: Capabilities, error: ServerRefusedError
-) -> TargetReport:
-    facts = Facts(host=_refusal(trial, error), site=trial.site, server=trial.server)
-    outcomes = evaluate(facts, report.target, "v")
-    report = replace(report, outcomes=outcomes, log=error.output, config=_texts(trial, engine, caps))
-    return at_source(report, trial.config, caps)
-
-
 @contextlib.contextmanager
 def start(
     trial: Trial, engine: Engine, caps: Capabilities, progress: Progress, authority: Authority | None = None
@@ -178,7 +120,8 @@ def config_texts(trial: Trial, site: Site, caps: Capabilities) -> Mapping[str, s
     return {config_path(caps, trial.scope): trial.edit(text) if trial.edit else text}
 
 
-def _texts(trial: Trial, engine: Engine, caps: Capabilities) -> Mapping[str, str]:
+def all_texts(trial: Trial, engine: Engine, caps: Capabilities) -> Mapping[str, str]:
+    """Return path on the server → text of every configuration under test, as `start` writes them."""
     return _all_texts(trial, adapted(engine, trial.sites), engine, caps)
 
 
@@ -197,24 +140,13 @@ def _all_texts(trial: Trial, sites: Sequence[Site], engine: Engine, caps: Capabi
     return {f"{place.rpartition('/')[0]}/{file.name}": edit(file.text) for file in files}
 
 
-def _judge(
-    target: str, trial: Trial, started: Started, prepared: Prepared, progress: Progress
-) -> tuple[Facts, tuple[Outcome, ...]]:
+def observe(trial: Trial, started: Started, prepared: Prepared, progress: Progress) -> Facts:
+    """Install one site of a started trial in every way that its files offer, and return what was seen; the host is looked at with the first site."""
     host = _host(trial, started, progress) if prepared is started.prepared else None
     page = _walk(prepared.page_url, started, progress, first=True)
     others, named = _further(prepared, page), prepared.alias_urls
     walks = (page, *(_walk(url, started, progress, first=False, tls=url in named) for url in others))
-    whole = Facts(install=page, host=host, named=walks, site=prepared.site, server=trial.server)
-    facts = [whole, *(replace(whole, install=walk, host=None) for walk in walks[1:])]
-    return whole, without_consequences(merge([_evaluate(one, target) for one in facts]))
-
-
-def _evaluate(facts: Facts, target: str) -> tuple[Outcome, ...]:
-    """Judge through the door of `verify`, and what the host shows as `audit` does."""
-    seen = evaluate(facts, target, "v")
-    known = {one.rule.id for one in seen}
-    more = () if facts.host is None else evaluate(facts, target, "a")
-    return (*seen, *(one for one in more if one.rule.id not in known))
+    return Facts(install=page, host=host, named=walks, site=prepared.site, server=trial.server)
 
 
 def _further(prepared: Prepared, page: InstallFacts) -> tuple[str, ...]:
@@ -257,15 +189,11 @@ def _host(trial: Trial, started: Started, progress: Progress) -> HostFacts | Non
     )
 
 
-def _refusal(trial: Trial, error: ServerRefusedError) -> HostFacts:
-    test = ConfigTest(f"{trial.server} configuration test", error.started, error.output, error.file, error.line)
-    return HostFacts(
+def refusal(trial: Trial, error: ServerRefusedError, file: str | None = None) -> Facts:
+    """Return what is known of a server that does not take its configuration; `file` is where its place is to be looked for, if not where it says."""
+    place = error.file if file is None else file
+    test = ConfigTest(f"{trial.server} configuration test", error.started, error.output, place, error.line)
+    host = HostFacts(
         spec="verify", server=trial.server, config_test=test, start_failure=error.output if error.started else None
     )
-
-
-def _simulated(site: Site) -> str:
-    parts = ["the device is simulated", "certificates and content are test ones, put where the site says they are"]
-    parts += ["the applications behind the site are played by a second nginx"] if site.proxied else []
-    parts += ["the TLS-offloading proxy in front is played by a second nginx"] if site.tls.offloaded else []
-    return "; ".join(parts)
+    return Facts(host=host, site=trial.site, server=trial.server)
