@@ -11,7 +11,7 @@ from ota_proxy.apps.install_link import install_link
 from ota_proxy.apps.ipa import AppInfo
 from ota_proxy.apps.page_reader import Reader
 from ota_proxy.facts.install import LinkFacts
-from ota_proxy.policy.page_words import topics
+from ota_proxy.policy.pages import topics
 
 STYLE = """body{font:17px/1.5 -apple-system,system-ui,sans-serif;max-width:34em;margin:2em auto;padding:0 1em}
 a.install{display:inline-block;padding:.7em 1.4em;border-radius:.7em;background:#0066cc;color:#fff;text-decoration:none}

@@ -11,7 +11,7 @@ from ota_proxy.apps.install_link import is_install_link, read_link
 from ota_proxy.browser.wire import Wire
 from ota_proxy.device.network import Network
 from ota_proxy.facts.install import LinkFacts, ViewFacts
-from ota_proxy.policy.page_words import topics
+from ota_proxy.policy.pages import topics
 from ota_proxy.policy.tables import table
 
 MOST_TAPS = 12

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ota_proxy.facts.tls import AtsRow, CertificateFacts, TlsFacts
-from ota_proxy.policy import ats
+from ota_proxy.policy import apple_tls
 
 TLS12 = "TLSv1.2"
 
@@ -26,7 +26,7 @@ def _default(tls: TlsFacts, now: datetime) -> AtsRow:
 
 def _announced(tls: TlsFacts, now: datetime) -> AtsRow:
     row = _row(tls, now, _Way("stricter rules announced for the 27 systems", TLS12))
-    lacks = ats.next_generation_problems(
+    lacks = apple_tls.next_generation_problems(
         tls.versions, tls.suites.get(TLS12, ()), master_secret=tls.extended_master_secret
     )
     if not row.passed or not lacks:
@@ -41,7 +41,7 @@ def _loosened(tls: TlsFacts, now: datetime) -> Iterator[AtsRow]:
     yield _row(tls, now, _Way("arbitrary loads", "", forward_secrecy=False, certificate_rules=False))
     for secret in (True, False):
         for rules in (True, False):
-            for version in ats.exception_versions():
+            for version in apple_tls.exception_versions():
                 words = [
                     f"at least {version}",
                     *([] if secret else ["no forward secrecy"]),
@@ -79,7 +79,9 @@ def _spoken(tls: TlsFacts, way: _Way) -> str:
     for version in _versions(way):
         offered = tls.suites.get(version, ())
         wanted = (
-            ats.exception_suites(version, forward_secrecy=way.forward_secrecy) if way.minimum else frozenset(offered)
+            apple_tls.exception_suites(version, forward_secrecy=way.forward_secrecy)
+            if way.minimum
+            else frozenset(offered)
         )
         suite = next((name for name in offered if name in wanted), "")
         if suite and version in tls.versions:
@@ -88,7 +90,7 @@ def _spoken(tls: TlsFacts, way: _Way) -> str:
 
 
 def _versions(way: _Way) -> tuple[str, ...]:
-    every = ats.exception_versions()
+    every = apple_tls.exception_versions()
     return every[: every.index(way.minimum) + 1] if way.minimum else every
 
 
@@ -113,10 +115,10 @@ def _certificate_problem(tls: TlsFacts, now: datetime, way: _Way) -> str:
 
 
 def _weak(cert: CertificateFacts) -> str:
-    if cert.key_bits < ats.minimum_bits(cert.key_kind):
+    if cert.key_bits < apple_tls.minimum_bits(cert.key_kind):
         return f"the key has {cert.key_bits} bits"
-    if not ats.key_accepted(cert.key_kind, cert.curve):
+    if not apple_tls.key_accepted(cert.key_kind, cert.curve):
         return f"the key is of a kind that is not taken: {cert.curve or cert.key_kind}"
-    if not cert.self_signed and cert.signature_hash and cert.signature_hash not in ats.accepted_hashes():
+    if not cert.self_signed and cert.signature_hash and cert.signature_hash not in apple_tls.accepted_hashes():
         return f"the signature uses {cert.signature_hash}"
     return ""

@@ -13,7 +13,7 @@ from cryptography import x509
 
 from ota_proxy.device import certificates, paths
 from ota_proxy.errors import UsageError
-from ota_proxy.policy import ats
+from ota_proxy.policy import apple_tls
 
 _BEGIN = "-----BEGIN CERTIFICATE-----"
 _LEGACY_SERVER_CONNECT = 0x4
@@ -29,7 +29,7 @@ def device_context(ca_pem: str | None, *, h2: bool, helpers: str = "") -> ssl.SS
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(ats.openssl_ciphers())
+    context.set_ciphers(apple_tls.openssl_ciphers())
     context.hostname_checks_common_name = False
     context.verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
     context.load_default_certs(ssl.Purpose.SERVER_AUTH)
@@ -56,7 +56,7 @@ def unverified_context(*, h2: bool) -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(ats.openssl_ciphers())
+    context.set_ciphers(apple_tls.openssl_ciphers())
     context.set_alpn_protocols(["h2", "http/1.1"] if h2 else ["http/1.1"])
     return context
 

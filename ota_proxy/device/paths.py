@@ -13,7 +13,7 @@ from cryptography import x509
 
 from ota_proxy.device.signatures import UNREADABLE, issued
 from ota_proxy.facts.install import Trust
-from ota_proxy.policy.ats import accepted_hashes
+from ota_proxy.policy.apple_tls import accepted_hashes
 
 Roots = Mapping[bytes, Sequence[x509.Certificate]]
 _LONGEST = 10

@@ -21,7 +21,7 @@ from ota_proxy.device import agents, certificates, contexts, paths
 from ota_proxy.device.network import NetFault, Network, Peer, Place, Stream, dial, explain
 from ota_proxy.device.tls_hello import VERSIONS, Answer, BadFlight, Hello, read_flight
 from ota_proxy.facts.install import CertificateFacts, NetError, TlsFacts
-from ota_proxy.policy import tls_suites
+from ota_proxy.policy import guideline
 
 BUDGET = 60
 PARALLEL = 8
@@ -67,7 +67,7 @@ async def probe(host: str, port: int, network: Network, now: datetime) -> TlsFac
 async def first_flight(place: Place, network: Network) -> Answer | None:
     """Return what a server answers to one hello of TLS 1.2 with every suite; None where it gives no such answer."""
     run = _Probe(*place, network)
-    answer = await run.ask("TLSv1.2", tls_suites.suites("TLSv1.2"), tls_suites.groups())
+    answer = await run.ask("TLSv1.2", guideline.suites("TLSv1.2"), guideline.groups())
     return answer if answer and answer.version == "TLSv1.2" else None
 
 
@@ -138,7 +138,7 @@ class _Probe:
         """Ask once for every version, each alone and with all suites it can have."""
 
         async def one(version: str) -> None:
-            answer = await self.ask(version, tls_suites.suites(version), tls_suites.groups())
+            answer = await self.ask(version, guideline.suites(version), guideline.groups())
             if answer and answer.version == version:
                 self.seen.first[version] = answer
 
@@ -155,27 +155,27 @@ class _Probe:
     async def _suites(self, version: str) -> None:
         """Elimination: offer all, take away what the server chose, until it refuses."""
         answer = self.seen.first.get(version)
-        offered, found = list(tls_suites.suites(version)), []
+        offered, found = list(guideline.suites(version)), []
         while answer and answer.version == version and answer.suite in offered:
             found.append(answer.suite)
             offered.remove(answer.suite)
-            answer = await self.ask(version, offered, tls_suites.groups()) if offered else None
+            answer = await self.ask(version, offered, guideline.groups()) if offered else None
         if found:
-            self.seen.suites[version] = tuple(map(tls_suites.suite_name, found))
+            self.seen.suites[version] = tuple(map(guideline.suite_name, found))
 
     async def _groups(self) -> None:
         """Eliminate groups likewise: named by a HelloRetryRequest in TLS 1.3, by ServerKeyExchange in TLS 1.2."""
         version = "TLSv1.3" if "TLSv1.3" in self.seen.first else "TLSv1.2"
         answer = self.seen.first.get(version)
-        offered, found = [g for g in tls_suites.groups() if version == "TLSv1.3" or g < _NAMED_CURVES], []
-        suites = [s for s in tls_suites.suites(version) if version == "TLSv1.3" or _ephemeral(s)]
+        offered, found = [g for g in guideline.groups() if version == "TLSv1.3" or g < _NAMED_CURVES], []
+        suites = [s for s in guideline.suites(version) if version == "TLSv1.3" or _ephemeral(s)]
         if answer and answer.group not in offered:
             answer = await self.ask(version, suites, offered)
         while answer and answer.version == version and answer.group in offered:
             found.append(answer.group)
             offered.remove(answer.group)
             answer = await self.ask(version, suites, offered) if offered else None
-        self.seen.groups = tuple(map(tls_suites.group_name, found))
+        self.seen.groups = tuple(map(guideline.group_name, found))
 
     async def handshakes(self) -> None:
         """Take the chain and the ALPN names from real handshakes; the chain from the raw flight where none succeeds."""
@@ -208,7 +208,7 @@ class _Probe:
 
 
 def _ephemeral(code: int) -> bool:
-    return tls_suites.suite_name(code).startswith("TLS_ECDHE_")
+    return guideline.suite_name(code).startswith("TLS_ECDHE_")
 
 
 def served_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:

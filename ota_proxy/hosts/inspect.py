@@ -1,6 +1,7 @@
 """Reads a host's facts: one `HostFacts`, in which everything that could not be read has its reason.
 
-The running master process decides what is looked at (its binary, its libraries, its configuration), not the package.
+The running master process decides what is looked at (its binary, its libraries, its configuration), not the package. It is found in /proc:
+no `ps`, which minimal images lack.
 """
 
 from __future__ import annotations
@@ -8,13 +9,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from ota_proxy.errors import UsageError
 from ota_proxy.facts.host import ConfigTest, HostFacts, KeyFile, Socket
-from ota_proxy.hosts import answers, keys
+from ota_proxy.hosts import answers
 from ota_proxy.hosts.connect import Answer, Runner, UnreadableError, connect
-from ota_proxy.hosts.processes import NAMES, Process, master, processes, workers
 
 Fact = TypeVar("Fact")
 
@@ -64,24 +65,24 @@ def inspect(  # noqa: PLR0913 - each optional argument narrows what is looked at
     """
     if server not in NAMES:
         raise UsageError(f"the facts of a {server} host cannot be read through a shell", hint="nginx and apache can")
-    return read(connect(spec, deadline=deadline), spec, server, config, keys.Named(tuple(key_paths), tuple(roots)))
+    return read(connect(spec, deadline=deadline), spec, server, config, answers.Named(tuple(key_paths), tuple(roots)))
 
 
 def identity(spec: str, server: str, *, deadline: float = 15.0) -> HostFacts:
     """Read only which version runs there and with which TLS library; errors as of `inspect`."""
-    reader = _Reader(connect(spec, deadline=deadline), server, "", keys.Named((), ()))
+    reader = _Reader(connect(spec, deadline=deadline), server, "", answers.Named((), ()))
     return reader.identity(spec)
 
 
-def read(runner: Runner, spec: str, server: str, config: str = "", given: keys.Named | None = None) -> HostFacts:
+def read(runner: Runner, spec: str, server: str, config: str = "", given: answers.Named | None = None) -> HostFacts:
     """Read the facts through any runner; see `inspect`."""
-    return _Reader(runner, server, config, given or keys.Named((), ())).facts(spec)
+    return _Reader(runner, server, config, given or answers.Named((), ())).facts(spec)
 
 
 class _Reader:
     """Reads each fact on its own, so that one that cannot be read costs no other."""
 
-    def __init__(self, runner: Runner, server: str, config: str, given: keys.Named) -> None:
+    def __init__(self, runner: Runner, server: str, config: str, given: answers.Named) -> None:
         self.runner, self.server, self.config, self.given = runner, server, config, given
         self.unread: dict[str, str] = {}
         self.running: tuple[Process, ...] = ()
@@ -195,19 +196,106 @@ class _Reader:
     def _keys(self) -> tuple[KeyFile, ...]:
         named = self.given if self.given.keys else self._named()
         if self.given.roots:
-            named = keys.Named(named.keys, self.given.roots, named.unresolved)
-        seen, why = keys.look(self.runner, named)
+            named = answers.Named(named.keys, self.given.roots, named.unresolved)
+        seen, why = answers.look(self.runner, named)
         if why:
             self.unread["keys"] = why
         return seen
 
-    def _named(self) -> keys.Named:
+    def _named(self) -> answers.Named:
         command = self._command()
         if self.server == "nginx":
-            return keys.named_by_nginx(self._good(self.runner.run(DUMP, *command, "-T")))
+            return answers.named_by_nginx(self._good(self.runner.run(DUMP, *command, "-T")))
         listed = self._good(self.runner.run(RUN, *command, "-t", "-D", "DUMP_INCLUDES", "-D", "DUMP_RUN_CFG"))
         files = [line.partition(") ")[2] for line in listed.splitlines() if line.lstrip().startswith("(")]
         if not files:
             raise UnreadableError("the server lists no configuration file (DUMP_INCLUDES)")
         home = _SERVER_ROOT.search(listed)
-        return keys.named_by_apache(self._good(self.runner.run(READ, *files)), home[1] if home else "")
+        return answers.named_by_apache(self._good(self.runner.run(READ, *files)), home[1] if home else "")
+
+
+NAMES = {"nginx": ("nginx",), "apache": ("apache2", "httpd")}
+"""Process names, which are also the names of the binaries."""
+
+_VALUE = r" ?(/.*?)(?= -[A-Za-z]|\s*$)"
+"""A title has blanks between its words, and in them: a path ends where the next flag or nothing follows."""
+_CONFIG = {"nginx": re.compile(f" -c{_VALUE}"), "apache": re.compile(f" -f{_VALUE}")}
+_FOLDER = {"nginx": re.compile(f" -p{_VALUE}"), "apache": re.compile(f" -d{_VALUE}")}
+
+# Prints `pid parent uid title` for every process named in $@ that shares our PID namespace: a host also sees the
+# processes of its containers, which are other servers.
+LIST = r"""
+own=$(readlink /proc/self/ns/pid)
+for dir in /proc/[0-9]*; do
+  read -r name 2>/dev/null <"$dir/comm" || continue
+  case " $* " in *" $name "*) ;; *) continue ;; esac
+  space=$(readlink "$dir/ns/pid" 2>/dev/null)
+  [ -z "$space" ] || [ "$space" = "$own" ] || continue
+  parent= uid=
+  while read -r key value rest; do
+    case $key in PPid:) parent=$value ;; Uid:) uid=$value ;; esac
+  done 2>/dev/null <"$dir/status"
+  printf '%s %s %s %s\n' "${dir#/proc/}" "$parent" "$uid" "$(tr '\000\n' '  ' 2>/dev/null <"$dir/cmdline")"
+done
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process: its numbers and its title, the command line as /proc shows it."""
+
+    pid: int
+    parent: int
+    uid: int
+    title: str
+
+    def config(self, server: str) -> str:
+        """Return the absolute configuration path it was started with, or an empty string."""
+        found = _CONFIG[server].search(self.title)
+        return found[1] if found else ""
+
+    def folder(self, server: str) -> str:
+        """Return the absolute prefix (nginx -p) or server root (Apache -d) it was started with, or an empty string."""
+        found = _FOLDER[server].search(self.title)
+        return found[1] if found else ""
+
+
+def processes(runner: Runner, server: str) -> tuple[Process, ...]:
+    """Return every process of the server on the host; UnreadableError where /proc cannot be read."""
+    answer = runner.run(LIST, *NAMES[server])
+    if answer.status != 0:
+        raise UnreadableError(f"/proc cannot be read: {answer.complaint}")
+    return parse(answer.out)
+
+
+def parse(text: str) -> tuple[Process, ...]:
+    """Read the output of `LIST`; lines of processes that ended meanwhile are left out."""
+    found = (re.fullmatch(r"(\d+) (\d+) (\d+) (.*)", line) for line in text.splitlines())
+    return tuple(Process(int(m[1]), int(m[2]), int(m[3]), m[4].strip()) for m in found if m)
+
+
+def master(running: Sequence[Process], server: str, config: str = "") -> Process:
+    """Choose the one master: started with `config`, else the one without a configuration of its own.
+
+    UnreadableError when none runs, or when several do and nothing tells which is meant.
+    """
+    ids = {process.pid for process in running}
+    masters = [process for process in running if process.parent not in ids]
+    named = [process for process in masters if config and process.config(server) == config]
+    plain = [process for process in masters if not process.config(server)]
+    chosen = named or plain or ([] if config else masters)
+    if not chosen:
+        suffix = f" with {config}" if config else ""
+        raise UnreadableError(f"no {server} runs there{suffix}")
+    if len(chosen) > 1:
+        raise UnreadableError(
+            f"{len(chosen)} {server} servers run there; give the configuration path of the one you mean"
+        )
+    return chosen[0]
+
+
+def workers(running: Sequence[Process], chosen: Process) -> tuple[Process, ...]:
+    """Return the processes that answer requests: the master's children, or the master itself where it has none."""
+    children = tuple(process for process in running if process.parent == chosen.pid)
+    titled = tuple(process for process in children if "worker process" in process.title)
+    return titled or children or (chosen,)

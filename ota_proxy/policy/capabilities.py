@@ -1,4 +1,7 @@
-"""One table answers what a server version can do (`capabilities.toml`); no version test stands anywhere else."""
+"""One table answers what a server version can do (`capabilities.toml`); no version test stands anywhere else.
+
+Published advisories about what a site asks for, by server version (`advisories.toml`).
+"""
 
 from __future__ import annotations
 
@@ -208,3 +211,22 @@ def _library_key(library: str) -> tuple[int, ...]:
             hint="write it as openssl-3.0.19, the name and the number",
         )
     return _key(match[1])
+
+
+def advisories(server: str, feature: str, version: str) -> tuple[tuple[str, str], ...]:
+    """Return (CVE, versions that mend it) of each advisory about a feature that this version has; by number only."""
+    number = _three(version)
+    return tuple(
+        (row["cve"], " or ".join(row["fixed"]))
+        for row in table("advisories")[server].get(feature, ())
+        if number >= _three(row["since"]) and not _mended(number, [_three(fixed) for fixed in row["fixed"]])
+    )
+
+
+def _mended(number: tuple[int, ...], fixed: list[tuple[int, ...]]) -> bool:
+    """Say whether a version is at or after the fix of its own branch, or its branch is later than all of them."""
+    return number >= max(fixed) or any(number[:2] == one[:2] and number >= one for one in fixed)
+
+
+def _three(version: str) -> tuple[int, ...]:
+    return (*(int(step) for step in version.split(".")), 0, 0)[:3]

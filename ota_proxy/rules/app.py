@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ota_proxy.facts.app import AppFacts
 from ota_proxy.facts.install import PackageFacts
-from ota_proxy.policy.apps import covers_phones, order, platform_words, runs_on_phones
+from ota_proxy.policy.phones import covers_phones, order, platform_words, runs_on_phones
 from ota_proxy.rules.apps import looked_into, metadata_of, read_info, shown
 from ota_proxy.rules.evidence import file_name
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict

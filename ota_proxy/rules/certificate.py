@@ -7,8 +7,15 @@ from datetime import UTC, date, datetime
 
 from ota_proxy.addresses import is_address
 from ota_proxy.facts.install import CertificateFacts, TlsFacts, origin
-from ota_proxy.policy.ats import accepted_hashes, key_accepted, minimum_bits
-from ota_proxy.policy.certificates import allowed_days, lifetime, too_long, warn_from
+from ota_proxy.policy.apple_tls import (
+    accepted_hashes,
+    allowed_days,
+    key_accepted,
+    lifetime,
+    minimum_bits,
+    too_long,
+    warn_from,
+)
 from ota_proxy.rules.model import Facts, Finding, NoVerdict
 from ota_proxy.rules.places import speaking
 from ota_proxy.rules.predicates import needed, walk

@@ -19,7 +19,7 @@ from ota_proxy.facts.install import (
     origin,
 )
 from ota_proxy.numbers import content_range
-from ota_proxy.policy.logins import is_login_page, names_login
+from ota_proxy.policy.pages import is_login_page, names_login
 from ota_proxy.rules.barred import wants_certificate
 from ota_proxy.rules.model import Facts, NotApplicable, NoVerdict
 from ota_proxy.rules.refusals import looks_like_plist, refused_agents

@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ota_proxy.addresses import bracketed
 from ota_proxy.facts.install import Exchange, InstallFacts, NetError, PlainHttpFacts, TlsFacts, Visit, origin
-from ota_proxy.policy.ats import accepted_suites
+from ota_proxy.policy.apple_tls import accepted_suites
 from ota_proxy.rules.certificate import UNVERIFIED, certificate_problem
 from ota_proxy.rules.evidence import hops, proof
 from ota_proxy.rules.internal import internal_hosts

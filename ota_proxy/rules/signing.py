@@ -11,7 +11,7 @@ from datetime import datetime
 
 from ota_proxy.facts.app import AppFacts, Bundle, Profile
 from ota_proxy.facts.install import PackageFacts
-from ota_proxy.policy.apps import step_from, step_needed
+from ota_proxy.policy.phones import step_from, step_needed
 from ota_proxy.rules.apps import Problem, about, looked_into, shown, signed_bundles
 from ota_proxy.rules.evidence import file_name
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict

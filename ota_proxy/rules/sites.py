@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ota_proxy.addresses import without_port
 from ota_proxy.facts.install import Exchange, InstallFacts, origin
-from ota_proxy.policy.sites import same_site
+from ota_proxy.policy.public_suffixes import same_site
 from ota_proxy.rules.model import Severity
 
 

@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ota_proxy.facts.install import TlsFacts
-from ota_proxy.policy.ats import (
-    TLS13,
-    accepted_suites,
-    next_generation_problems,
-    weakness,
-)
+from ota_proxy.policy.apple_tls import TLS13, accepted_suites, next_generation_problems, weakness
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.places import speaking
 from ota_proxy.rules.registry import checks

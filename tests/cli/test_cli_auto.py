@@ -12,7 +12,7 @@ from ota_proxy.facts.host import HostFacts
 from ota_proxy.harness import here
 from ota_proxy.harness.process import binaries
 from ota_proxy.hosts import inspect
-from ota_proxy.policy import local
+from ota_proxy.policy import server_values
 from tests.command_line import Run
 
 VERSION = "nginx version: nginx/1.26.3\nbuilt with OpenSSL 3.5.0 8 Apr 2025 (running with OpenSSL 3.0.22 25 Aug 2026)\n"
@@ -39,11 +39,11 @@ def nginx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without any server."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(local, "binaries", lambda server, known=local.binaries: _nowhere(known(server)))
+    monkeypatch.setattr(server_values, "binaries", lambda server, known=server_values.binaries: _nowhere(known(server)))
 
 
-def _nowhere(places: local.Binaries) -> local.Binaries:
-    return local.Binaries(places.names, (), places.module_folders)
+def _nowhere(places: server_values.Binaries) -> server_values.Binaries:
+    return server_values.Binaries(places.names, (), places.module_folders)
 
 
 def test_the_library_in_use_counts_and_not_the_one_it_was_built_with(nginx: Path) -> None:

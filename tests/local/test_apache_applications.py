@@ -11,7 +11,7 @@ import pytest
 
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.certificates import Authority
-from ota_proxy.policy.forwarding import claims
+from ota_proxy.policy.server_values import claims
 from tests import apache_host
 from tests.apache_host import DOMAIN, HSTS, Host
 

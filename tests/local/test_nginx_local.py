@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ota_proxy.policy import media_types
-from ota_proxy.policy.forwarding import claims
+from ota_proxy.policy.server_values import claims
 from tests.local.nginx_application import application
 from tests.local.nginx_server import HOST, HSTS, MIXED, Answer, Bench, fill
 

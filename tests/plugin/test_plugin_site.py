@@ -275,7 +275,7 @@ def test_a_server_that_nothing_here_can_run_skips_with_the_reason(
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     test = "import pytest\n@pytest.mark.ota_server('apache')\ndef test_it(ota_site):\n    pass\n"
-    conftest = "import ota_proxy.policy.local as local\nimport dataclasses\n"
+    conftest = "from ota_proxy.policy import server_values as local\nimport dataclasses\n"
     conftest += (
         "places = local.binaries\nlocal.binaries = lambda server: dataclasses.replace(places(server), folders=())\n"
     )

@@ -21,7 +21,7 @@ from ota_proxy.device.network import NetFault, Stream
 from ota_proxy.device.redirects import destination
 from ota_proxy.device.tls_hello import BadFlight, Hello, read_flight
 from ota_proxy.facts.install import Exchange, Response
-from ota_proxy.policy import tls_suites
+from ota_proxy.policy import guideline
 from tests.device_servers import NOW, chain, issue
 
 ASK = Ask("GET", "ota.example.com", "/", (("Accept", "*/*"),))
@@ -128,8 +128,8 @@ def flight() -> bytes:
 def test_a_flight_made_by_hand_is_read() -> None:
     answer, whole = read_flight(flight())
     assert whole
-    assert (answer.version, tls_suites.suite_name(answer.suite)) == ("TLSv1.2", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
-    assert (tls_suites.group_name(answer.group), answer.extended_master_secret) == ("x25519", True)
+    assert (answer.version, guideline.suite_name(answer.suite)) == ("TLSv1.2", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
+    assert (guideline.group_name(answer.group), answer.extended_master_secret) == ("x25519", True)
     assert answer.certificates == (CERTIFICATE,)
 
 
@@ -176,7 +176,7 @@ def test_no_location_crashes_the_following_of_redirects(location: str) -> None:
 @settings(max_examples=100)
 @given(st.sampled_from(("SSLv3", "TLSv1", "TLSv1.2", "TLSv1.3")), st.text("abc.-", max_size=60))
 def test_a_hello_is_one_record_of_the_length_it_says(version: str, name: str) -> None:
-    data = Hello(version, tls_suites.suites(version), tls_suites.groups(), name, ("h2",)).encode()
+    data = Hello(version, guideline.suites(version), guideline.groups(), name, ("h2",)).encode()
     assert data[0] == 22
     assert int.from_bytes(data[3:5], "big") == len(data) - 5
     assert int.from_bytes(data[6:9], "big") == len(data) - 9

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from ota_proxy.errors import UsageError
-from ota_proxy.policy.advisories import advisories
-from ota_proxy.policy.capabilities import resolve
+from ota_proxy.policy.capabilities import advisories, resolve
 from ota_proxy.servers.renderers import renderer
 from ota_proxy.servers.result import Scope
 from tests.nginx_variants import BALANCED, FEATURES

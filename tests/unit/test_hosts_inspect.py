@@ -14,12 +14,11 @@ import trustme
 
 from ota_proxy.errors import UsageError
 from ota_proxy.facts.host import HostFacts, KeyFile, Socket
+from ota_proxy.hosts import answers
 from ota_proxy.hosts import inspect as module
-from ota_proxy.hosts import keys, processes
 from ota_proxy.hosts.answers import sockets_of_proc, sockets_of_ss
 from ota_proxy.hosts.connect import Answer, UnreadableError, connect
-from ota_proxy.hosts.inspect import inspect, read
-from ota_proxy.hosts.processes import Process, master, workers
+from ota_proxy.hosts.inspect import Process, inspect, master, read, workers
 
 OK = "nginx: configuration file /etc/nginx/nginx.conf test is successful\n"
 DUMP = "# configuration file /etc/nginx/nginx.conf:\nserver { ssl_certificate_key /k.pem; root /srv; }\n"
@@ -29,7 +28,7 @@ RUNNING = (
 )
 
 HEALTHY: dict[tuple[str, ...], Answer] = {
-    (processes.LIST,): Answer(0, RUNNING, ""),
+    (module.LIST,): Answer(0, RUNNING, ""),
     (module.FIND,): Answer(0, "/proc/1/exe\n", ""),
     (module.RUN, "/proc/1/exe", "-v"): Answer(0, "nginx version: nginx/1.30.0\n", ""),
     (module.READ, "/proc/1/maps"): Answer(0, MAPS, ""),
@@ -38,7 +37,7 @@ HEALTHY: dict[tuple[str, ...], Answer] = {
     (module.SOCKETS,): Answer(0, "ss\nLISTEN 0 511 0.0.0.0:443 0.0.0.0:*\n", ""),
     (module.USER, "101"): Answer(0, "nginx:x:101:101::/:/bin/false\n", ""),
     (module.DUMP, "/proc/1/exe", "-T"): Answer(0, DUMP, ""),
-    (keys.STAT,): Answer(0, "600\troot\t/k.pem\n755\troot\t/srv\n", ""),
+    (answers.STAT,): Answer(0, "600\troot\t/k.pem\n755\troot\t/srv\n", ""),
 }
 
 
@@ -81,7 +80,7 @@ def test_a_healthy_host_shows_every_fact_and_nothing_is_unread() -> None:
         ((module.RUN, "/proc/1/exe", "-t"), "config_test"),
         ((module.SOCKETS,), "listening"),
         ((module.DUMP, "/proc/1/exe", "-T"), "keys"),
-        ((keys.STAT,), "keys"),
+        ((answers.STAT,), "keys"),
     ],
 )
 @pytest.mark.parametrize("answer", [Answer(127, "", "sh: not found"), UnreadableError("it was not done within 5 s")])
@@ -122,7 +121,7 @@ def test_the_first_program_that_can_be_run_is_found(tmp_path: Path, names: tuple
 
 
 def test_a_server_that_does_not_run_has_no_library_in_use_and_no_worker() -> None:
-    seen = facts({(processes.LIST,): Answer(0, "", "")})
+    seen = facts({(module.LIST,): Answer(0, "", "")})
     assert seen.tls_library is None
     assert seen.worker_user is None
     assert seen.unread["tls_library"] == seen.unread["worker_user"] == "no nginx runs there"

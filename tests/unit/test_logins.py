@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ota_proxy.policy.logins import is_login_page, names_login
+from ota_proxy.policy.pages import is_login_page, names_login
 
 HOST = "https://ota.example.com"
 

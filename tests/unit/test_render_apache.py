@@ -9,8 +9,8 @@ import pytest
 
 from ota_proxy.errors import UsageError
 from ota_proxy.policy import guideline
-from ota_proxy.policy.apache import capacity
 from ota_proxy.policy.capabilities import presets, resolve
+from ota_proxy.policy.server_values import apache_capacity as capacity
 from ota_proxy.servers.apache.render import render
 from ota_proxy.servers.header import header_lines
 from ota_proxy.servers.result import Note, Rendered, Scope

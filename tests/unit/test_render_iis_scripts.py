@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from ota_proxy.errors import UsageError
-from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE, profile
-from ota_proxy.policy.schannel import suite_names
+from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE, profile, schannel_suites
 from tests import iis_sites as iis
 from tests.powershell import read
 
@@ -78,17 +77,19 @@ def test_schannel_is_touched_only_behind_its_switch() -> None:
     assert "\nSet-OtaProtocol" not in before
     assert behind.count("Set-OtaProtocol -Name") == 5
     chosen = profile("intermediate")
-    assert set(suite_names((*chosen.suites_tls13, *chosen.ciphers))) <= set(read(behind)[1])
+    assert set(schannel_suites((*chosen.suites_tls13, *chosen.ciphers))) <= set(read(behind)[1])
 
 
 def test_cipher_suites_get_the_names_that_windows_knows() -> None:
-    assert suite_names(("ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "TLS_AES_128_GCM_SHA256")) == (
+    assert schannel_suites(
+        ("ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "TLS_AES_128_GCM_SHA256")
+    ) == (
         "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
         "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
         "TLS_AES_128_GCM_SHA256",
     )
     with pytest.raises(ValueError, match="AES128-SHA"):
-        suite_names(("AES128-SHA",))
+        schannel_suites(("AES128-SHA",))
 
 
 def test_every_kind_of_record_that_setup_writes_has_its_way_back_in_undo() -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from ota_proxy.facts.install import InstallFacts, LinkFacts, NetError, PlainHttpFacts, Visit
-from ota_proxy.policy.sites import registrable, same_site
+from ota_proxy.policy.public_suffixes import registrable, same_site
 from ota_proxy.rules.model import Outcome
 from tests.facts import (
     BASE,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ota_proxy.harness.engine import Scenario
 from ota_proxy.harness.listening import apache_lines
-from ota_proxy.policy.apache import section
+from ota_proxy.policy.server_values import apache_section as section
 from ota_proxy.servers.apache.notes import needed_modules
 from ota_proxy.servers.header import made_by_us
 

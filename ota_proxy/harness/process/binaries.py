@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ota_proxy.errors import NoVerdictError, OtaError
 from ota_proxy.hosts.answers import library, version
-from ota_proxy.policy import capabilities, local
+from ota_proxy.policy import capabilities, server_values
 
 _DEADLINE = 15
 """Seconds a binary has to print its version."""
@@ -45,14 +45,14 @@ def find(server: str) -> Binary:
     """Return the server on the PATH (or in the usual folders beyond it); NoVerdictError when it is not installed or unreadable."""
     path = where(server)
     if path is None:
-        names = " or ".join(local.binaries(server).names)
+        names = " or ".join(server_values.binaries(server).names)
         raise NoVerdictError(f"no {names} is on the PATH", hint=f"install {server} or take another --engine")
     return nginx(path) if server == "nginx" else apache(path.resolve())
 
 
 def where(server: str) -> Path | None:
     """Return the binary on the PATH (or in the usual folders beyond it) without running it."""
-    places = local.binaries(server)
+    places = server_values.binaries(server)
     search = os.pathsep.join((os.environ.get("PATH", os.defpath), *places.folders))
     found = (shutil.which(name, path=search) for name in places.names)
     return next((Path(path) for path in found if path), None)
@@ -102,7 +102,7 @@ def nginx(path: Path) -> Binary:
 def apache(path: Path) -> Binary:
     """Ask an Apache binary, and its mod_ssl for the TLS library; NoVerdictError when one of them is not there."""
     about = _output([str(path), "-V"]) + _output([str(path), "-l"])
-    places = (path.parent / folder for folder in local.binaries("apache").module_folders)
+    places = (path.parent / folder for folder in server_values.binaries("apache").module_folders)
     modules = next((place.resolve() for place in places if (place / "mod_ssl.so").is_file()), None)
     if modules is None:
         raise NoVerdictError(f"{path} has no modules folder with mod_ssl.so", hint="install Apache's mod_ssl")

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from ota_proxy.errors import NoVerdictError, UsageError
 from ota_proxy.harness.engine import FILE_AGE, TestFile
 from ota_proxy.harness.run_folder import OWNER, RunFolder, unusable
-from ota_proxy.policy import local
+from ota_proxy.policy import server_values
 from ota_proxy.servers.apache import quote as apache_quote
 from ota_proxy.servers.nginx import quote as nginx_quote
 from ota_proxy.site.values import FilePath
@@ -137,7 +137,7 @@ def _write(path: Path, file: TestFile) -> None:
 def _own_user() -> str:
     """Return a name that can stand for user and group in a file that an ordinary account starts: read, checked and then ignored."""
     own = pwd.getpwuid(os.geteuid()).pw_name
-    for name in (own, *local.worker_users()):
+    for name in (own, *server_values.worker_users()):
         with contextlib.suppress(KeyError):
             pwd.getpwnam(name)
             return grp.getgrnam(name).gr_name
@@ -146,11 +146,12 @@ def _own_user() -> str:
 
 def worker() -> tuple[str, str]:
     """Return user and group for the workers of a server that root starts; an ordinary account's workers are its own."""
-    for user in local.worker_users():
+    for user in server_values.worker_users():
         with contextlib.suppress(KeyError):
             return user, grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
     raise NoVerdictError(
-        "root needs an ordinary user for the server's workers, and there is none of " + ", ".join(local.worker_users())
+        "root needs an ordinary user for the server's workers, and there is none of "
+        + ", ".join(server_values.worker_users())
     )
 
 

@@ -10,7 +10,7 @@ from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.listening import apache_lines
 from ota_proxy.harness.process.binaries import Binary
 from ota_proxy.harness.process.home import TEMP, worker
-from ota_proxy.policy import local
+from ota_proxy.policy import server_values
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.servers.apache import quote as apache_quote
 from ota_proxy.servers.nginx import quote as nginx_quote
@@ -19,7 +19,7 @@ from ota_proxy.site import Site
 
 def mime_files(caps: Capabilities) -> list[TestFile]:
     """Return the list of types as nginx and as Apache read it."""
-    kinds = local.web_types()
+    kinds = server_values.web_types()
     nginx = "".join(f"    {kind} {suffix};\n" for suffix, kind in kinds.items())
     apache = "".join(f"{kind} {suffix}\n" for suffix, kind in kinds.items())
     return [
@@ -32,7 +32,7 @@ def nginx_parent(home: Path, caps: Capabilities, binary: Binary) -> str:
     """Return an nginx.conf that includes the site's file."""
     layout = caps.layout
     user = f"user {' '.join(worker())};\n" if os.geteuid() == 0 else ""
-    temps = "".join(f"    {_temp(name, home)}" for name in local.temp_paths() if _knows(binary, name))
+    temps = "".join(f"    {_temp(name, home)}" for name in server_values.temp_paths() if _knows(binary, name))
     return (
         f"{user}worker_processes 1;\npid {_nginx(layout['nginx_pid'])};\nerror_log {_nginx(layout['nginx_log'] + '/error.log')} warn;\n"
         "events { worker_connections 1024; }\nhttp {\n    server_names_hash_bucket_size 512;\n    variables_hash_bucket_size 128;\n"
@@ -63,7 +63,7 @@ def apache_parent(home: Path, caps: Capabilities, binary: Binary, site: Site) ->
     """Return a main file that loads the modules, has the site's Listen lines and includes the site's file."""
     layout = {name: _apache(path) for name, path in caps.layout.items()}
     built_in = set(re.findall(r"^\s+(?:mod_)?(\w+)\.c$", binary.about, re.MULTILINE))
-    modules = [name for name in local.apache_modules() if name not in built_in]
+    modules = [name for name in server_values.apache_modules() if name not in built_in]
     folder = binary.modules or home
     loads = "".join(
         f"LoadModule {_identifier(name)} {_apache(f'{folder}/mod_{name}.so')}\n"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ota_proxy.policy.apache import capacity, section
 from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.policy.server_values import apache_capacity as capacity
+from ota_proxy.policy.server_values import apache_section as section
 from ota_proxy.servers.apache import quote
 from ota_proxy.servers.apache.notes import listens, needed_modules
 from ota_proxy.servers.templates import Quoted

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ota_proxy.addresses import bracketed, is_address
-from ota_proxy.policy.apache import capacity, modules, section
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
+from ota_proxy.policy.server_values import apache_capacity as capacity
+from ota_proxy.policy.server_values import apache_modules_for as modules
+from ota_proxy.policy.server_values import apache_section as section
 from ota_proxy.servers.apache import features
 from ota_proxy.servers.applications import front_notes, upload_notes, websocket_notes
 from ota_proxy.servers.features import certificate_warnings

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ota_proxy.policy import guideline
-from ota_proxy.policy.apache import section
 from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.policy.server_values import apache_section as section
 from ota_proxy.servers.apache import quote
 from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Site

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from ota_proxy.addresses import bracketed
 from ota_proxy.errors import UsageError
-from ota_proxy.policy.apache import section
 from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.policy.forwarding import claims
 from ota_proxy.policy.media_types import extensions, ota_types
+from ota_proxy.policy.server_values import apache_section as section
+from ota_proxy.policy.server_values import claims
 from ota_proxy.servers.apache import hosts, quote
 from ota_proxy.servers.apache.features import ERRORS, features
 from ota_proxy.servers.apache.full import full_view

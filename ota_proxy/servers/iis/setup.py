@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ota_proxy.policy.guideline import profile
-from ota_proxy.policy.schannel import protocols, suite_names
+from ota_proxy.policy.guideline import profile, schannel_protocols, schannel_suites
 from ota_proxy.servers.iis import setup_features as iis_features
 from ota_proxy.servers.iis import setup_sites as iis_sites
 from ota_proxy.servers.iis.plan import Plan, Step
@@ -52,6 +51,7 @@ def schannel(plan: Plan) -> tuple[Quoted, ...]:
     """Return the machine-wide TLS commands behind -Schannel."""
     chosen = profile(plan.site.tls.profile)
     states = [
-        ps_call("Set-OtaProtocol", Name=name, Enabled=enabled) for name, enabled in protocols(chosen.protocols).items()
+        ps_call("Set-OtaProtocol", Name=name, Enabled=enabled)
+        for name, enabled in schannel_protocols(chosen.protocols).items()
     ]
-    return (*states, ps_call("Set-OtaCipherSuites", Wanted=suite_names((*chosen.suites_tls13, *chosen.ciphers))))
+    return (*states, ps_call("Set-OtaCipherSuites", Wanted=schannel_suites((*chosen.suites_tls13, *chosen.ciphers))))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ota_proxy.errors import UsageError
-from ota_proxy.policy.advisories import advisories
-from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.policy.capabilities import Capabilities, advisories
 from ota_proxy.policy.media_types import extensions
 from ota_proxy.servers.features import certificate_warnings, error_files, for_folders_only, open_to_installers, refuse
 from ota_proxy.servers.nginx.quote import quote, quote_path

@@ -10,8 +10,8 @@ from ota_proxy.addresses import bracketed, is_address
 from ota_proxy.errors import Key, UsageError
 from ota_proxy.policy import media_types
 from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.policy.forwarding import claims
 from ota_proxy.policy.guideline import Profile
+from ota_proxy.policy.server_values import claims
 from ota_proxy.servers.applications import ACME, PLAIN, SECURE, claimed, fronted
 from ota_proxy.servers.nginx.features import features
 from ota_proxy.servers.nginx.hosts import hosts_of, regex

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ota_proxy.apps.install_link import install_link
 from ota_proxy.apps.landing_page import landing_page, read_page
 from ota_proxy.apps.package import EXAMPLE_APP
-from ota_proxy.policy.page_words import topics
+from ota_proxy.policy.pages import topics
 from ota_proxy.printable import stream_safe
 
 HOME = "https://ota.example.com/ota/"

@@ -8,7 +8,7 @@ import pytest
 
 from ota_proxy.device import agents
 from ota_proxy.device.agents import Agent
-from ota_proxy.policy import certificates
+from ota_proxy.policy import apple_tls
 
 DAY = timedelta(days=1)
 
@@ -33,22 +33,22 @@ def day(text: str) -> datetime:
 def test_the_allowed_life_depends_on_the_day_of_issue_and_the_kind_of_ca(
     issued: str, public: int | None, private: int | None
 ) -> None:
-    assert certificates.allowed_days(day(issued), public=True) == public
-    assert certificates.allowed_days(day(issued), public=False) == private
+    assert apple_tls.allowed_days(day(issued), public=True) == public
+    assert apple_tls.allowed_days(day(issued), public=False) == private
 
 
 def test_both_ends_count_so_a_certificate_may_be_a_second_too_long() -> None:
     start = day("2026-06-01")
-    assert not certificates.too_long(start, start + 200 * DAY - timedelta(seconds=1), public=True)
-    assert certificates.too_long(start, start + 200 * DAY, public=True)
-    assert not certificates.too_long(start, start + 200 * DAY, public=False)
+    assert not apple_tls.too_long(start, start + 200 * DAY - timedelta(seconds=1), public=True)
+    assert apple_tls.too_long(start, start + 200 * DAY, public=True)
+    assert not apple_tls.too_long(start, start + 200 * DAY, public=False)
 
 
 @pytest.mark.parametrize(("days", "left"), [(398, 21), (90, 21), (47, 15.7), (6, 2)])
 def test_the_warning_comes_at_three_weeks_or_a_third_of_the_life_whichever_is_later(days: int, left: float) -> None:
     start = day("2026-06-01")
     end = start + days * DAY
-    assert abs((end - certificates.warn_from(start, end)) / DAY - left) < 0.05
+    assert abs((end - apple_tls.warn_from(start, end)) / DAY - left) < 0.05
 
 
 @pytest.mark.parametrize("agent", ["manifest", "package", "mdm", "browser"])

@@ -17,7 +17,7 @@ from ota_proxy.device import certificates, paths
 from ota_proxy.device.network import Network
 from ota_proxy.device.tls import BUDGET, probe
 from ota_proxy.facts.install import CertificateFacts, TlsFacts
-from ota_proxy.policy import ats, tls_suites
+from ota_proxy.policy import apple_tls, guideline
 from tests.device_servers import (
     HOST,
     NOW,
@@ -61,7 +61,7 @@ def test_suites_are_found_as_the_server_was_told(tmp_path: Path) -> None:
     assert facts.error is None
     assert facts.versions == ("TLSv1.2", "TLSv1.3")
     assert facts.suites["TLSv1.2"] == ("TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA", GCM)
-    assert set(facts.suites["TLSv1.3"]) == ats.accepted_suites("TLSv1.3")
+    assert set(facts.suites["TLSv1.3"]) == apple_tls.accepted_suites("TLSv1.3")
     assert facts.extended_master_secret is True
     assert facts.alpn == ("http/1.1",)
     assert facts.name_matches is True
@@ -296,11 +296,11 @@ def test_a_closed_port_is_not_reachable() -> None:
 
 
 def test_every_ats_suite_is_one_that_the_probe_can_find_and_none_is_weak_in_the_next_generation() -> None:
-    names = {tls_suites.suite_name(code) for code in tls_suites.suites("TLSv1.2")}
-    assert ats.accepted_suites("TLSv1.2") <= names
-    assert ats.next_generation_suites("TLSv1.2") < ats.accepted_suites("TLSv1.2")
-    assert not any(ats.weakness(name) for name in ats.next_generation_suites("TLSv1.2"))
-    assert ats.accepted_suites("TLSv1.1") == frozenset()
+    names = {guideline.suite_name(code) for code in guideline.suites("TLSv1.2")}
+    assert apple_tls.accepted_suites("TLSv1.2") <= names
+    assert apple_tls.next_generation_suites("TLSv1.2") < apple_tls.accepted_suites("TLSv1.2")
+    assert not any(apple_tls.weakness(name) for name in apple_tls.next_generation_suites("TLSv1.2"))
+    assert apple_tls.accepted_suites("TLSv1.1") == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -315,4 +315,4 @@ def test_every_ats_suite_is_one_that_the_probe_can_find_and_none_is_weak_in_the_
     ],
 )
 def test_a_weak_suite_has_its_word(suite: str, word: str) -> None:
-    assert word in ats.weakness(suite)
+    assert word in apple_tls.weakness(suite)

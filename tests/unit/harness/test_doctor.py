@@ -17,7 +17,7 @@ from ota_proxy.harness.doctor import look as looking
 from ota_proxy.harness.doctor.look import everything, look
 from ota_proxy.harness.doctor.model import Probe, exit_code
 from ota_proxy.harness.process import binaries
-from ota_proxy.policy import local
+from ota_proxy.policy import server_values
 
 NGINX = Probe("engines", "local nginx", "ok", "nginx 1.26", runs=("nginx",))
 NONE = Probe("engines", "docker", "missing", "there is no Docker socket", remedy="install Docker")
@@ -140,7 +140,7 @@ def test_a_server_that_is_not_installed_comes_with_the_command_that_installs_it(
     server: str, package: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(local, "binaries", lambda _: local.Binaries((server,), (), ()))
+    monkeypatch.setattr(server_values, "binaries", lambda _: server_values.Binaries((server,), (), ()))
     probe = engines.local(server)
     assert (probe.status, probe.found) == ("missing", f"no {server} is on the PATH")
     assert probe.remedy.startswith(package)
