@@ -9,6 +9,7 @@ from typing import Any
 from ota_proxy.report.model import Report, TargetReport, no_verdict
 from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.model import Outcome, Status
+from ota_proxy.servers.text import Span
 
 TARGET = "https://ota.example.com/"
 URL = "https://ota.example.com/ota/app.ipa?token=s3cr3ts3cr3t"
@@ -17,9 +18,11 @@ REASON = "the proxy in front does it"
 
 
 def outcome(rule: str, status: Status = "failed", **more: Any) -> Outcome:  # noqa: ANN401 - fields of the outcome
-    """Make an outcome of a rule of the catalogue, with the rule's severity and TARGET."""
+    """Make an outcome of a rule of the catalogue, with the rule's severity and TARGET; `file`, `line` and `column` make its span."""
     known = catalogue()[rule]
-    return Outcome(**{"rule": known, "status": status, "severity": known.severity, "target": TARGET, **more})
+    span = Span(more.pop("file", ""), more.pop("line", 0), more.pop("column", 0))
+    fields = {"rule": known, "status": status, "severity": known.severity, "target": TARGET, "span": span}
+    return Outcome(**(fields | more))
 
 
 def findings(root: Path) -> list[Outcome]:

@@ -72,7 +72,7 @@ def _strongest(outcomes: list[Outcome]) -> list[Outcome]:
 
 
 def _finding(outcome: Outcome) -> tuple[object, ...]:
-    return outcome.subject, outcome.message, outcome.file, outcome.line, outcome.column
+    return outcome.subject, outcome.message, outcome.span
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,10 @@ def at_source(report: TargetReport, config: OwnConfig | None, caps: Capabilities
     """Return the report with findings in the person's own file and line instead of the copy on the server; None: nobody's file."""
     if config is None:
         return report
-    outcomes = tuple(replace(one, file=config.own(one.file, caps)) if one.file else one for one in report.outcomes)
+    outcomes = tuple(
+        replace(one, span=replace(one.span, file=config.own(one.file, caps))) if one.file else one
+        for one in report.outcomes
+    )
     texts = {config.own(path, caps): text for path, text in report.config.items()}
     shown = {**report.config, **texts, **_quoted(outcomes, config)}
     return replace(report, outcomes=outcomes, config=shown, notes=(*report.notes, *_absent(outcomes)))

@@ -6,15 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-
-@dataclass(frozen=True, slots=True, order=True)
-class Line:
-    """A line of a file; `text` without its indentation, `column` 0 where the line as a whole is meant. Line 0: a built-in default, which stands in no file."""
-
-    file: str
-    line: int
-    text: str = ""
-    column: int = 0
+from ota_proxy.servers.text import SourceText, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +17,7 @@ class Refusal:
     message: str
     hresult: str
     hint: str
-    at: Line
+    at: Span
     first: bool
 
 
@@ -34,7 +26,7 @@ class Remark:
     """Something that nobody here can judge: a section without a schema, or a spelling of which nothing is documented."""
 
     what: str
-    at: Line
+    at: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +35,7 @@ class Entry:
 
     name: str
     value: str
-    at: Line
+    at: Span
 
     @property
     def on(self) -> bool:
@@ -67,7 +59,7 @@ class Rewrite:
     """An inbound rewrite rule that is enabled; `sets` are the server variables it sets, `base` the URL path its pattern is relative to."""
 
     name: str
-    at: Line
+    at: Span
     base: str
     syntax: str
     pattern: str
@@ -87,7 +79,7 @@ class Outbound:
     """An outbound rule that writes a header; its pre-condition's conditions are among `conditions`."""
 
     name: str
-    at: Line
+    at: Span
     variable: str
     value: str
     conditions: tuple[Condition, ...]
@@ -100,7 +92,7 @@ class ErrorPage:
     status: int
     path: str
     mode: str
-    at: Line
+    at: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +102,7 @@ class Redirect:
     destination: str
     exact: bool
     status: str
-    at: Line
+    at: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +115,7 @@ class PathFacts:
     cache_mode: str = "NoControl"
     cache_custom: str = ""
     cache_seconds: int = 0
-    cache_at: Line | None = None
+    cache_at: Span | None = None
     cache_unused: tuple[Entry, ...] = ()
     """Settings of clientCache that do nothing, and the mode they need."""
     headers: tuple[Entry, ...] = ()
@@ -133,16 +125,16 @@ class PathFacts:
     dynamic_types: tuple[Entry, ...] = ()
     verbs: tuple[Entry, ...] = ()
     other_verbs: bool = True
-    verbs_at: Line | None = None
+    verbs_at: Span | None = None
     extensions: tuple[Entry, ...] = ()
     other_extensions: bool = True
-    extensions_at: Line | None = None
+    extensions_at: Span | None = None
     hidden: tuple[Entry, ...] = ()
     sequences: tuple[Entry, ...] = ()
     double_escaping: bool = False
-    listing: Line | None = None
+    listing: Span | None = None
     needs_tls: bool = False
-    client_certificate: Line | None = None
+    client_certificate: Span | None = None
     """Where a certificate is demanded of clients; None where it is not."""
     redirect: Redirect | None = None
     errors: tuple[ErrorPage, ...] = ()
@@ -157,7 +149,7 @@ class Binding:
 
     protocol: str
     port: int | None
-    at: Line
+    at: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +161,7 @@ class Hsts:
     subdomains: bool
     preload: bool
     redirects: bool
-    at: Line
+    at: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,15 +194,22 @@ class IisFacts:
     hsts: Hsts | None = None
     names: tuple[str, ...] = ()
     paths: tuple[PathFacts, ...] = ()
+    sources: Mapping[str, SourceText] = field(default_factory=dict, repr=False)
+    """The text of each file that was read, by its name."""
 
     def at(self, url: str) -> PathFacts:
         """Return what is in force for a URL path: the facts of the nearest path above it."""
         covering = [one for one in self.paths if f"{url.lower()}/".startswith(f"{one.path.rstrip('/')}/")]
         return max(covering, key=lambda one: len(one.path))
 
-    def root_line(self) -> Line:
+    def root_line(self) -> Span:
         """Return where to put what is missing."""
-        return Line(self.main, 1)
+        return Span(self.main, 1)
+
+    def text(self, span: Span) -> str:
+        """Return the line at which a span begins, without its indentation; empty for one that stands in no file that was read."""
+        source = self.sources.get(span.file)
+        return source.line(span.line).strip() if source else ""
 
     def named(self, extensions: tuple[str, ...]) -> Iterator[str]:
         """Yield the OTA files of the tree with one of the extensions."""

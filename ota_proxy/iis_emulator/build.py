@@ -181,8 +181,8 @@ class _Reader:
         for level in self._levels(path):
             for rule in self.configuration.section(WEB + "rewrite/rules", level).entries("rule"):
                 name = rule.text("name").lower()
-                if name not in found or found[name][0] != rule.place:
-                    found[name] = (rule.place, level.rstrip("/") + "/")
+                if name not in found or found[name][0] != rule.span:
+                    found[name] = (rule.span, level.rstrip("/") + "/")
         return {name: base for name, (_, base) in found.items()}
 
     def _redirect(self, section: Node, path: str) -> RedirectSettings:

@@ -53,7 +53,7 @@ def check(configuration: Configuration, refused: Collection[str]) -> None:
         return
     for what in configuration.unmodelled():
         if what.kind != "foreign":  # .NET's own sections: no module of a plain role reads them
-            raise UnmodelledError(what.what, place=f"{what.place.file}:{what.place.line}")
+            raise UnmodelledError(what.what, place=f"{what.span.file}:{what.span.line}")
     _server(configuration)
     for path in configuration.targets():
         if path not in refused:
@@ -134,7 +134,7 @@ def _used(configuration: Configuration, name: str, path: str) -> Iterator[Node]:
         node = configuration.section(WEB + name, path)
     except KeyError:
         return
-    yield from (one for one in node.entries() if one.place.file != defaults.FILE)
+    yield from (one for one in node.entries() if one.span.file != defaults.FILE)
     yield from (one for one in node.children.values() if any(one.explicit(name) for name in one.shape.attributes))
 
 
@@ -146,4 +146,4 @@ def _default(node: Node, attribute: str) -> None:
 
 
 def _place(node: Node) -> str:
-    return f"{node.place.file}:{node.place.line}"
+    return f"{node.span.file}:{node.span.line}"

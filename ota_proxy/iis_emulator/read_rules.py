@@ -63,7 +63,7 @@ def _matcher(node: Node, pattern: str, syntax: Syntax, where: str) -> Matcher:
     try:
         return matcher(pattern, syntax, ignore_case=node.flag("ignoreCase"), negate=node.flag("negate"))
     except UnmodelledError as error:
-        error.place = f"{node.place.file}:{node.place.line}: {where}"
+        error.place = f"{node.span.file}:{node.span.line}: {where}"
         raise
 
 

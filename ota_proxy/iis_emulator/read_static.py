@@ -99,11 +99,11 @@ def errors(section: Node) -> ErrorSettings:
 
 def _error_page(node: Node, mode: str) -> None:
     """Raise UnmodelledError for a page that the emulator cannot find or whose status nobody documented."""
-    what, place = f"httpErrors/error for {node.number('statusCode')}", f"{node.place.file}:{node.place.line}"
+    what, place = f"httpErrors/error for {node.number('statusCode')}", f"{node.span.file}:{node.span.line}"
     if mode == "ExecuteURL":
         why = "which status such a page goes out with is not documented"
         raise UnmodelledError(f"{what} with responseMode ExecuteURL", place=place, why=why)
-    if node.place.file == defaults.FILE or mode != "File":
+    if node.span.file == defaults.FILE or mode != "File":
         return
     if node.text("prefixLanguageFilePath"):
         raise UnmodelledError(f"{what} with prefixLanguageFilePath", place=place)

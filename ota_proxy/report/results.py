@@ -19,7 +19,7 @@ from ota_proxy.rules.model import STAGES, Outcome, Rule, Severity
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One finding. `path` is relative to the project, empty for a file outside and where there is none; `line` and `column` are 0 where unknown."""
+    """One finding. `path` is relative to the project, empty for a file outside and where there is none; Lines and columns are 0 where unknown."""
 
     rule: Rule
     severity: Severity
@@ -33,6 +33,9 @@ class Result:
     path: str
     line: int
     column: int
+    end_line: int
+    end_column: int
+    """The column behind its last character."""
     fingerprint: str
     suppressed: str
     in_source: bool
@@ -72,7 +75,9 @@ def _result(outcome: Outcome, fingerprint: str, root: Path) -> Result:
         file=printable(outcome.file),
         path=printable(relative(outcome.file, root)),
         line=max(0, outcome.line),
-        column=max(0, outcome.column),
+        column=max(0, outcome.span.column),
+        end_line=max(0, outcome.span.end_line),
+        end_column=max(0, outcome.span.end_column),
         fingerprint=fingerprint,
         suppressed=safe(outcome.suppressed),
         in_source=outcome.in_source,

@@ -107,11 +107,18 @@ def _location(one: Result) -> _Values:
     name = one.subject or one.target or one.file
     kind = {"kind": "resource"} if "://" in name else {}
     physical = _file(one) if one.file else _stand_in(name)
-    region = {"startLine": one.line or 1} | ({"startColumn": one.column} if one.line and one.column else {})
     return {
-        "physicalLocation": {"artifactLocation": physical, "region": region},
+        "physicalLocation": {"artifactLocation": physical, "region": _region(one)},
         "logicalLocations": [{"fullyQualifiedName": name, **kind}],
     }
+
+
+def _region(one: Result) -> dict[str, int]:
+    """Return the lines and columns as far as they are known; the end column is that behind the last character (SARIF §3.30.8)."""
+    if not (one.line and one.column):
+        return {"startLine": one.line or 1}
+    region = {"startLine": one.line, "startColumn": one.column}
+    return region | ({"endLine": one.end_line, "endColumn": one.end_column} if one.end_line else {})
 
 
 def _file(one: Result) -> _Values:

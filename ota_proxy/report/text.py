@@ -162,7 +162,7 @@ def _excerpt(outcome: Outcome, target: TargetReport, brush: Paint) -> Iterator[s
     """Show the configuration line with two lines around it; these are cut where they are too long, the line itself is not."""
     if not outcome.file:
         return
-    yield f"    {printable(outcome.file)}:{outcome.line or '?'}{f':{outcome.column}' if outcome.column else ''}"
+    yield f"    {printable(outcome.file)}:{outcome.line or '?'}{f':{column}' if (column := outcome.span.column) else ''}"
     for number, line in view.excerpt(outcome, target.config):
         here = number == outcome.line
         shown = f"    {'>' if here else ' '} {number:4} {line}".rstrip()

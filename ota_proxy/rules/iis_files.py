@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from ota_proxy.facts.configuration import Entry, IisFacts, Line, PathFacts
+from ota_proxy.facts.configuration import Entry, IisFacts, PathFacts
 from ota_proxy.policy.media_types import accepted, ota_types
 from ota_proxy.rules.iis_reach import MANIFEST, PACKAGE, affected, point, readable, see_site
 from ota_proxy.rules.model import Facts, Finding
 from ota_proxy.rules.registry import lints
+from ota_proxy.servers.text import Span
 
 _ALWAYS = (*MANIFEST, *PACKAGE)
 """Extensions that every OTA site serves; the others count where such a file lies in the tree."""
@@ -36,7 +37,7 @@ def media_type_unmapped(facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _static_line(found: IisFacts) -> Line:
+def _static_line(found: IisFacts) -> Span:
     """Return where the map is changed already, else the file's beginning."""
     lines = [entry.at for one in found.paths for entry in one.types.values() if entry.at.line]
     return min(lines, default=found.root_line())
@@ -75,7 +76,7 @@ def manifest_cacheable(facts: Facts) -> Iterator[Finding]:
 
     def problem(path: PathFacts) -> Finding | None:
         why = _cacheable(path)
-        return point(path.cache_at or Line("", 0), why, found=found, evidence="") if why else None
+        return point(path.cache_at or Span(""), why, found=found, evidence="") if why else None
 
     return affected(found, MANIFEST, problem)
 
@@ -146,7 +147,7 @@ def head_denied(facts: Facts) -> Iterator[Finding]:
         if head is not None and not head.on:
             return point(head.at, "HEAD is refused (404.6)", found=found)
         if head is None and not path.other_verbs:
-            at = path.verbs_at or Line("", 0)
+            at = path.verbs_at or Span("")
             return point(at, "Only listed verbs are allowed and HEAD is not among them (404.6)", found=found)
         return None
 

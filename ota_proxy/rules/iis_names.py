@@ -6,10 +6,11 @@ import re
 import warnings
 from collections.abc import Iterator
 
-from ota_proxy.facts.configuration import Condition, ErrorPage, IisFacts, Line, PathFacts, Rewrite
+from ota_proxy.facts.configuration import Condition, ErrorPage, IisFacts, PathFacts, Rewrite
 from ota_proxy.rules.iis_reach import MANIFEST, PACKAGE, affected, point, readable
 from ota_proxy.rules.model import Facts, Finding
 from ota_proxy.rules.registry import lints
+from ota_proxy.servers.text import Span
 
 _SUFFIXES = (*MANIFEST, *PACKAGE)
 _PATHS = frozenset(
@@ -41,14 +42,14 @@ def _denied(found: IisFacts, path: PathFacts, extension: str) -> Finding | None:
     if entry is not None and not entry.on:
         return point(entry.at, f"Request filtering refuses {extension} (404.7)", found=found)
     if entry is None and not path.other_extensions:
-        at = path.extensions_at or Line("", 0)
+        at = path.extensions_at or Span("")
         return point(at, f"Only listed extensions are allowed and {extension} is not among them (404.7)", found=found)
     return None
 
 
 def _sequences(found: IisFacts) -> Iterator[Finding]:
     """A sequence counts where it is part of a name in the tree, or of every package's or manifest's."""
-    seen: set[Line] = set()
+    seen: set[Span] = set()
     for name in (*found.names, *(f"/{suffix}" for suffix in _SUFFIXES)):
         for entry in found.at(name).sequences:
             sequence = entry.name.lower()
@@ -59,7 +60,7 @@ def _sequences(found: IisFacts) -> Iterator[Finding]:
 
 
 def _segments(found: IisFacts) -> Iterator[Finding]:
-    seen: set[tuple[Line, str]] = set()
+    seen: set[tuple[Span, str]] = set()
     for name in found.names:
         steps = {step.lower() for step in name.split("/")}
         for entry in found.at(name).hidden:
@@ -83,12 +84,11 @@ def _double_escapes(found: IisFacts) -> Iterator[Finding]:
 def fallback_hides_missing_files(facts: Facts) -> Iterator[Finding]:
     """A missing manifest or package is a 404 and not a page."""
     found = readable(facts)
-    seen: set[Line] = set()
+    seen: set[Span] = set()
     for suffix in _SUFFIXES:
         for finding in affected(found, (suffix,), lambda path, one=suffix: _fallback(found, path, one)):  # type: ignore[misc]  # as above
-            line = Line(finding.file, finding.line)
-            if line not in seen:
-                seen.add(line)
+            if finding.span not in seen:
+                seen.add(finding.span)
                 yield finding
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ota_proxy.facts.configuration import IisFacts, Line, PathFacts
+from ota_proxy.facts.configuration import IisFacts, PathFacts
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
+from ota_proxy.servers.text import Span
 
 MANIFEST = (".plist",)
 PACKAGE = (".ipa",)
@@ -33,7 +34,7 @@ def readable(facts: Facts) -> IisFacts:
     return found
 
 
-def point(at: Line, message: str, *, found: IisFacts, evidence: str = "", subject: str = "") -> Finding:
+def point(at: Span, message: str, *, found: IisFacts, evidence: str = "", subject: str = "") -> Finding:
     """Return a finding at a line; a default of IIS stands in no file, so it points at the beginning of the outermost web.config.
 
     NoVerdict for a default that a web.config may change, where none was looked at.
@@ -41,8 +42,8 @@ def point(at: Line, message: str, *, found: IisFacts, evidence: str = "", subjec
     if not at.line:
         see_site(found)
     here = at if at.line else found.root_line()
-    shown = evidence or at.text or ("a default of IIS 10" if not at.line else "")
-    return Finding(subject or here.file, message, shown, file=here.file, line=here.line, column=here.column)
+    shown = evidence or found.text(at) or ("a default of IIS 10" if not at.line else "")
+    return Finding(subject or here.file, message, shown, span=here)
 
 
 def absent(found: IisFacts, message: str, evidence: str = "") -> Finding:
@@ -75,6 +76,6 @@ def affected(found: IisFacts, extensions: tuple[str, ...], problem: Problem) -> 
     seen: set[tuple[str, int, str]] = set()
     for name in names:
         finding = problem(found.at(name))
-        if finding is not None and (finding.file, finding.line, finding.message) not in seen:
-            seen.add((finding.file, finding.line, finding.message))
+        if finding is not None and (finding.span.file, finding.span.line, finding.message) not in seen:
+            seen.add((finding.span.file, finding.span.line, finding.message))
             yield finding

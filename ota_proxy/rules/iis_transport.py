@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ota_proxy.facts.configuration import Condition, IisFacts, Line, Outbound, PathFacts, Rewrite
+from ota_proxy.facts.configuration import Condition, IisFacts, Outbound, PathFacts, Rewrite
 from ota_proxy.numbers import seconds
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
 from ota_proxy.rules.iis_reach import MANIFEST, PACKAGE, absent, affected, point, readable, see_site
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.registry import lints
+from ota_proxy.servers.text import Span
 
 _STS = "strict-transport-security"
 _ELSEWHERE = "stands in applicationHost.config: give it with --apphost"
@@ -107,7 +108,7 @@ def _outbound_sts(path: PathFacts) -> list[Outbound]:
     return [one for one in path.outbound if one.variable.lower().replace("_", "-") == f"response-{_STS}"]
 
 
-def _policies(found: IisFacts) -> Iterator[tuple[Line, str, bool]]:
+def _policies(found: IisFacts) -> Iterator[tuple[Span, str, bool]]:
     """Yield (line, value, whether it is also sent over http) of everything that sends HSTS."""
     for one in dict.fromkeys(header for path in found.paths for header in path.headers if header.name.lower() == _STS):
         yield one.at, one.value, _reaches_http(found)

@@ -13,6 +13,7 @@ from typing import Literal
 from ota_proxy.facts.configuration import IisFacts
 from ota_proxy.facts.host import HostFacts
 from ota_proxy.facts.install import InstallFacts
+from ota_proxy.servers.text import NOWHERE, Edit, Span
 from ota_proxy.site import Site
 
 Severity = Literal["error", "warning", "note"]
@@ -67,10 +68,10 @@ class Finding:
     remedy: str = ""
     severity: Severity | None = None
     """Overrides the rule's own where the catalogue allows two (a development profile is a note)."""
-    file: str = ""
-    line: int = 0
-    column: int = 0
-    """In characters from 1; 0 where only the line is known."""
+    span: Span = NOWHERE
+    """Where it stands in a configuration; `NOWHERE` for what stands in none."""
+    edits: tuple[Edit, ...] = ()
+    """What would mend it; none where no fix is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +86,24 @@ class Outcome:
     message: str = ""
     evidence: str = ""
     remedy: str = ""
-    file: str = ""
-    line: int = 0
-    column: int = 0
+    span: Span = NOWHERE
+    edits: tuple[Edit, ...] = ()
     sees: str = field(default="")
     """The sentence a person reads on the phone; empty for passed."""
     suppressed: str = ""
     """The reason a person gave to live with a finding: it is reported still, and counts for nothing. Empty: it counts."""
     in_source: bool = False
     """The reason stands in a comment of the configuration itself, not in settings or flags."""
+
+    @property
+    def file(self) -> str:
+        """The file it stands in, empty for none."""
+        return self.span.file
+
+    @property
+    def line(self) -> int:
+        """The line it begins at, from 1; 0 where that is not known."""
+        return self.span.line
 
 
 class NotApplicable(Exception):  # noqa: N818 - an outcome, not an error

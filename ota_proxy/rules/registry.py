@@ -152,9 +152,8 @@ def _failed(rule: Rule, finding: Finding, facts: Facts, target: str, door: Door)
         message=safe(finding.message),
         evidence=safe(finding.evidence),
         remedy=finding.remedy or remedy(rule.id, facts.server),
-        file=finding.file,
-        line=finding.line,
-        column=finding.column,
+        span=finding.span,
+        edits=finding.edits,
         sees=safe(sentence(here.sees, _host(facts, target))),
     )
 

@@ -11,6 +11,7 @@ from ota_proxy.rules.evidence import proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.predicates import answers, is_encoded, is_html, walk
 from ota_proxy.rules.registry import checks
+from ota_proxy.servers.text import Span
 
 _VERSION_HEADERS = ("server", "x-powered-by", "x-aspnet-version", "x-aspnetmvc-version")
 _NUMBER = re.compile(r"\d+(?:\.\d+)+|/\d+")
@@ -127,7 +128,7 @@ def config_invalid(facts: Facts) -> Iterator[Finding]:
         place = f" ({test.file}:{test.line})" if test.file else ""
         message = f"{host.server or 'The server'} refuses its configuration{place}"
         evidence = f"{test.command}\n{test.output}"
-        yield Finding(test.file or host.spec, message, evidence, file=test.file, line=test.line)
+        yield Finding(test.file or host.spec, message, evidence, span=Span(test.file, test.line))
 
 
 @checks("OTA616")
@@ -151,7 +152,7 @@ def _died(host: HostFacts) -> Finding:
     test = host.config_test
     file, line = (test.file, test.line) if test else ("", 0)
     message = f"{host.server or 'The server'} passes its own configuration test and dies at its start"
-    return Finding(file or host.spec, message, host.start_failure or "", file=file, line=line)
+    return Finding(file or host.spec, message, host.start_failure or "", span=Span(file, line))
 
 
 def _expected(facts: Facts) -> tuple[int, ...]:

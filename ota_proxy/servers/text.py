@@ -50,6 +50,10 @@ class Span:
         return ":".join([self.file, *(str(one) for one in (self.line, self.column) if one)])
 
 
+NOWHERE: Final = Span("")
+"""No place at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Edit:
     """One change: the bytes of `span` give way to `text`. An empty span inserts, an empty text deletes."""

@@ -13,6 +13,7 @@ from ota_proxy.report.paint import Paint
 from ota_proxy.rules.catalogue import rule_id, unknown_rule
 from ota_proxy.rules.model import Outcome, Severity, Stage, Status
 from ota_proxy.rules.remedies import remedies
+from ota_proxy.servers.text import Span
 from ota_proxy.testing.lines import lines_of
 
 _LONGEST = 150
@@ -191,7 +192,7 @@ class InstallReport:
         ):
             return outcome
         found = lines_of(outcome, self.target.config)
-        return dataclasses.replace(outcome, file=found[0], line=found[1]) if found else outcome
+        return dataclasses.replace(outcome, span=Span(*found)) if found else outcome
 
 
 def _lesser(one: Outcome) -> bool:

@@ -117,11 +117,11 @@ def test_no_configuration_crashes_the_reader_or_a_rule(text: str, server: str, c
 )
 def test_bytes_are_a_document_or_a_violation_with_a_place_inside_them(data: bytes) -> None:
     try:
-        place = read(data, "x").root.place
+        place = read(data, "x").root.span
     except Violation as violation:
-        place = violation.place
+        place = violation.span
     assert place.line >= 1
-    assert 0 <= place.offset <= len(data)
+    assert 0 <= place.start <= place.end <= len(data)
 
 
 @settings(max_examples=200, deadline=None)
@@ -132,6 +132,17 @@ def test_every_place_points_at_what_it_names(text: str, codec: str, newline: str
     while pending:
         one = pending.pop()
         pending += one.children
-        assert data[one.place.offset :].decode(codec).startswith(f"<{one.name}")
+        start_tag, whole = (data[span.start : span.end].decode(codec) for span in (one.span, one.whole))
+        assert start_tag.startswith(f"<{one.name}")
+        assert start_tag.endswith(">")
+        assert whole.startswith(start_tag)
+        assert whole.endswith(("/>", f"</{one.name}>"))
         for attribute in one.attributes:
-            assert data[attribute.place.offset :].decode(codec).startswith(f"{attribute.name}=")
+            name, value = (
+                data[span.start : span.end].decode(codec) for span in (attribute.name_span, attribute.value_span)
+            )
+            assert name == attribute.name
+            assert data[attribute.span.start : attribute.span.end].decode(codec) in (
+                f'{name}="{value}"',
+                f"{name}='{value}'",
+            )

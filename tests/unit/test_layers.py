@@ -21,7 +21,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "numbers": ("limits",),
     "printable": ("limits",),
     "resources": (),
-    "facts": ("addresses", "limits", "numbers"),
+    "facts": ("addresses", "limits", "numbers", "servers.text"),
     "policy": BASE,
     "site": (*BASE, "policy"),
     "settings": (*BASE, "policy", "site", "rules.catalogue"),
@@ -32,7 +32,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "servers": (*BASE, "policy", "facts", "site"),
     "files": ("errors", "servers.header", "servers.result"),
     "iis_emulator": (*BASE, "policy", "facts", "servers"),
-    "rules": (*BASE, "policy", "facts", "site", "apps"),
+    "rules": (*BASE, "policy", "facts", "site", "apps", "servers.text"),
     "report": (*BASE, "policy", "facts", "rules"),
     "harness": (
         *BASE,
@@ -57,6 +57,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "testing": (
         *BASE,
+        "servers.text",
         *("policy", "facts", "site", "settings", "apps", "device", "rules", "report", "harness", "commands"),
     ),
     "pytest_plugin": (*BASE, "harness.docker.engine", "harness.certificates", "testing"),
@@ -64,9 +65,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
 """Package or module → what it may import beside itself; `cli` may import everything."""
 NARROWER: dict[str, tuple[str, ...]] = {
     "facts.host": (),
-    "facts.configuration": (),
+    "facts.configuration": ("servers.text",),
+    "servers.text": (),
     "facts.levels": (),
-    "rules.model": ("site", "facts"),
+    "rules.model": ("site", "facts", "servers.text"),
     "policy.tables": ("resources",),
     "harness.engine": ("errors", "site", "policy"),
     "harness.docker.daemon": ("errors",),

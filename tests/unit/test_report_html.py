@@ -15,6 +15,7 @@ from ota_proxy.report import html
 from ota_proxy.report.model import Report, TargetReport, no_verdict
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.servers.text import Span
 from tests.facts import BASE, MANIFEST_URL, healthy, respond, visit, with_manifest_answer, with_tls
 from tests.unit.test_report import BROKEN, HEALTHY, target
 
@@ -128,7 +129,7 @@ def test_cookies_and_tokens_are_not_passed_on() -> None:
 
 def test_the_configuration_line_is_marked() -> None:
     report = target(BROKEN, config={"/etc/nginx/site.conf": "one\ntwo <b>\nthree"})
-    outcomes = tuple(replace(one, file="/etc/nginx/site.conf", line=2) for one in report.findings)
+    outcomes = tuple(replace(one, span=Span("/etc/nginx/site.conf", 2)) for one in report.findings)
     text = html.render(Report((replace(report, outcomes=outcomes),)))
     assert "<mark>   2 two &lt;b&gt;</mark>" in text
 
@@ -141,7 +142,7 @@ def hostile(text: str) -> TargetReport:
     facts = Facts(install=install)
     base = TargetReport(text, text, text, text, None, evaluate(facts, text, "c"), facts, notes=(text,), log=text)
     outcomes = tuple(
-        replace(one, subject=text, message=text, evidence=text, sees=text, remedy=text, file=text)
+        replace(one, subject=text, message=text, evidence=text, sees=text, remedy=text, span=Span(text))
         for one in base.outcomes
     )
     return replace(base, outcomes=outcomes, reason=text)

@@ -116,7 +116,7 @@ class EmulatorEngine(ProcessEngine):
         windows = scenario.caps.version
         configuration = Configuration.load(root, file, without_modules=without, windows=windows)
         if (violation := configuration.violation("/")) is not None:
-            place = violation.place
+            place = violation.span
             raise ServerRefusedError(
                 f"IIS answers 500.19: {violation.message}", output=str(violation), file=place.file, line=place.line
             )

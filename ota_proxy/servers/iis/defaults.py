@@ -8,11 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ota_proxy.servers.iis.places import Place
 from ota_proxy.servers.iis.syntax import Attribute, Element
+from ota_proxy.servers.text import Span
 
 FILE = "the defaults of IIS 10"
-PLACE = Place(FILE, 0, 0, 0)
+PLACE = Span(FILE)
 
 
 @cache
@@ -23,7 +23,7 @@ def elements() -> Mapping[str, Element]:
     maps = tuple(
         _element("mimeMap", {"fileExtension": extension, "mimeType": mime}) for extension, mime in media_types().items()
     )
-    found["system.webServer/staticContent"] = Element(static.name, static.attributes, maps, "", PLACE)
+    found["system.webServer/staticContent"] = Element(static.name, static.attributes, maps, "", PLACE, PLACE)
     return found
 
 
@@ -39,11 +39,13 @@ def _load(name: str) -> dict[str, Any]:
 
 
 def _element(name: str, body: Mapping[str, Any]) -> Element:
-    attributes = tuple(Attribute(key, value, PLACE) for key, value in body.items() if isinstance(value, str))
+    attributes = tuple(
+        Attribute(key, value, PLACE, PLACE, PLACE) for key, value in body.items() if isinstance(value, str)
+    )
     children: list[Element] = []
     for key, value in body.items():
         if isinstance(value, list):
             children += (_element(key, one) for one in value)
         elif isinstance(value, dict):
             children.append(_element(key, value))
-    return Element(name, attributes, tuple(children), "", PLACE)
+    return Element(name, attributes, tuple(children), "", PLACE, PLACE)

@@ -15,7 +15,6 @@ from ota_proxy.servers.iis.in_force import Configuration
 from ota_proxy.servers.iis.schema import table
 from ota_proxy.servers.iis.syntax import Element
 from ota_proxy.servers.iis.violations import UNREADABLE, Violation
-from ota_proxy.servers.lines import Lines
 
 _MOST_NAMES = 2000
 """OTA files that are looked at by name; a tree with more says the same again."""
@@ -27,48 +26,48 @@ def read_facts(configuration: Configuration, root: Path | None, *, windows: str,
     `root` is the folder whose files are looked at by name, None for none; `own_server` says that applicationHost.config is
     the person's and not the defaults of IIS 10.
     """
-    lines = Lines(configuration.documents())
     caps = resolve("iis", windows)
     everything = configuration.problems()
     problems = tuple(one for one in everything if one.hresult != UNREADABLE)
-    refusals = tuple(_refusals(problems, lines))
+    refusals = tuple(_refusals(problems))
     refused = {one.at for one in refusals}
-    files = tuple(one.file for one in configuration.documents()) or tuple(one.place.file for one in everything)
+    files = tuple(one.file for one in configuration.documents()) or tuple(one.span.file for one in everything)
     return IisFacts(
         windows=windows,
         files=files,
         main=next((one for one in files if one != configuration.server_file), files[0] if files else ""),
         site_known=configuration.reads_files,
-        unread=tuple(dict.fromkeys(one.place.file for one in everything if _unread(one, configuration))),
+        unread=tuple(dict.fromkeys(one.span.file for one in everything if _unread(one, configuration))),
         unreadable=tuple(
-            f"{one.place.file} cannot be read: {one.hint}" for one in everything if one.hresult == UNREADABLE
+            f"{one.span.file} cannot be read: {one.hint}" for one in everything if one.hresult == UNREADABLE
         ),
-        server_known=own_server and any(one.node.place.line for one in configuration.sites),
+        server_known=own_server and any(one.node.span.line for one in configuration.sites),
         native_hsts=caps.has("native_hsts"),
         server_header_can_go=caps.has("remove_server_header"),
         preserves_host=_preserves_host(configuration),
         refusals=refusals,
-        remarks=tuple(Remark(one.what, lines.at(one.place)) for one in configuration.unmodelled()),
-        doubts=tuple(Remark(one.what, lines.at(one.place)) for one in configuration.doubts()),
-        unguarded=() if own_server else tuple(one for one in _unguarded(configuration, lines) if one.at not in refused),
-        ineffective=tuple(_ineffective(configuration, lines)),
-        bindings=tuple(_bindings(configuration, lines)) if own_server else (),
-        hsts=_hsts(configuration, lines) if own_server else None,
+        remarks=tuple(Remark(one.what, one.span) for one in configuration.unmodelled()),
+        doubts=tuple(Remark(one.what, one.span) for one in configuration.doubts()),
+        unguarded=() if own_server else tuple(one for one in _unguarded(configuration) if one.at not in refused),
+        ineffective=tuple(_ineffective(configuration)),
+        bindings=tuple(_bindings(configuration)) if own_server else (),
+        hsts=_hsts(configuration) if own_server else None,
         names=tuple(_names(root)) if root else (),
-        paths=tuple(map(PathReader(configuration, lines).read, configuration.targets())),
+        paths=tuple(map(PathReader(configuration).read, configuration.targets())),
+        sources={one.file: one.source for one in configuration.documents()},
     )
 
 
 def _unread(violation: Violation, configuration: Configuration) -> bool:
-    return all(violation.place.file != one.file for one in configuration.documents())
+    return all(violation.span.file != one.file for one in configuration.documents())
 
 
-def _refusals(problems: tuple[Violation, ...], lines: Lines) -> Iterator[Refusal]:
+def _refusals(problems: tuple[Violation, ...]) -> Iterator[Refusal]:
     seen: set[str] = set()
     for one in problems:
-        first = one.place.file not in seen
-        seen.add(one.place.file)
-        yield Refusal(one.kind, one.message, one.hresult, one.hint, lines.at(one.place), first)
+        first = one.span.file not in seen
+        seen.add(one.span.file)
+        yield Refusal(one.kind, one.message, one.hresult, one.hint, one.span, first)
 
 
 def _preserves_host(configuration: Configuration) -> bool:
@@ -78,14 +77,14 @@ def _preserves_host(configuration: Configuration) -> bool:
         return False
 
 
-def _bindings(configuration: Configuration, lines: Lines) -> Iterator[Binding]:
+def _bindings(configuration: Configuration) -> Iterator[Binding]:
     for site in configuration.sites[:1]:
         for node in site.node.child("bindings").entries():
             number = port(node.text("bindingInformation").rpartition(":")[0].rpartition(":")[2])
-            yield Binding(node.text("protocol").lower(), number, lines.at(node.place))
+            yield Binding(node.text("protocol").lower(), number, node.span)
 
 
-def _hsts(configuration: Configuration, lines: Lines) -> Hsts | None:
+def _hsts(configuration: Configuration) -> Hsts | None:
     node = configuration.site.hsts
     place = node.where("enabled") or node.where("max-age")
     if place is None:
@@ -96,11 +95,11 @@ def _hsts(configuration: Configuration, lines: Lines) -> Hsts | None:
         subdomains=node.flag("includeSubDomains"),
         preload=node.flag("preload"),
         redirects=node.flag("redirectHttpToHttps"),
-        at=lines.at(place),
+        at=place,
     )
 
 
-def _ineffective(configuration: Configuration, lines: Lines) -> Iterator[Remark]:
+def _ineffective(configuration: Configuration) -> Iterator[Remark]:
     """Yield sections whose module is known to be absent, although its schema is part of IIS.
 
     What stands at server level of applicationHost.config came with IIS, for every role service there is.
@@ -112,7 +111,7 @@ def _ineffective(configuration: Configuration, lines: Lines) -> Iterator[Remark]
         for path, element in (found for one in roots for found in _below(one)):
             section = table.sections()[path]
             if section.module and not section.separate and configuration.missing(section.module):
-                yield Remark(f"{path} is read by {section.module}, which is not installed", lines.at(element.place))
+                yield Remark(f"{path} is read by {section.module}, which is not installed", element.span)
 
 
 def _below(child: Element) -> Iterator[tuple[str, Element]]:
@@ -130,7 +129,7 @@ def _sections(element: Element, path: str) -> Iterator[tuple[str, Element]]:
             yield from _sections(child, inner)
 
 
-def _unguarded(configuration: Configuration, lines: Lines) -> Iterator[Entry]:
+def _unguarded(configuration: Configuration) -> Iterator[Entry]:
     """Yield each mimeMap that no remove or clear precedes; whether a parent has it too is not known."""
     for document in configuration.documents():
         for path, element in (found for one in document.root.children for found in _below(one)):
@@ -141,7 +140,7 @@ def _unguarded(configuration: Configuration, lines: Lines) -> Iterator[Entry]:
             for one in element.children:
                 extension = one.value("fileExtension") or ""
                 if one.name == "mimeMap" and not cleared and extension.lower() not in removed:
-                    yield Entry(extension, one.value("mimeType") or "", lines.at(one.place))
+                    yield Entry(extension, one.value("mimeType") or "", one.span)
 
 
 def _names(root: Path) -> Iterator[str]:

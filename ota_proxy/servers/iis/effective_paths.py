@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from ota_proxy.facts.configuration import Condition, Entry, ErrorPage, Line, Outbound, PathFacts, Redirect, Rewrite
+from ota_proxy.facts.configuration import Condition, Entry, ErrorPage, Outbound, PathFacts, Redirect, Rewrite
 from ota_proxy.servers.iis.in_force import Configuration, Node
-from ota_proxy.servers.lines import Lines
+from ota_proxy.servers.text import Span
 
 Part = dict[str, Any]
 """Some fields of `PathFacts`."""
@@ -17,8 +17,8 @@ Part = dict[str, Any]
 class PathReader:
     """Reads paths of one configuration; what paths share is read once."""
 
-    def __init__(self, configuration: Configuration, lines: Lines) -> None:
-        self._configuration, self._lines = configuration, lines
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
         self._done: dict[Node, Part] = {}
         self._parts: dict[str, Callable[[Node], Part]] = {
             "staticContent": self._static,
@@ -53,16 +53,16 @@ class PathReader:
         cache = node.child("clientCache")
         age = cache.get("cacheControlMaxAge")
         return {
-            "types": {one.name.lower(): one for one in _entries(node, "fileExtension", "mimeType", self._lines)},
+            "types": {one.name.lower(): one for one in _entries(node, "fileExtension", "mimeType")},
             "cache_mode": cache.text("cacheControlMode"),
             "cache_custom": cache.text("cacheControlCustom"),
             "cache_seconds": int(age.total_seconds()) if isinstance(age, timedelta) else 0,
-            "cache_at": _where(cache, "cacheControlMode", self._lines),
-            "cache_unused": tuple(_unused(cache, self._lines)),
+            "cache_at": _where(cache, "cacheControlMode"),
+            "cache_unused": tuple(_unused(cache)),
         }
 
     def _headers(self, node: Node) -> Part:
-        return {"headers": _entries(node.child("customHeaders"), "name", "value", self._lines)}
+        return {"headers": _entries(node.child("customHeaders"), "name", "value")}
 
     def _compresses(self, node: Node) -> Part:
         static = node.flag("doStaticCompression") and not self._configuration.missing("StaticCompressionModule")
@@ -71,42 +71,42 @@ class PathReader:
 
     def _compression(self, node: Node) -> Part:
         return {
-            "static_types": _entries(node.child("staticTypes"), "mimeType", "enabled", self._lines),
-            "dynamic_types": _entries(node.child("dynamicTypes"), "mimeType", "enabled", self._lines),
+            "static_types": _entries(node.child("staticTypes"), "mimeType", "enabled"),
+            "dynamic_types": _entries(node.child("dynamicTypes"), "mimeType", "enabled"),
         }
 
     def _filtering(self, node: Node) -> Part:
         verbs, extensions = node.child("verbs"), node.child("fileExtensions")
         return {
-            "verbs": _entries(verbs, "verb", "allowed", self._lines),
+            "verbs": _entries(verbs, "verb", "allowed"),
             "other_verbs": verbs.flag("allowUnlisted"),
-            "verbs_at": _where(verbs, "allowUnlisted", self._lines),
-            "extensions": _entries(extensions, "fileExtension", "allowed", self._lines),
+            "verbs_at": _where(verbs, "allowUnlisted"),
+            "extensions": _entries(extensions, "fileExtension", "allowed"),
             "other_extensions": extensions.flag("allowUnlisted"),
-            "extensions_at": _where(extensions, "allowUnlisted", self._lines),
-            "hidden": _entries(node.child("hiddenSegments"), "segment", "", self._lines),
-            "sequences": _entries(node.child("denyUrlSequences"), "sequence", "", self._lines),
+            "extensions_at": _where(extensions, "allowUnlisted"),
+            "hidden": _entries(node.child("hiddenSegments"), "segment", ""),
+            "sequences": _entries(node.child("denyUrlSequences"), "sequence", ""),
             "double_escaping": node.flag("allowDoubleEscaping"),
             "server_header_removed": node.flag("removeServerHeader"),
         }
 
     def _access(self, node: Node) -> Part:
         flags = {flag.strip() for flag in node.text("sslFlags").split(",")}
-        wanted = _where(node, "sslFlags", self._lines) if "SslRequireCert" in flags else None
+        wanted = _where(node, "sslFlags") if "SslRequireCert" in flags else None
         return {"needs_tls": "Ssl" in flags, "client_certificate": wanted}
 
     def _listing(self, node: Node) -> Part:
-        return {"listing": _where(node, "enabled", self._lines) if node.flag("enabled") else None}
+        return {"listing": _where(node, "enabled") if node.flag("enabled") else None}
 
     def _redirect(self, node: Node) -> Part:
         if not node.flag("enabled") or self._configuration.missing("HttpRedirectionModule"):
             return {"redirect": None}
-        at = self._lines.at(node.where("destination") or node.place)
+        at = node.where("destination") or node.span
         status = node.text("httpResponseStatus")
         return {"redirect": Redirect(node.text("destination"), node.flag("exactDestination"), status, at)}
 
     def _errors(self, node: Node) -> Part:
-        return {"errors": tuple(_error_page(one, self._lines) for one in node.entries())}
+        return {"errors": tuple(_error_page(one) for one in node.entries())}
 
     def _global_rules(self, node: Node) -> Part:
         return {"global_rules": self._rewrites(node)}
@@ -116,22 +116,19 @@ class PathReader:
 
     def _rewrites(self, node: Node) -> tuple[Rewrite, ...]:
         rules = [rule for rule in node.entries() if rule.flag("enabled")]
-        homes = {file: self._configuration.home(file) for file in {rule.place.file for rule in rules}}
-        return tuple(_rewrite(rule, homes[rule.place.file], self._lines) for rule in rules)
+        homes = {file: self._configuration.home(file) for file in {rule.span.file for rule in rules}}
+        return tuple(_rewrite(rule, homes[rule.span.file]) for rule in rules)
 
     def _outbound(self, node: Node) -> Part:
-        return {"outbound": tuple(_outbound(node, self._lines))}
+        return {"outbound": tuple(_outbound(node))}
 
 
-def _where(node: Node, attribute: str, lines: Lines) -> Line | None:
-    place = node.where(attribute)
-    return lines.at(place) if place else None
+def _where(node: Node, attribute: str) -> Span | None:
+    return node.where(attribute)
 
 
-def _entries(node: Node, name: str, value: str, lines: Lines) -> tuple[Entry, ...]:
-    return tuple(
-        Entry(one.text(name), _written(one, value) if value else "", lines.at(one.place)) for one in node.entries()
-    )
+def _entries(node: Node, name: str, value: str) -> tuple[Entry, ...]:
+    return tuple(Entry(one.text(name), _written(one, value) if value else "", one.span) for one in node.entries())
 
 
 def _written(node: Node, attribute: str) -> str:
@@ -139,26 +136,26 @@ def _written(node: Node, attribute: str) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _unused(cache: Node, lines: Lines) -> Iterator[Entry]:
+def _unused(cache: Node) -> Iterator[Entry]:
     """Yield the settings of clientCache that take effect with another mode only."""
     for attribute, mode in (("cacheControlMaxAge", "UseMaxAge"), ("httpExpires", "UseExpires")):
         place = cache.where(attribute)
         if place is not None and cache.text("cacheControlMode") != mode:
-            yield Entry(attribute, mode, lines.at(place))
+            yield Entry(attribute, mode, place)
 
 
-def _error_page(node: Node, lines: Lines) -> ErrorPage:
-    return ErrorPage(node.number("statusCode"), node.text("path"), node.text("responseMode"), lines.at(node.place))
+def _error_page(node: Node) -> ErrorPage:
+    return ErrorPage(node.number("statusCode"), node.text("path"), node.text("responseMode"), node.span)
 
 
 # -- URL Rewrite ---------------------------------------------------------------------------------------------------------
 
 
-def _rewrite(rule: Node, base: str, lines: Lines) -> Rewrite:
+def _rewrite(rule: Node, base: str) -> Rewrite:
     match, conditions, action = rule.child("match"), rule.child("conditions"), rule.child("action")
     return Rewrite(
         name=rule.text("name"),
-        at=lines.at(rule.place),
+        at=rule.span,
         base=base,
         syntax=rule.text("patternSyntax"),
         pattern=match.text("url"),
@@ -180,7 +177,7 @@ def _condition(node: Node) -> Condition:
     )
 
 
-def _outbound(section: Node, lines: Lines) -> Iterator[Outbound]:
+def _outbound(section: Node) -> Iterator[Outbound]:
     before = {one.text("name").lower(): one for one in section.child("preConditions").entries()}
     for rule in section.entries():
         variable = rule.child("match").text("serverVariable")
@@ -188,4 +185,4 @@ def _outbound(section: Node, lines: Lines) -> Iterator[Outbound]:
             pre = before.get(rule.text("preCondition").lower())
             conditions = (*(pre.entries() if pre else ()), *rule.child("conditions").entries())
             value = rule.child("action").text("value")
-            yield Outbound(rule.text("name"), lines.at(rule.place), variable, value, tuple(map(_condition, conditions)))
+            yield Outbound(rule.text("name"), rule.span, variable, value, tuple(map(_condition, conditions)))

@@ -13,13 +13,13 @@ from ota_proxy.reading import is_below, read_below, read_file
 from ota_proxy.servers.iis import files, violations
 from ota_proxy.servers.iis import server_level as server
 from ota_proxy.servers.iis.node import Node
-from ota_proxy.servers.iis.places import Place
 from ota_proxy.servers.iis.section_registry import Unmodelled
 from ota_proxy.servers.iis.sections import lay_out
 from ota_proxy.servers.iis.sites import Binding, Directory, Site
 from ota_proxy.servers.iis.state import Key, State, apply_file, apply_locations
 from ota_proxy.servers.iis.syntax import Document, read
 from ota_proxy.servers.iis.violations import Violation
+from ota_proxy.servers.text import Span
 
 __all__ = ["Binding", "Configuration", "Directory", "Node", "Site", "Unmodelled"]
 
@@ -225,10 +225,10 @@ def _node(state: State, name: str) -> Node:
 
 def _once(found: Iterator[Violation]) -> Iterator[Violation]:
     """Leave out what a file that two URL paths share reports again."""
-    seen: set[tuple[Place, str]] = set()
+    seen: set[tuple[Span, str]] = set()
     for one in found:
-        if (one.place, one.message) not in seen:
-            seen.add((one.place, one.message))
+        if (one.span, one.message) not in seen:
+            seen.add((one.span, one.message))
             yield one
 
 
@@ -242,13 +242,13 @@ def _bytes_of(path: Path, roots: Sequence[Path]) -> bytes:
 def _read(state: State, now: files.Stamp, roots: Sequence[Path]) -> None:
     file = str(now.path)
     if now.size > LIMIT:
-        state.refused.append(violations.too_large(Place(file, 1, 1, 0), LIMIT))
+        state.refused.append(violations.too_large(Span(file, 1, 1, 0, 0, 1, 1), LIMIT))
     try:
         document = read(_bytes_of(now.path, roots), file)
     except Violation as violation:
         state.refused.append(violation)
     except OSError as error:
-        state.refused.append(violations.unreadable(Place(file, 1, 1, 0), error.strerror or str(error)))
+        state.refused.append(violations.unreadable(Span(file, 1, 1, 0, 0, 1, 1), error.strerror or str(error)))
     else:
         state.documents.append(document)
         apply_file(state, lay_out(document, state.server.registry))

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from ota_proxy.errors import did_you_mean
 from ota_proxy.servers.iis import violations
 from ota_proxy.servers.iis.node import Lock, Node, Setting
-from ota_proxy.servers.iis.places import Place
 from ota_proxy.servers.iis.schema import model
 from ota_proxy.servers.iis.schema.values import parse, spelling
 from ota_proxy.servers.iis.syntax import Attribute, Element
 from ota_proxy.servers.iis.violations import Violation
+from ota_proxy.servers.text import Span
 
 _LOCK_ATTRIBUTES = ("lockAttributes", "lockAllAttributesExcept", "lockElements", "lockAllElementsExcept", "lockItem")
 _OUTSIDE = ("configSource", "configProtectionProvider")
@@ -26,7 +26,7 @@ class Source:
     level: int
     section: str
     report: Callable[[Violation], None]
-    doubt: Callable[[Place, str], None]
+    doubt: Callable[[Span, str], None]
     has: Callable[[str], bool]
     """Whether the Windows version has a feature of the capability table."""
 
@@ -39,11 +39,11 @@ def outside(element: Element) -> Attribute | None:
 def merge(node: Node, element: Element, source: Source) -> Node:
     """Return the node with the element laid over it; a refused part is reported and left out."""
     if any(lock.item for lock in _above(node, source)):
-        source.report(violations.lock_violation(element.place, source.section, f"{element.name} is locked above"))
+        source.report(violations.lock_violation(element.span, source.section, f"{element.name} is locked above"))
         return node
     settings = {**node.settings, **_settings(node, element, source)}
     locks = node.locks + _locks(element, source)
-    laid = Node(node.shape, node.name, element.place, settings, node.children, node.members, locks)
+    laid = Node(node.shape, node.name, element.span, settings, node.children, node.members, locks)
     _required(laid, element, source)
     return _inside(laid, element, source) if element.children else laid
 
@@ -64,9 +64,9 @@ def _settings(node: Node, element: Element, source: Source) -> dict[str, Setting
             _unknown_attribute(node.shape, attribute, source)
         elif any(lock.attribute(attribute.name) for lock in above):
             hint = f"{attribute.name} is locked above, to any value"
-            source.report(violations.lock_violation(attribute.place, source.section, hint))
+            source.report(violations.lock_violation(attribute.span, source.section, hint))
         elif (value := read_value(spec, attribute, source)) is not None:
-            found[attribute.name] = Setting(value, attribute.place)
+            found[attribute.name] = Setting(value, attribute.span)
     return found
 
 
@@ -75,7 +75,7 @@ def _unknown_attribute(shape: model.Element, attribute: Attribute, source: Sourc
     generic = name in _LOCK_ATTRIBUTES or name in _OUTSIDE or name == "xmlns" or name.startswith("xmlns:")
     if not generic and not shape.any_attribute:
         hint = did_you_mean(name, shape.attributes)
-        source.report(violations.unknown_attribute(name, attribute.place, source.section, hint))
+        source.report(violations.unknown_attribute(name, attribute.span, source.section, hint))
 
 
 def read_value(spec: model.Attribute, attribute: Attribute, source: Source) -> model.Value | None:
@@ -83,11 +83,11 @@ def read_value(spec: model.Attribute, attribute: Attribute, source: Source) -> m
     try:
         value = parse(spec, attribute.value)
     except ValueError as error:
-        source.report(violations.invalid_value(spec.name, str(error), attribute.place, source.section))
+        source.report(violations.invalid_value(spec.name, str(error), attribute.span, source.section))
         return None
     if spec.members and (wanted := spelling(spec, attribute.value)):
         source.doubt(
-            attribute.place, f"{spec.name} is spelt '{wanted}' in the schema: whether IIS folds case is not documented"
+            attribute.span, f"{spec.name} is spelt '{wanted}' in the schema: whether IIS folds case is not documented"
         )
     return value
 
@@ -95,7 +95,7 @@ def read_value(spec: model.Attribute, attribute: Attribute, source: Source) -> m
 def _required(node: Node, element: Element, source: Source) -> None:
     for name in node.shape.required:
         if name not in node.settings and element.value(name) is None:
-            source.report(violations.missing_attribute(name, element.place, source.section))
+            source.report(violations.missing_attribute(name, element.span, source.section))
 
 
 def _locks(element: Element, source: Source) -> tuple[Lock, ...]:
@@ -133,7 +133,7 @@ def _inside(node: Node, element: Element, source: Source) -> Node:
     for child in element.children:
         if any(lock.element(child.name) for lock in above):
             hint = f"{child.name} is locked above"
-            source.report(violations.lock_violation(child.place, source.section, hint))
+            source.report(violations.lock_violation(child.span, source.section, hint))
         elif (shape := node.shape.elements.get(child.name)) and (not shape.needs or source.has(shape.needs)):
             children[child.name] = merge(children.get(child.name) or Node(shape, child.name), child, source)
         elif not entries.take(child):
@@ -148,7 +148,7 @@ def _unknown_element(shape: model.Element, child: Element, source: Source) -> No
         collection = shape.collection
         known = [*shape.elements, *((*collection.add, collection.remove, collection.clear) if collection else ())]
         hint = did_you_mean(child.name, filter(None, known))
-    source.report(violations.unknown_element(child.name, child.place, source.section, hint))
+    source.report(violations.unknown_element(child.name, child.span, source.section, hint))
 
 
 class _Entries:
@@ -203,10 +203,10 @@ class _Entries:
 
     def _report_duplicate(self, child: Element, entry: Node, names: tuple[str, ...], other: Node) -> None:
         values = [(name, _written(entry, name)) for name in names]
-        first = other.place
-        at = f"line {first.line}" if first.file == child.place.file else f"{first.file}, line {first.line}"
+        first = other.span
+        at = f"line {first.line}" if first.file == child.span.file else f"{first.file}, line {first.line}"
         hint = f"it is there already: {at if first.line else first.file}"
-        self._source.report(violations.duplicate_entry(child.name, values, child.place, self._source.section, hint))
+        self._source.report(violations.duplicate_entry(child.name, values, child.span, self._source.section, hint))
 
     def _find(self, key: Hashable) -> Node | None:
         primary = self._primary(key)
@@ -221,11 +221,11 @@ class _Entries:
 
     def _clear(self, child: Element) -> None:
         for attribute in child.attributes:
-            self._source.report(violations.unknown_attribute(attribute.name, attribute.place, self._source.section))
+            self._source.report(violations.unknown_attribute(attribute.name, attribute.span, self._source.section))
         locked = next((one for one in self._inherited.values() if self._locked(one)), None)
         if locked is not None:
-            hint = f"the entry of {locked.place.file} is locked and cannot be cleared"
-            self._source.report(violations.lock_violation(child.place, self._source.section, hint))
+            hint = f"the entry of {locked.span.file} is locked and cannot be cleared"
+            self._source.report(violations.lock_violation(child.span, self._source.section, hint))
             return
         self._inherited, self._own, self._aliases = {}, {}, None
 
@@ -241,8 +241,8 @@ class _Entries:
             primary = self._primary(key)
             entry = self._inherited.get(primary)
             if entry is not None and self._locked(entry):
-                hint = f"the entry of {entry.place.file} is locked"
-                self._source.report(violations.lock_violation(child.place, self._source.section, hint))
+                hint = f"the entry of {entry.span.file} is locked"
+                self._source.report(violations.lock_violation(child.span, self._source.section, hint))
                 continue
             self._inherited.pop(primary, None)
             self._own.pop(primary, None)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
-from ota_proxy.servers.iis.places import Place
 from ota_proxy.servers.iis.schema import model
+from ota_proxy.servers.text import Span
 
-NOWHERE = Place("the schema's defaults", 0, 0, 0)
+NOWHERE = Span("the schema's defaults")
 _NONE: frozenset[str] = frozenset()
 
 
@@ -17,7 +17,7 @@ class Setting:
     """A value that a file sets, and where."""
 
     value: model.Value
-    place: Place
+    span: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Node:
 
     shape: model.Element = field(repr=False)
     name: str
-    place: Place = NOWHERE
+    span: Span = NOWHERE
     settings: Mapping[str, Setting] = field(default_factory=dict, repr=False)
     children: Mapping[str, Node] = field(default_factory=dict, repr=False)
     members: Mapping[Hashable, Node] = field(default_factory=dict, repr=False)
@@ -89,10 +89,10 @@ class Node:
         """Say whether a file (the defaults of IIS 10 count as one) sets the attribute."""
         return self.setting(attribute) is not None
 
-    def where(self, attribute: str) -> Place | None:
+    def where(self, attribute: str) -> Span | None:
         """Return where the attribute is set, None where it is not."""
         setting = self.setting(attribute)
-        return setting.place if setting else None
+        return setting.span if setting else None
 
     def child(self, name: str) -> Node:
         """Return a sub-element, one with defaults where no file has it; KeyError for one that the schema lacks."""
@@ -119,4 +119,4 @@ class Node:
         """Return the node with another one to take what no file sets here from."""
         if fallback is None:
             return self
-        return Node(self.shape, self.name, self.place, self.settings, self.children, self.members, self.locks, fallback)
+        return Node(self.shape, self.name, self.span, self.settings, self.children, self.members, self.locks, fallback)

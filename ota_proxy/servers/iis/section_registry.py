@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from ota_proxy.errors import did_you_mean
 from ota_proxy.servers.iis import violations
-from ota_proxy.servers.iis.places import Place
 from ota_proxy.servers.iis.schema import table
 from ota_proxy.servers.iis.schema.model import Definition, Section
 from ota_proxy.servers.iis.schema.model import Element as Shape
 from ota_proxy.servers.iis.syntax import Element
 from ota_proxy.servers.iis.violations import Violation
+from ota_proxy.servers.text import Span
 
 ROOTS = ("system.webServer", "system.applicationHost")
 """The groups that are IIS's own: below them a name is known, or wrong, or some module's."""
@@ -40,7 +40,7 @@ class Unmodelled:
 
     kind: str
     what: str
-    place: Place
+    span: Span
 
 
 class Registry:
@@ -63,7 +63,7 @@ class Registry:
         module = known["modules"].get(path, "")
         described = table.sections().get(path)
         if module in self._without or (described and described.separate):
-            return violations.no_declaration(element.place, path, module or (described.module if described else ""))
+            return violations.no_declaration(element.span, path, module or (described.module if described else ""))
         if path.partition("/")[0] not in ROOTS:
             return self._top(path, element, unmodelled)
         siblings = [
@@ -71,16 +71,16 @@ class Registry:
         ]
         hint = known["misplaced"].get(name, "") or did_you_mean(name, siblings)
         if not module and (hint or self.complete):
-            return violations.unknown_element(name, element.place, parent, hint)
-        unmodelled(Unmodelled("section", path, element.place))
+            return violations.unknown_element(name, element.span, parent, hint)
+        unmodelled(Unmodelled("section", path, element.span))
         return None
 
     def _top(self, path: str, element: Element, unmodelled: Callable[[Unmodelled], None]) -> Violation | None:
         """Judge a child of `configuration`: only another case of a known name is surely wrong, .NET registers too many others."""
         right = next((one for one in self._groups if one.lower() == path.lower() and "/" not in one), "")
         if right and right != path:
-            return violations.unknown_element(path, element.place, "", f"did you mean '{right}'?")
-        unmodelled(Unmodelled("foreign", path, element.place))
+            return violations.unknown_element(path, element.span, "", f"did you mean '{right}'?")
+        unmodelled(Unmodelled("foreign", path, element.span))
         return None
 
 

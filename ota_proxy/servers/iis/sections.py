@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 
 from ota_proxy.servers.iis import violations
-from ota_proxy.servers.iis.places import Place
 from ota_proxy.servers.iis.schema.model import Definition
 from ota_proxy.servers.iis.section_registry import Declared, Registry, Unmodelled
 from ota_proxy.servers.iis.syntax import Attribute, Document, Element
 from ota_proxy.servers.iis.violations import Violation
+from ota_proxy.servers.text import Span
 
 Mode = Literal["Inherit", "Allow", "Deny"]
 _LOCATION = ("path", "overrideMode", "allowOverride", "inheritInChildApplications")
@@ -45,7 +45,7 @@ class Placement:
     mode: Mode = "Inherit"
     inherit: bool = True
     """inheritInChildApplications."""
-    tag: Place | None = None
+    tag: Span | None = None
     """The location tag, None for a section that stands bare."""
 
 
@@ -70,7 +70,7 @@ def lay_out(document: Document, registry: Registry, *, declares: bool = False) -
     layout = Layout(document.file)
     root = document.root
     if root.name != "configuration":
-        layout.violations.append(violations.unknown_element(root.name, root.place, "", "the root is <configuration>"))
+        layout.violations.append(violations.unknown_element(root.name, root.span, "", "the root is <configuration>"))
         return layout
     _no_attributes(root, "", layout)
     for number, child in enumerate(root.children):
@@ -87,18 +87,18 @@ def lay_out(document: Document, registry: Registry, *, declares: bool = False) -
 def _no_attributes(element: Element, path: str, layout: Layout) -> None:
     for one in element.attributes:
         if one.name != "xmlns" and not one.name.startswith("xmlns:"):
-            layout.violations.append(violations.unknown_attribute(one.name, one.place, path))
+            layout.violations.append(violations.unknown_attribute(one.name, one.span, path))
 
 
 def _sections(element: Element, path: str, registry: Registry, layout: Layout) -> Iterator[tuple[str, Element]]:
     """Yield (section path, element); groups nest only as deep as the registry knows them."""
     declared = registry.sections.get(path)
     if declared is not None and declared.missing:
-        layout.violations.append(violations.no_declaration(element.place, path, declared.missing))
+        layout.violations.append(violations.no_declaration(element.span, path, declared.missing))
     elif declared is not None and declared.shape is not None:
         yield path, element
     elif declared is not None or path in layout.own:
-        layout.unmodelled.append(Unmodelled("section" if declared else "foreign", path, element.place))
+        layout.unmodelled.append(Unmodelled("section" if declared else "foreign", path, element.span))
         if declared is not None:
             yield path, element
     elif registry.group(path):
@@ -113,8 +113,8 @@ def _place(placement: Placement, layout: Layout) -> None:
     others = layout.placements.setdefault(placement.path, [])
     twice = next((one for one in others if one.section == placement.section), None)
     if twice is not None:
-        hint = f"it stands for the same path in line {twice.element.place.line}"
-        layout.violations.append(violations.section_twice(placement.section, placement.element.place, hint))
+        hint = f"it stands for the same path in line {twice.element.span.line}"
+        layout.violations.append(violations.section_twice(placement.section, placement.element.span, hint))
     else:
         others.append(placement)
 
@@ -126,22 +126,22 @@ def _location(element: Element, registry: Registry, layout: Layout) -> None:
     attributes = {one.name: one for one in element.attributes}
     for one in element.attributes:
         if one.name not in _LOCATION:
-            layout.violations.append(violations.unknown_attribute(one.name, one.place, ""))
+            layout.violations.append(violations.unknown_attribute(one.name, one.span, ""))
     mode, inherit = _mode(attributes, layout), _boolean(attributes, "inheritInChildApplications", layout)
     path = _path(attributes.get("path"), layout)
     if path is None:
         return
     for child in element.children:
         if child.name in {"location", "configSections"}:
-            layout.violations.append(violations.unknown_element(child.name, child.place, "", "not inside a location"))
+            layout.violations.append(violations.unknown_element(child.name, child.span, "", "not inside a location"))
             continue
         for section, inner in _sections(child, child.name, registry, layout):
             declared = registry.sections[section]
             if path and not declared.location:
                 hint = 'registered with allowLocation="false"'
-                layout.violations.append(violations.locked_section(inner.place, section, hint))
+                layout.violations.append(violations.locked_section(inner.span, section, hint))
             else:
-                _place(Placement(section, path, inner, mode, inherit is not False, element.place), layout)
+                _place(Placement(section, path, inner, mode, inherit is not False, element.span), layout)
 
 
 def _path(attribute: Attribute | None, layout: Layout) -> tuple[str, ...] | None:
@@ -151,7 +151,7 @@ def _path(attribute: Attribute | None, layout: Layout) -> tuple[str, ...] | None
         return ()
     steps = text.split("/")
     if attribute and ("" in steps or {".", ".."} & set(steps) or "\\" in text or text != text.strip()):
-        layout.unmodelled.append(Unmodelled("construct", f"the location path '{text}'", attribute.place))
+        layout.unmodelled.append(Unmodelled("construct", f"the location path '{text}'", attribute.span))
         return None
     return tuple(step.lower() for step in steps)
 
@@ -160,11 +160,11 @@ def _mode(attributes: dict[str, Attribute], layout: Layout) -> Mode:
     mode, legacy = attributes.get("overrideMode"), _boolean(attributes, "allowOverride", layout)
     if mode is not None and "allowOverride" in attributes:
         hint = "overrideMode and allowOverride exclude each other"
-        place = attributes["allowOverride"].place
+        place = attributes["allowOverride"].span
         layout.violations.append(violations.unknown_attribute("allowOverride", place, "", hint))
     if mode is not None and mode.value not in get_args(Mode):
         reason = f"Enum must be one of {', '.join(get_args(Mode))}"
-        layout.violations.append(violations.invalid_value("overrideMode", reason, mode.place, ""))
+        layout.violations.append(violations.invalid_value("overrideMode", reason, mode.span, ""))
         return "Inherit"
     if mode is not None:
         return cast("Mode", mode.value)
@@ -176,7 +176,7 @@ def _boolean(attributes: dict[str, Attribute], name: str, layout: Layout) -> boo
     if attribute is None:
         return None
     if attribute.value.lower() not in {"true", "false"}:
-        layout.violations.append(violations.invalid_value(name, "Not a valid boolean", attribute.place, ""))
+        layout.violations.append(violations.invalid_value(name, "Not a valid boolean", attribute.span, ""))
         return None
     return attribute.value.lower() == "true"
 
@@ -186,7 +186,7 @@ def _boolean(attributes: dict[str, Attribute], name: str, layout: Layout) -> boo
 
 def _config_sections(element: Element, number: int, registry: Registry, layout: Layout, *, declares: bool) -> None:
     if number:
-        layout.violations.append(Violation("schema", _FIRST, violations.INVALID, element.place))
+        layout.violations.append(Violation("schema", _FIRST, violations.INVALID, element.span))
     seen: set[str] = set()
     for declared, place in _declarations(element, "", layout):
         if declared.name in seen or (not declares and declared.name in registry.sections):
@@ -202,7 +202,7 @@ def declarations(document: Document) -> list[Declared] | None:
     return None if found is None else [one for one, _ in _declarations(found, "", Layout(document.file))]
 
 
-def _declarations(element: Element, group: str, layout: Layout) -> Iterator[tuple[Declared, Place]]:
+def _declarations(element: Element, group: str, layout: Layout) -> Iterator[tuple[Declared, Span]]:
     pending = [(child, group) for child in reversed(element.children)]
     while pending:
         one, above = pending.pop()
@@ -210,19 +210,19 @@ def _declarations(element: Element, group: str, layout: Layout) -> Iterator[tupl
         if one.name in {"clear", "remove"}:
             continue  # of .NET's own configuration system
         if one.name not in {"section", "sectionGroup"}:
-            layout.violations.append(violations.unknown_element(one.name, one.place, "configSections"))
+            layout.violations.append(violations.unknown_element(one.name, one.span, "configSections"))
         elif not name:
-            layout.violations.append(violations.missing_attribute("name", one.place, "configSections"))
+            layout.violations.append(violations.missing_attribute("name", one.span, "configSections"))
         elif one.name == "sectionGroup":
             pending += [(child, f"{above}{name}/") for child in reversed(one.children)]
         else:
-            yield _declaration(one, f"{above}{name}", layout), one.place
+            yield _declaration(one, f"{above}{name}", layout), one.span
 
 
 def _declaration(element: Element, path: str, layout: Layout) -> Declared:
     for one in element.attributes:
         if one.name not in _SECTION:
-            layout.violations.append(violations.unknown_attribute(one.name, one.place, "configSections"))
+            layout.violations.append(violations.unknown_attribute(one.name, one.span, "configSections"))
     return Declared(
         name=path,
         shape=None,

@@ -116,28 +116,28 @@ def apply_file(state: State, layout: Layout) -> None:
     _apply(state, number, layout.at(()))
     state.levels = (*state.levels, Level(layout, state.key))
     _conflicts(state, number, layout)
-    state.refused[first:] = sorted(state.refused[first:], key=lambda one: one.place)
+    state.refused[first:] = sorted(state.refused[first:], key=lambda one: one.span)
 
 
 def _apply(state: State, number: int, placements: list[Placement]) -> None:
     first = len(state.refused)
     for placement in placements:
         _apply_one(state, number, placement)
-    state.refused[first:] = sorted(state.refused[first:], key=lambda one: one.place)
+    state.refused[first:] = sorted(state.refused[first:], key=lambda one: one.span)
 
 
 def _apply_one(state: State, number: int, placement: Placement) -> None:
     section, element = placement.section, placement.element
     declared = state.server.registry.sections[section]
     if hint := _locked(state, number, section):
-        state.refused.append(violations.locked_section(element.place, section, hint))
+        state.refused.append(violations.locked_section(element.span, section, hint))
         return
     if placement.mode != "Inherit":
         state.marks = (*state.marks, Mark(number, section, placement.mode))
     if declared.shape is None:
         return
     if (attribute := outside(element)) is not None:
-        state.unmodelled.append(Unmodelled("construct", f"{attribute.name} of {section}", attribute.place))
+        state.unmodelled.append(Unmodelled("construct", f"{attribute.name} of {section}", attribute.span))
         return
     if not placement.inherit and len(state.server.applications) > 1 and placement.tag:
         state.unmodelled.append(Unmodelled("construct", "inheritInChildApplications", placement.tag))
@@ -183,5 +183,5 @@ def _conflicts(state: State, number: int, layout: Layout) -> None:
                 allows = any(one.section == placement.section and one.mode == "Allow" for one in group)
                 if allows and len(deeper) > depth and deeper[:depth] == key:
                     hint = f"{level.layout.file} unlocks it for /{'/'.join(deeper[1:])}"
-                    place = placement.tag or placement.element.place
+                    place = placement.tag or placement.element.span
                     state.refused.append(violations.locked_section(place, placement.section, hint))

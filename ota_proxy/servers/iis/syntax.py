@@ -1,4 +1,4 @@
-"""Reads a web.config or applicationHost.config into elements with exact places; refuses what is not XML, and any DTD.
+"""Reads a web.config or applicationHost.config into elements, attributes, texts and comments with their spans; refuses what is not XML, and any DTD.
 
 The standard library's expat does the parsing; nothing is fetched, no entity is declared, and every walk here is a loop.
 """
@@ -6,35 +6,54 @@ The standard library's expat does the parsing; nothing is fetched, no entity is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from ota_proxy.servers.iis import encodings
-from ota_proxy.servers.iis.places import Place
 from ota_proxy.servers.iis.violations import malformed
+from ota_proxy.servers.text import SourceText, Span
 
-__all__ = ["Attribute", "Document", "Element", "Place", "read"]
+__all__ = ["Attribute", "Comment", "Document", "Element", "Text", "read"]
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute; `value` is the text that XML means, `place` its name's first character."""
+    """One attribute. `value` is the text that XML means, `span` all of `name="value"`, `value_span` what stands between the quotes."""
 
     name: str
     value: str
-    place: Place
+    span: Span
+    name_span: Span
+    value_span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Character data between two marks, as XML means it; blanks alone are none."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """What stands between `<!--` and `-->`; the span has both marks."""
+
+    text: str
+    span: Span
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Element:
-    """One element; `place` is its `<`. `text` is its own character data without its children's."""
+    """One element. `text` is its own character data without its children's; `span` is its start tag, `whole` goes to the end of its end tag."""
 
     name: str
     attributes: tuple[Attribute, ...]
     children: tuple[Element, ...] = field(repr=False)
     text: str
-    place: Place
+    span: Span
+    whole: Span
+    texts: tuple[Text, ...] = field(default=(), repr=False)
 
     def value(self, name: str) -> str | None:
         """Return an attribute's text, None where it is not set."""
@@ -43,103 +62,133 @@ class Element:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """One file: its root element, the name it is reported by, its text and how it is encoded."""
+    """One file: its root element, its comments in their order, and the text that all spans are of."""
 
-    file: str
+    source: SourceText = field(repr=False)
     root: Element
-    text: str = field(repr=False)
-    encoding: str
+    comments: tuple[Comment, ...] = field(default=(), repr=False)
+
+    @property
+    def file(self) -> str:
+        """The name it is reported by."""
+        return self.source.file
+
+    @property
+    def text(self) -> str:
+        """All of it, decoded."""
+        return self.source.text
 
 
-class _Cursor:
-    """Turns growing offsets of the UTF-8 copy into places of the file as it is stored; linear over a whole file."""
+class _Places:
+    """Turns offsets of the UTF-8 copy that expat reads into spans of the file as it is stored."""
 
-    def __init__(self, data: bytes, file: str, codec: str, bom: int) -> None:
-        self._data, self._file, self._codec = data, file, codec
-        self._at, self._line, self._column, self._offset = 0, 1, 1, bom
+    def __init__(self, source: SourceText, copy: bytes) -> None:
+        self._source = source
+        self._copy = None if source.codec == "utf-8" else SourceText(source.file, copy, source.text)
 
-    def place(self, offset: int) -> Place:
-        chunk = self._data[self._at : offset]
-        self._at = offset
-        if chunk.isascii() and self._codec == "utf-8":
-            self._offset += len(chunk)
-        else:
-            self._offset += len(chunk.decode("utf-8", "replace").encode(self._codec, "replace"))
-        breaks = chunk.count(b"\n") + (len(_LONE_RETURN.findall(chunk)) if b"\r" in chunk else 0)
-        if breaks:
-            self._line += breaks
-            self._column = 1
-            chunk = chunk[max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1 :]
-        self._column += len(chunk) if chunk.isascii() else len(chunk.decode("utf-8", "replace"))
-        return Place(self._file, self._line, self._column, self._offset)
+    def span(self, start: int, end: int) -> Span:
+        if self._copy is None:
+            return self._source.span(self._source.bom + start, self._source.bom + end)
+        return self._source.chars(self._copy.index(start), self._copy.index(end))
 
 
 class _Open:
-    """An element that is not closed yet."""
+    """An element that is not closed yet; `start` and `end` are those of its start tag in the copy."""
 
-    __slots__ = ("attributes", "children", "name", "place", "text")
+    __slots__ = ("attributes", "children", "end", "name", "start", "texts")
 
-    def __init__(self, name: str, attributes: tuple[Attribute, ...], place: Place) -> None:
-        self.name, self.attributes, self.place = name, attributes, place
+    def __init__(self, name: str, attributes: tuple[Attribute, ...], start: int, end: int) -> None:
+        self.name, self.attributes, self.start, self.end = name, attributes, start, end
         self.children: list[Element] = []
-        self.text: list[str] = []
+        self.texts: list[tuple[str, int, int]] = []
 
 
 class _Builder:
     """Collects what expat reports."""
 
-    def __init__(self, data: bytes, cursor: _Cursor) -> None:
-        self._data, self._cursor = data, cursor
+    def __init__(self, data: bytes, places: _Places) -> None:
+        self._data, self._places = data, places
         self._open: list[_Open] = []
+        self._behind = 0
+        self._said: list[str] = []
         self.root: Element | None = None
+        self.comments: list[Comment] = []
         self.parser = expat.ParserCreate("utf-8")
         self.parser.ordered_attributes = True
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._text
+        self.parser.CharacterDataHandler = self._said.append
+        self.parser.CommentHandler = self._comment
+        self.parser.ProcessingInstructionHandler = self._instruction
         self.parser.StartDoctypeDeclHandler = self._doctype
 
     def _start(self, name: str, pairs: list[str]) -> None:
         at = self.parser.CurrentByteIndex
-        place = self._cursor.place(at)
-        values = pairs[1::2]
-        places = self._attribute_places(at) if values else ()
-        attributes = tuple(
-            Attribute(*one)
-            for one in zip(pairs[::2], values, places, strict=True)  # order of the document in both
-        )
-        self._open.append(_Open(name, attributes, place))
-
-    def _attribute_places(self, at: int) -> Iterator[Place]:
+        self._close_text(at)
         tag = _TAG_NAME.match(self._data, at)
         position = tag.end() if tag else at
-        while match := _ATTRIBUTE.match(self._data, position):
-            yield self._cursor.place(match.start(1))
+        attributes = []
+        for attribute, value in zip(pairs[::2], pairs[1::2], strict=True):  # expat keeps the order of the document
+            match = _ATTRIBUTE.match(self._data, position)
+            if match is None:
+                break
             position = match.end()
+            attributes.append(self._attribute(attribute, value, match))
+        self._behind = self._data.find(b">", position) + 1
+        self._open.append(_Open(name, tuple(attributes), at, self._behind))
+
+    def _attribute(self, name: str, value: str, match: re.Match[bytes]) -> Attribute:
+        quoted = match.span("value")
+        whole, key = (match.start("name"), match.end()), match.span("name")
+        inside = (quoted[0] + 1, quoted[1] - 1)
+        return Attribute(name, value, *(self._places.span(*one) for one in (whole, key, inside)))
 
     def _end(self, _name: str) -> None:
+        at = self.parser.CurrentByteIndex
+        self._close_text(at)
         one = self._open.pop()
-        element = Element(one.name, one.attributes, tuple(one.children), "".join(one.text), one.place)
+        end = one.end if self._data[one.end - 2 : one.end] == b"/>" else self._data.find(b">", at) + 1
+        self._behind = end
+        element = Element(
+            one.name,
+            one.attributes,
+            tuple(one.children),
+            "".join(text for text, _, _ in one.texts),
+            self._places.span(one.start, one.end),
+            self._places.span(one.start, end),
+            tuple(Text(text, self._places.span(*at)) for text, *at in one.texts if text.strip()),
+        )
         if self._open:
             self._open[-1].children.append(element)
         else:
             self.root = element
 
-    def _text(self, text: str) -> None:
-        if self._open:
-            self._open[-1].text.append(text)
+    def _close_text(self, at: int) -> None:
+        """Give the element around it the text since the last mark; `at` is where the next mark begins."""
+        if self._said and self._open:
+            self._open[-1].texts.append(("".join(self._said), self._behind, at))
+        self._said.clear()
+
+    def _comment(self, text: str) -> None:
+        at = self.parser.CurrentByteIndex
+        self._close_text(at)
+        self._behind = self._data.find(b"-->", at + len(b"<!--")) + len(b"-->")
+        self.comments.append(Comment(text, self._places.span(at, self._behind)))
+
+    def _instruction(self, *_: str) -> None:
+        at = self.parser.CurrentByteIndex
+        self._close_text(at)
+        self._behind = self._data.find(b"?>", at) + len(b"?>")
 
     def _doctype(self, *_: object) -> None:
-        begin = self._data.rfind(b"<!DOCTYPE", 0, self.parser.CurrentByteIndex + len(b"<!DOCTYPE"))
-        place = self._cursor.place(max(begin, 0))
-        raise malformed(place, "a DTD (<!DOCTYPE …>) is refused: IIS reads configuration without one")
+        begin = max(self._data.rfind(b"<!DOCTYPE", 0, self.parser.CurrentByteIndex + len(b"<!DOCTYPE")), 0)
+        span = self._places.span(begin, begin + len(b"<!DOCTYPE"))
+        raise malformed(span, "a DTD (<!DOCTYPE …>) is refused: IIS reads configuration without one")
 
 
-_LONE_RETURN = re.compile(rb"\r(?!\n)")
-"""A line break by itself: XML counts CR, LF and CR LF as one each."""
 _TAG_NAME = re.compile(rb"<[^\s/>]+")
-_ATTRIBUTE = re.compile(rb"\s+([^\s=/>]+)\s*=\s*(?:\"[^\"]*\"|'[^']*')")
+_ATTRIBUTE = re.compile(rb"\s+(?P<name>[^\s=/>]+)\s*=\s*(?P<value>\"[^\"]*\"|'[^']*')")
 
 
 def read(data: bytes, file: str) -> Document:
@@ -147,14 +196,16 @@ def read(data: bytes, file: str) -> Document:
     try:
         text, codec, bom = encodings.decode(data)
     except ValueError as error:
-        raise malformed(Place(file, 1, 1, 0), str(error)) from None
+        raise malformed(Span(file, 1, 1, 0, 0, 1, 1), str(error)) from None
+    source = SourceText(file, data, text, codec, bom)
     copy = text.encode("utf-8")
-    builder = _Builder(copy, _Cursor(copy, file, codec, bom))
+    places = _Places(source, copy)
+    builder = _Builder(copy, places)
     try:
         builder.parser.Parse(copy, True)
     except expat.ExpatError as error:
-        where = _Cursor(copy, file, codec, bom).place(max(builder.parser.ErrorByteIndex, 0))
-        raise malformed(where, expat.ErrorString(error.code)) from None
+        at = min(max(builder.parser.ErrorByteIndex, 0), len(copy))
+        raise malformed(places.span(at, at), expat.ErrorString(error.code)) from None
     if builder.root is None:  # expat reports an empty document itself; this is for the type checker and for us
-        raise malformed(Place(file, 1, 1, 0), "no element found")
-    return Document(file, builder.root, text, codec)
+        raise malformed(Span(file, 1, 1, 0, 0, 1, 1), "no element found")
+    return Document(source, builder.root, tuple(builder.comments))

@@ -46,6 +46,6 @@ def refused(read: Read) -> Refused:
     """Return `line: message` of everything that IIS would refuse."""
 
     def lines(*args: Any, **flags: Any) -> list[str]:  # noqa: ANN401 - as above
-        return [f"{one.place.line}: {one.message}" for one in read(*args, **flags).problems()]
+        return [f"{one.span.line}: {one.message}" for one in read(*args, **flags).problems()]
 
     return lines

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from ota_proxy.servers.iis.syntax import Element, read
+from ota_proxy.servers.iis.syntax import Document, Element, read
 from ota_proxy.servers.iis.violations import Violation
+from ota_proxy.servers.text import Edit, Span, apply_edits
 
 TEXT = "<?xml version='1.0' encoding='{0}'?>\r\n<configuration>\r\n  <!-- ü€ --><a  x='ö' y = \"2\">t&amp;u</a>\n</configuration>"
 ENCODINGS = {
@@ -26,6 +27,11 @@ def encoded(name: str) -> bytes:
     return mark + TEXT.format(declared).encode(codec)
 
 
+def shown(document: Document, span: Span) -> str:
+    """Return what stands at a span in the file as it is stored."""
+    return document.source.data[span.start : span.end].decode(document.source.codec)
+
+
 @pytest.mark.parametrize("name", ENCODINGS)
 def test_places_are_exact_in_every_encoding(name: str) -> None:
     data = encoded(name)
@@ -33,21 +39,24 @@ def test_places_are_exact_in_every_encoding(name: str) -> None:
     (inner,) = document.root.children
     first, second = inner.attributes
     assert (inner.text, first.value, second.value) == ("t&u", "ö", "2")
-    assert [(one.place.line, one.place.column) for one in (inner, first, second)] == [(3, 14), (3, 18), (3, 24)]
-    for place, sign in ((inner.place, "<a"), (first.place, "x="), (second.place, "y =")):
-        assert data[place.offset :].decode(document.encoding).startswith(sign)
+    assert [(one.span.line, one.span.column) for one in (inner, first, second)] == [(3, 14), (3, 18), (3, 24)]
+    assert [shown(document, one.span) for one in (inner, first, second)] == ["<a  x='ö' y = \"2\">", "x='ö'", 'y = "2"']
+    assert shown(document, inner.whole) == "<a  x='ö' y = \"2\">t&amp;u</a>"
+    assert [shown(document, one.value_span) for one in (first, second)] == ["ö", "2"]
+    assert [shown(document, one.name_span) for one in (first, second)] == ["x", "y"]
+    assert [(one.text, shown(document, one.span)) for one in inner.texts] == [("t&u", "t&amp;u")]
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_every_kind_of_line_break_counts_once(newline: str) -> None:
     root = read(newline.join(["<a>", "<b", 'c="1"/>', "", "<d/></a>"]).encode(), "x").root
-    assert [one.place.line for one in root.children] == [2, 5]
-    assert root.children[0].attributes[0].place.line == 3
+    assert [one.span.line for one in root.children] == [2, 5]
+    assert root.children[0].attributes[0].span.line == 3
 
 
 def test_a_value_is_what_xml_means_and_its_place_where_it_stands() -> None:
     (attribute,) = read(b'<a b="&lt;1&#x32;&quot;\n3"/>', "x").root.attributes
-    assert (attribute.value, attribute.place.column) == ('<12" 3', 4)
+    assert (attribute.value, attribute.span.column) == ('<12" 3', 4)
 
 
 @pytest.mark.parametrize(
@@ -73,13 +82,51 @@ def test_what_is_no_xml_is_refused_with_its_place(data: bytes, hint: str, line: 
         read(data, "web.config")
     assert hint in refused.value.hint
     assert (refused.value.hresult, refused.value.kind) == ("0x8007000d", "schema")
-    assert (refused.value.place.file, refused.value.place.line) == ("web.config", line)
+    assert (refused.value.span.file, refused.value.span.line) == ("web.config", line)
 
 
 def test_a_document_type_is_refused_where_it_begins() -> None:
     with pytest.raises(Violation) as refused:
         read(b"<!-- x -->\n <!DOCTYPE a [ ]>\n<a/>", "x")
-    assert (refused.value.place.line, refused.value.place.column, refused.value.place.offset) == (2, 2, 12)
+    assert (refused.value.span.line, refused.value.span.column, refused.value.span.start) == (2, 2, 12)
+
+
+MIXED = """<?xml version="1.0"?>
+<!-- first -->
+<a b=">"><?pi one?>text<!-- é --> more<c
+  d='/>' /><![CDATA[<raw>]]><e></e></a><!-- last -->
+"""
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_every_mark_of_a_file_has_its_span(codec: str, newline: str) -> None:
+    document = read(MIXED.replace("\n", newline).encode(codec), "x")
+    a = document.root
+    assert [(one.text, shown(document, one.span)) for one in document.comments] == [
+        (" first ", "<!-- first -->"),
+        (" é ", "<!-- é -->"),
+        (" last ", "<!-- last -->"),
+    ]
+    assert shown(document, a.span) == '<a b=">">'
+    assert shown(document, a.whole).endswith("</a>")
+    assert [(one.text, shown(document, one.span)) for one in a.texts] == [
+        ("text", "text"),
+        (" more", " more"),
+        ("<raw>", "<![CDATA[<raw>]]>"),
+    ]
+    assert a.text == "text more<raw>"
+    c, e = a.children
+    assert shown(document, c.span) == shown(document, c.whole) == f"<c{newline}  d='/>' />"
+    assert (c.span.line, c.span.end_line, c.span.end_column) == (3, 4, 12)
+    assert (shown(document, e.span), shown(document, e.whole)) == ("<e>", "<e></e>")
+
+
+def test_an_edit_at_a_value_changes_the_value_alone() -> None:
+    data = b"\xef\xbb\xbf<a>\r\n<b c='1' d=\"\xc3\xa9\"/></a>"
+    document = read(data, "web.config")
+    _, d = document.root.children[0].attributes
+    assert apply_edits(document.source, [Edit(d.value_span, "ü")]) == data.replace("é".encode(), "ü".encode())
 
 
 def test_deep_nesting_is_read_without_recursion() -> None:

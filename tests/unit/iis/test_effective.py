@@ -220,7 +220,7 @@ def test_a_broken_application_host_concerns_every_path(read: Read) -> None:
     for path in ("/", "/a/b"):
         violation = found.violation(path)
         assert violation is not None
-        assert violation.place.file.endswith("applicationHost.config")
+        assert violation.span.file.endswith("applicationHost.config")
 
 
 def test_an_application_host_that_is_not_there_is_a_mistake_of_the_caller(tmp_path: Path) -> None:

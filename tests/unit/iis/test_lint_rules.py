@@ -400,7 +400,7 @@ def test_the_first_violation_of_a_file_is_marked(lint: Lint) -> None:
         False,
         False,
     ]
-    assert [(one.line, one.column) for one in found["OTA619"]] == [(4, 17), (5, 16)]
+    assert [(one.line, one.span.column) for one in found["OTA619"]] == [(4, 17), (5, 16)]
     assert "0x8007000d" in found["OTA619"][0].message
 
 

@@ -96,9 +96,7 @@ def test_modules_of_a_fresh_iis_are_locked_one_by_one(refused: Refused) -> None:
 def test_a_lock_holds_from_the_next_level_down_and_not_in_its_own_file(read: Read) -> None:
     own = '<configuration><location path="a"><system.webServer><urlCompression doStaticCompression="false" /></system.webServer></location><system.webServer><urlCompression lockAttributes="doStaticCompression" /></system.webServer></configuration>'
     found = read({"": own, "a": '<urlCompression doStaticCompression="true" />'})
-    assert [(one.message, one.place.file.rpartition("site/")[2]) for one in found.problems()] == [
-        (LOCK, "a/web.config")
-    ]
+    assert [(one.message, one.span.file.rpartition("site/")[2]) for one in found.problems()] == [(LOCK, "a/web.config")]
     assert not found.section("system.webServer/urlCompression", "/a/").get("doStaticCompression")
 
 
@@ -139,7 +137,7 @@ def test_a_web_config_locks_what_is_below_it_and_a_lower_one_cannot_unlock(read:
     lock = '<configuration><location overrideMode="Deny"><system.webServer><directoryBrowse enabled="true" /></system.webServer></location></configuration>'
     unlock = lock.replace("Deny", "Allow")
     found = read({"": lock, "a": unlock, "a/b": "<directoryBrowse />"})
-    assert [one.place.file.rpartition("site/")[2] for one in found.problems()] == ["a/web.config", "a/b/web.config"]
+    assert [one.span.file.rpartition("site/")[2] for one in found.problems()] == ["a/web.config", "a/b/web.config"]
     assert found.section("system.webServer/directoryBrowse", "/a/b/").get("enabled") is True
 
 
@@ -167,7 +165,7 @@ def test_a_lock_above_what_an_outer_file_unlocks_is_illegal(read: Read) -> None:
     apphost = server("<directoryBrowse />", location='path="Default Web Site/shop" overrideMode="Allow"')
     text = '<configuration>\n<location overrideMode="Deny"><system.webServer><directoryBrowse /></system.webServer></location>\n</configuration>'
     (found,) = read(text, apphost).problems()
-    assert (found.kind, found.place.line) == ("locked", 2)
+    assert (found.kind, found.span.line) == ("locked", 2)
     assert "/shop" in found.hint
 
 

@@ -135,7 +135,7 @@ def test_the_entry_of_a_parent_counts_and_says_where_it_is(read: Read) -> None:
     ipa = '<staticContent><mimeMap fileExtension=".ipa" mimeType="a/b" /></staticContent>'
     found = read({"": ipa, "sub": ipa})
     (problem,) = found.problems()
-    assert problem.place.file.endswith("sub/web.config")
+    assert problem.span.file.endswith("sub/web.config")
     assert "web.config, line 3" in problem.hint
     assert found.violation("/") is None
     assert found.violation("/sub/App.ipa") is problem
@@ -170,7 +170,7 @@ def test_a_second_unique_key_counts_too(refused: Refused) -> None:
 def test_a_section_that_is_locked_by_default_may_not_stand_in_web_config(read: Read, inside: str) -> None:
     (found,) = read(inside).problems()
     assert found.message.startswith(LOCKED)
-    assert (found.kind, found.hresult, found.place.line) == ("locked", "0x80070021", 3)
+    assert (found.kind, found.hresult, found.span.line) == ("locked", "0x80070021", 3)
 
 
 def test_a_section_of_the_server_stays_out_of_web_config_even_when_it_stands_in_a_location(refused: Refused) -> None:
@@ -231,7 +231,7 @@ def test_what_the_table_does_not_know_is_neither_right_nor_wrong(
     found = read(inside)
     assert found.problems() == ()
     assert [(one.kind, one.what) for one in found.unmodelled()] == kinds
-    assert found.unmodelled()[0].place.line == 3
+    assert found.unmodelled()[0].span.line == 3
 
 
 def test_sections_of_dotnet_are_neither_right_nor_wrong(read: Read) -> None:

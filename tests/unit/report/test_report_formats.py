@@ -18,6 +18,7 @@ from ota_proxy.report import formats, github, gitlab, html, junit, links, sarif,
 from ota_proxy.report.model import FailOn, Report, TargetReport, exit_code, no_verdict
 from ota_proxy.report.paint import Paint
 from ota_proxy.rules.catalogue import catalogue
+from ota_proxy.servers.text import Span
 from ota_proxy.settings.options import Options
 from tests.report_readers import Text, commands, shown
 from tests.report_samples import OUTSIDE, REASON, TARGET, findings, outcome, sample, suppressed
@@ -163,6 +164,21 @@ def test_sarif_names_files_relative_to_the_project(root: Path) -> None:
         "region": {"startLine": 3},
     } in physical
     assert {"artifactLocation": {"uri": f"file://{OUTSIDE}"}, "region": {"startLine": 7}} in physical
+
+
+@pytest.mark.parametrize(
+    ("span", "region"),
+    [
+        (Span("a", 3, 5, 20, 30, 4, 2), {"startLine": 3, "startColumn": 5, "endLine": 4, "endColumn": 2}),
+        (Span("a", 3, 5), {"startLine": 3, "startColumn": 5}),
+        (Span("a", 3), {"startLine": 3}),
+        (Span("a"), {"startLine": 1}),
+    ],
+)
+def test_a_region_in_sarif_has_what_is_known_of_its_span(span: Span, region: dict[str, int], tmp_path: Path) -> None:
+    report = Report((replace(sample(tmp_path).targets[0], outcomes=(outcome("OTA406", span=span),)),))
+    (result,) = sarif.document(report, tmp_path)["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["region"] == region
 
 
 def test_sarif_names_a_url_as_logical_location_and_in_a_way_that_code_scanning_takes(root: Path) -> None:

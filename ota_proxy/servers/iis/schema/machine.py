@@ -49,7 +49,7 @@ def _file(path: Path, data: bytes) -> list[Section]:
         return [_section(child) for child in root.children if child.name == "sectionSchema"]
     except Violation as error:
         raise UsageError(
-            f"this is not a schema: {error.hint or error.message}", place=f"{path}:{error.place.line}"
+            f"this is not a schema: {error.hint or error.message}", place=f"{path}:{error.span.line}"
         ) from None
     except ValueError as error:
         raise UsageError(f"this is not a schema: {error}", place=str(path)) from None
@@ -63,13 +63,13 @@ def _section(element: document.Element) -> Section:
 def _needed(element: document.Element, name: str) -> str:
     value = element.value(name)
     if not value:
-        raise ValueError(f"line {element.place.line}: {element.name} without {name}")
+        raise ValueError(f"line {element.span.line}: {element.name} without {name}")
     return value
 
 
 def _element(element: document.Element, name: str, depth: int) -> Element:
     if depth > _DEEPEST:
-        raise ValueError(f"line {element.place.line}: elements nest deeper than {_DEEPEST}")
+        raise ValueError(f"line {element.span.line}: elements nest deeper than {_DEEPEST}")
     shape = Element(
         name=name,
         attributes={
@@ -103,7 +103,7 @@ def _collection(element: document.Element, depth: int) -> Collection:
 def _attribute(element: document.Element) -> Attribute:
     name, kind = _needed(element, "name"), _needed(element, "type")
     if kind not in get_args(Type):
-        raise ValueError(f"line {element.place.line}: the type {kind} is not known")
+        raise ValueError(f"line {element.span.line}: the type {kind} is not known")
     validation = element.value("validationType") or ""
     numbers = (element.value("validationParameter") or "").split(",")
     ranged = validation in {"integerRange", "timeSpanRange"} and all(numbers[:2])
