@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7Options, PKCS7SignatureBuilder
 
-from ota_proxy.apps.der import signed_content
 from ota_proxy.apps.package import build_package
+from ota_proxy.apps.profile import signed_content
 from tests.device_servers import issue
 
 PROFILE = "embedded.mobileprovision"

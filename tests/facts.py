@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from ota_proxy.device.unpack import Unpacker
+from ota_proxy.device.bodies import Unpacker
 from ota_proxy.facts.install import (
     Asset,
     CertificateFacts,

@@ -1,4 +1,4 @@
-"""Builds a small .ipa with the parts a real one has, the same bytes every time: nothing in it runs, everything can be read.
+"""Builds a small .ipa with the parts a real one has, and a display image: the same bytes every time; nothing in it runs, everything can be read.
 
 The ZIP can be unpacked while it arrives: each local header carries the sizes (observed behaviour of the install daemon needs that).
 """
@@ -10,6 +10,7 @@ import io
 import plistlib
 import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -21,7 +22,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7Options, PKCS7SignatureBuilder
 from cryptography.x509.oid import NameOID
 
-from ota_proxy.apps.icon import png
 from ota_proxy.apps.ipa import AppInfo
 
 EXAMPLE_APP = AppInfo(
@@ -161,3 +161,33 @@ def _public_knowledge_key() -> rsa.RSAPrivateKey:
 def _prime(seed: bytes, offset: int) -> int:
     """Return a 1024-bit prime: the hash of `seed` with its ends set, plus the `offset` at which the first prime was found."""
     return (int.from_bytes(hashlib.shake_256(seed).digest(128), "big") | (3 << 1022) | 1) + offset
+
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+DISPLAY_SIZE = 57
+"""Side in pixels of the image shown while installing (Apple's older deployment text)."""
+FULL_SIZE = 512
+"""Side in pixels of the large image."""
+_LARGEST = 1024
+
+
+def png(side: int, colour: tuple[int, int, int] = (0, 102, 204)) -> bytes:
+    """Return a PNG of `side` by `side` pixels, 1 to 1024, opaque RGB (RFC 2083); ValueError outside."""
+    if not 1 <= side <= _LARGEST:
+        raise ValueError(f"an icon has 1 to {_LARGEST} pixels a side, not {side}")
+    rows = b"".join(b"\0" + _row(side, y, colour) for y in range(side))
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)  # 8 bits a channel, colour type 2: RGB
+    return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows, 9)) + _chunk(b"IEND", b"")
+
+
+def _row(side: int, y: int, colour: tuple[int, int, int]) -> bytes:
+    dark = bytes(colour)
+    edge = side // 4
+    if not edge <= y < side - edge:
+        return dark * side
+    light = bytes(min(255, channel + 96) for channel in colour)
+    return dark * edge + light * (side - 2 * edge) + dark * edge
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -12,11 +12,8 @@ from html import unescape
 from urllib.parse import unquote, urljoin, urlsplit
 
 from ota_proxy import limits
-from ota_proxy.apps.bounded_parser import BoundedParser, feed
-from ota_proxy.apps.install_link import SCHEME, Context, is_install_link, read_link
-from ota_proxy.apps.lost_link import lost_link
-from ota_proxy.apps.refresh import refresh_target, refresh_url
-from ota_proxy.apps.script import HOLE, strings
+from ota_proxy.apps.install_link import SCHEME, Context, is_install_link, lost_link, read_link
+from ota_proxy.apps.page_parts import HOLE, BoundedParser, feed, refresh_target, refresh_url, strings
 from ota_proxy.facts.install import LinkFacts
 from ota_proxy.policy.media_types import extensions
 

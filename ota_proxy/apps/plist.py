@@ -1,8 +1,12 @@
-"""Reads a property list from a stranger: XML or binary, bounded, without entities, with line and column of the first error."""
+"""Reads a property list from a stranger: XML or binary, bounded, without entities, with line and column of the first error.
+
+`trimmed` takes away what Apple's own reader of XML passes over and an XML parser does not: white space ahead, anything behind the end.
+"""
 
 from __future__ import annotations
 
 import plistlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -54,8 +58,8 @@ def _bounded(root: object) -> None:
     work.take(root)
     levels = [_children(root)]
     while levels:
-        value = next(levels[-1], _END)
-        if value is _END:
+        value = next(levels[-1], _END_OF_LEVEL)
+        if value is _END_OF_LEVEL:
             levels.pop()
             continue
         work.take(value)
@@ -65,7 +69,7 @@ def _bounded(root: object) -> None:
             raise PlistProblem(f"it is nested deeper than {_DEEPEST} levels", unsafe=True)
 
 
-_END = object()
+_END_OF_LEVEL = object()
 
 
 @dataclass(slots=True)
@@ -161,3 +165,26 @@ class _Grammar:
     def _text(self, text: str) -> None:
         if self.open and self.open[-1] in _HOLDERS and text.strip():
             self._fail(f"the text '{text.strip()[:40]}' stands between elements")
+
+
+_AHEAD = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]+(?=<)")
+_BEGIN, _END = b"<plist", b"</plist>"
+_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+def trimmed(body: bytes) -> tuple[bytes, str]:
+    """Return an XML property list without what is passed over, and what that was; a binary one, or one in UTF-16, as it is."""
+    if body.startswith((b"bplist", *_MARKS)):
+        return body, ""
+    passed = []
+    ahead = _AHEAD.match(body)
+    if ahead and body.startswith(b"<?xml", ahead.end()):
+        passed.append("white space before the XML declaration")
+        body = body[ahead.end() :]
+    end = body.find(_END, max(0, body.find(_BEGIN)))
+    behind = body[end + len(_END) :].strip(b" \t\r\n") if end >= 0 else b""
+    if behind:
+        body = body[: end + len(_END)]
+        shown = behind.strip(b"\0")[:40].decode("utf-8", "replace")
+        passed.append(f"'{shown}' after </plist>" if shown else "zero bytes after </plist>")
+    return body, " and ".join(passed)

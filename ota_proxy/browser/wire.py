@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ota_proxy.apps.install_link import SCHEME
-from ota_proxy.device.decode import decode
+from ota_proxy.device.bodies import decode
 from ota_proxy.device.http import Request, fetch
 from ota_proxy.device.network import Network
-from ota_proxy.device.redirects import destination, follow
+from ota_proxy.device.session import destination, follow
 from ota_proxy.facts.exchange import Header, Response, Visit
 
 MOST_REQUESTS = 200

@@ -138,7 +138,7 @@ def _check_options(args: argparse.Namespace) -> CheckOptions:
     """Put the flags together; UsageError for each that is wrong, before anything is asked."""
     from ota_proxy.commands.check import CheckOptions  # noqa: PLC0415
     from ota_proxy.commands.resolve import read_resolve  # noqa: PLC0415
-    from ota_proxy.device.contexts import device_context  # noqa: PLC0415 - heavy, and `--help` needs none of it
+    from ota_proxy.device.tls_contexts import device_context  # noqa: PLC0415 - heavy, and `--help` needs none of it
 
     if not 1 <= args.jobs <= _MOST_JOBS:
         raise UsageError(f"{args.jobs} is not a valid number of jobs", place="--jobs", hint=f"from 1 to {_MOST_JOBS}")
@@ -206,7 +206,7 @@ async def _each(urls: list[str], how: CheckOptions, jobs: int) -> list[TargetRep
 
     from ota_proxy.commands.check import check  # noqa: PLC0415
     from ota_proxy.commands.check_start import Start, start  # noqa: PLC0415
-    from ota_proxy.device.tls_memory import TlsMemory  # noqa: PLC0415
+    from ota_proxy.device.handshake import TlsMemory  # noqa: PLC0415
     from ota_proxy.harness.progress import Steps, Timed  # noqa: PLC0415
 
     targets = list(dict.fromkeys(map(start, urls)))

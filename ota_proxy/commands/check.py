@@ -17,8 +17,8 @@ from ota_proxy.apps.qr_code import is_picture
 from ota_proxy.browser.find import missing
 from ota_proxy.commands.judge import judge
 from ota_proxy.device.ats_matrix import matrix
+from ota_proxy.device.handshake import TlsMemory
 from ota_proxy.device.session import Listener, Opener
-from ota_proxy.device.tls_memory import TlsMemory
 from ota_proxy.device.walk import SCHEME, WalkOptions, walk_all
 from ota_proxy.errors import UsageError
 from ota_proxy.facts.install import Exchange, InstallFacts, origin

@@ -18,7 +18,7 @@ from typing import Any
 from ota_proxy import limits
 from ota_proxy.commands.check import CheckOptions, check
 from ota_proxy.commands.judge import settle
-from ota_proxy.device.tls_memory import TlsMemory
+from ota_proxy.device.handshake import TlsMemory
 from ota_proxy.errors import EXIT_BUG, OtaError
 from ota_proxy.report.line import Line, failed_line, fitted, line_of
 from ota_proxy.report.model import TargetReport

@@ -1,23 +1,23 @@
-"""Certificates as plain values, and whether a name fits (RFC 5280, RFC 6125).
+"""Certificates as plain values: whether a name fits, and whether one certificate stands behind another (RFC 5280, RFC 6125).
 
-Nothing here judges lifetimes or keys: that is the rules' work. Unreadable input gives None or False, never an exception.
+Nothing here judges lifetimes or keys: that is the rules' work. A weak hash does not make a chain incomplete or unknown either (RFC 5280
+§6.1.3). Unreadable input gives None or False, never an exception.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import warnings
+from functools import lru_cache
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
-from ota_proxy.device.paths import is_ca
-from ota_proxy.device.signatures import UNREADABLE, issued
 from ota_proxy.facts.install import CertificateFacts
 
 E = TypeVar("E", bound=x509.ExtensionType)
@@ -134,3 +134,78 @@ def _covers(pattern: str, host: str) -> bool:
         return pattern == host
     first, _, rest = host.partition(".")
     return bool(first) and rest == pattern[2:] and "." in rest
+
+
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What `cryptography` raises for a certificate, or a part of one, that it cannot read."""
+
+
+@lru_cache(maxsize=4096)
+def issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Say whether `issuer`'s name and key stand behind `certificate`."""
+    if not _named(certificate, issuer):
+        return False
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except InvalidSignature:
+        return False
+    except UNREADABLE:
+        return _by_hand(certificate, issuer)
+    return True
+
+
+def _named(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Compare the names by their values: one CA may write them in several string types (RFC 5280 §7.1)."""
+    try:
+        return certificate.issuer == issuer.subject
+    except UNREADABLE:
+        return False
+
+
+def _by_hand(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Verify what the library no longer does for certificates: SHA-1 and older, which their issuers still sign with."""
+    try:
+        return _verified(certificate, issuer)
+    except InvalidSignature:
+        return False
+    except UNREADABLE:
+        return _identified(certificate, issuer)
+
+
+def _verified(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    key, used = issuer.public_key(), certificate.signature_hash_algorithm
+    how = certificate.signature_algorithm_parameters
+    signature, signed = certificate.signature, certificate.tbs_certificate_bytes
+    if used is not None and isinstance(key, rsa.RSAPublicKey) and not isinstance(how, (ec.ECDSA, type(None))):
+        key.verify(signature, signed, how, used)
+    elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(how, ec.ECDSA):
+        key.verify(signature, signed, how)
+    else:
+        raise UnsupportedAlgorithm("no signature that can be verified here")
+    return True
+
+
+def _identified(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Take the key identifiers' word where nobody can verify the signature: an algorithm that no device takes either."""
+    try:
+        wanted = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+        own = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    except (*UNREADABLE, x509.ExtensionNotFound):
+        return False
+    return wanted is not None and wanted == own
+
+
+def is_ca(certificate: x509.Certificate) -> bool:
+    """Say whether a certificate may issue others (basicConstraints, RFC 5280 §4.2.1.9)."""
+    try:
+        return bool(certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
+    except x509.ExtensionNotFound:
+        return False

@@ -1,6 +1,7 @@
 """One request as a device makes it, and the `Exchange` that came of it. Never raises for anything a server does.
 
-Headers go out exactly as given, after Host; no cookies, no Referer, no redirects followed, nothing kept between requests.
+Headers go out exactly as given, after Host; no cookies, no Referer, no redirects followed, nothing kept between requests. The user agents,
+headers and time-outs of a device's parts come from `policy/agents.toml` (observed behaviour).
 """
 
 from __future__ import annotations
@@ -11,17 +12,46 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import SplitResult, quote, urlsplit
 
 from ota_proxy import limits
 from ota_proxy.addresses import bracketed
-from ota_proxy.device import agents, http1, http2
-from ota_proxy.device.agents import Agent
-from ota_proxy.device.contexts import device_context, unverified_context
-from ota_proxy.device.incoming import Ask, Incoming, Watch
+from ota_proxy.device.http_framing import Ask, Incoming, Watch, speak_http1, speak_http2
 from ota_proxy.device.network import NetFault, Network, Peer, Stream, ascii_host, dial, explain
+from ota_proxy.device.tls_contexts import device_context, unverified_context
 from ota_proxy.facts.install import Exchange, Header, NetError
+from ota_proxy.policy.tables import table
+
+Agent = Literal["manifest", "package", "mdm", "browser"]
+
+
+def user_agent(name: str) -> str:
+    """Return the user agent of a row of the table; KeyError for another name."""
+    return str(table("agents")["agents"][name]["user_agent"])
+
+
+def in_app() -> dict[str, str]:
+    """Return app → the user agent of the browser inside it, for the apps of the table."""
+    view, names = table("agents")["in_app"]["view"], table("agents")["in_app"]["names"]
+    return {name: f"{view} {token}" for name, token in names.items()}
+
+
+def headers(agent: Agent, *, compressed: bool = False, user_agent: str = "") -> tuple[Header, ...]:
+    """Return what this part sends with every request, in order; never cookies, never a Referer. `user_agent` replaces its own."""
+    who, common = table("agents")["agents"][agent], table("agents")["headers"]
+    return (
+        ("Accept", who["accept"]),
+        ("Accept-Language", common["language"]),
+        ("Accept-Encoding", common["compressed" if compressed else "plain"]),
+        ("User-Agent", user_agent or who["user_agent"]),
+    )
+
+
+def seconds(step: str) -> float:
+    """Return a time-out of the table (`manifest`, `head`, `connect`, …) in seconds; KeyError for another name."""
+    return float(table("agents")["timeouts"][step])
+
 
 KEEP = 1 << 16
 _NARROW = 1 << 19
@@ -50,8 +80,8 @@ class Request:
     authority: str = ""
     server_name: str = ""
     total: float = 120
-    connect: float = field(default_factory=lambda: agents.seconds("connect"))
-    idle: float = field(default_factory=lambda: agents.seconds("idle"))
+    connect: float = field(default_factory=lambda: seconds("connect"))
+    idle: float = field(default_factory=lambda: seconds("idle"))
     keep: int = KEEP
     read: int = KEEP
     watch: Watch | None = None
@@ -182,5 +212,5 @@ class _Call:
         authority = request.authority or place.authority
         self.headers = (("Host", authority), *request.headers)
         h2 = stream.tls is not None and stream.tls.selected_alpn_protocol() == "h2"
-        speak = http2.speak if h2 else http1.speak
+        speak = speak_http2 if h2 else speak_http1
         await speak(stream, Ask(request.method, authority, place.target, request.headers, request.body), self.incoming)

@@ -1,5 +1,7 @@
 """Opens connections the way a device does, to the address that `resolve` names or that the system finds, and words what goes wrong.
 
+What strangers name leads to no private address, what a person named may: pages, manifests, redirects and DNS are a stranger's, who could
+otherwise make `check` speak to loopback, to the network it runs in, and to a cloud's metadata service (server-side request forgery).
 Times are seconds. Every failure leaves here as `NetFault`, which carries a `NetError`.
 """
 
@@ -15,9 +17,38 @@ from dataclasses import dataclass, field
 
 import idna
 
-from ota_proxy.addresses import bracketed
-from ota_proxy.device.reach import Reach, refusal
+from ota_proxy.addresses import bracketed, is_address, is_public, plain_address
 from ota_proxy.facts.install import ErrorKind, NetError
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """`named` are the hosts that the person named, as DNS has them; `private` lets every address be asked."""
+
+    named: frozenset[str] = frozenset()
+    private: bool = False
+    settled: dict[str, bool] = field(default_factory=dict, compare=False)
+    """Named host → it led to a private address when it was first resolved: a name that does so only later was rebound."""
+
+    def allowed(self, host: str, found: list[Place]) -> list[Place]:
+        """Return those of a host's addresses that may be asked."""
+        if self.private:
+            return found
+        public = [place for place in found if is_public(place[0])]
+        if plain_address(host) not in self.named:
+            return public
+        return found if self.settled.setdefault(host, len(public) < len(found)) else public
+
+
+def refusal(host: str, port: int, address: str) -> str:
+    """Say that a private address was not asked, why, and how to have it asked."""
+    if is_address(host):
+        return f"{host} is a private address that you did not name, so it was not asked: --allow-private asks it"
+    return (
+        f"{host} leads to the private address {address}, which you did not name, so it was not asked: "
+        f"--allow-private asks it, or --resolve {host}:{port}:{bracketed(address)}"
+    )
+
 
 Place = tuple[str, int]
 """A host or address, and a port."""

@@ -12,9 +12,18 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ota_proxy.device import agents, certificates, contexts, paths
-from ota_proxy.device.network import NO_CLIENT_CERTIFICATE, NetFault, Network, Peer, Place, Stream, dial, explain
-from ota_proxy.device.tls import first_flight, served_chain
+from ota_proxy.device import certificates, http, tls_contexts, trust
+from ota_proxy.device.handshake import first_flight, served_chain
+from ota_proxy.device.network import (
+    NO_CLIENT_CERTIFICATE,
+    NetFault,
+    Network,
+    Peer,
+    Place,
+    Stream,
+    dial,
+    explain,
+)
 from ota_proxy.facts.exchange import Exchange
 from ota_proxy.facts.tls import NetError
 
@@ -57,7 +66,7 @@ async def _other_way(place: Place, network: Network, now: datetime) -> Look:
     sent = served_chain(stream.tls) if stream.tls else ()
     await stream.close(politely=False)
     found = [one for der in sent if (one := certificates.load(der))]
-    verdict = paths.judge(found, contexts.roots(network.ca_pem), now)
+    verdict = trust.judge(found, tls_contexts.roots(network.ca_pem), now)
     good = all(one.not_valid_before_utc <= now <= one.not_valid_after_utc for one in verdict.path)
     above = verdict.path[1:-1]
     if verdict.anchor is None or not good or not above:
@@ -70,8 +79,8 @@ def _pem(certificate: x509.Certificate) -> str:
 
 
 async def _handshake(place: Place, network: Network) -> Stream:
-    seconds = agents.seconds("tls") * network.scale
-    context = contexts.unverified_context(h2=False)
+    seconds = http.seconds("tls") * network.scale
+    context = tls_contexts.unverified_context(h2=False)
     return await dial(Peer(*place), network, context=context, connect=seconds, idle=_QUIET * network.scale)
 
 

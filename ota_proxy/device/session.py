@@ -1,25 +1,82 @@
-"""One walk's requests: numbers them, follows their redirects, and does not ask again at an origin that cannot be reached."""
+"""One walk's requests: numbers them, follows their redirects as a device does, and does not ask again at an origin that cannot be reached.
+
+Facts only: every hop is recorded, also the redirects that are not followed.
+"""
 
 from __future__ import annotations
 
 import base64
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal, Protocol, TypedDict, Unpack, runtime_checkable
+from urllib.parse import urljoin, urlsplit
 
-from ota_proxy.device import agents
-from ota_proxy.device.agents import Agent
-from ota_proxy.device.http import KEEP, Request, fetch
-from ota_proxy.device.http2 import HTTP_1_1_REQUIRED
-from ota_proxy.device.incoming import Watch
-from ota_proxy.device.network import NetFault, Network, Place, Resolve, ascii_host
-from ota_proxy.device.reach import Reach
-from ota_proxy.device.redirects import follow
+from ota_proxy.device import http
+from ota_proxy.device.handshake import TlsMemory
+from ota_proxy.device.http import KEEP, Agent, Request, fetch
+from ota_proxy.device.http_framing import HTTP_1_1_REQUIRED, Watch
+from ota_proxy.device.network import NetFault, Network, Place, Reach, Resolve, ascii_host
 from ota_proxy.device.second_look import second_look, worth_it
-from ota_proxy.device.tls_memory import TlsMemory
 from ota_proxy.facts.install import Exchange, Header, NetError, ViewFacts, Visit, origin
+
+LIMIT = 8
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+Send = Callable[[Request], Awaitable[Exchange]]
+
+
+async def follow(request: Request, send: Send, *, limit: int = LIMIT, to_https: bool = True) -> Visit:
+    """Make a request and follow at most `limit` redirects.
+
+    From https never to http (`left-https`). With `to_https` false a redirect from http to https is left unfollowed and is not a fault:
+    the last hop's Location says where it leads.
+    """
+    hops = [await send(request)]
+    while True:
+        target, stopped = _next(hops, limit)
+        crossed = not to_https and urlsplit(target).scheme == "https"
+        if stopped or not target or crossed:
+            return Visit(request.step, tuple(hops), stopped)
+        hops.append(await send(replace(request, url=target, authority="")))
+
+
+def _next(hops: list[Exchange], limit: int) -> tuple[str, str]:
+    """Return where the last hop leads, or why we stop there; both empty where it is not a redirect."""
+    last = hops[-1]
+    if last.status not in _REDIRECTS:
+        return "", ""
+    target = destination(last)
+    if target is None:
+        return "", "bad-location"
+    stopped = _refusal(hops, target)
+    return target, stopped or ("too-many" if len(hops) > limit else "")
+
+
+def _refusal(hops: list[Exchange], target: str) -> str:
+    scheme = urlsplit(target).scheme
+    if scheme not in ("http", "https"):
+        return "other-scheme"
+    if scheme == "http" and urlsplit(hops[-1].url).scheme == "https":
+        return "left-https"
+    return "loop" if target in {hop.url for hop in hops} else ""
+
+
+def destination(exchange: Exchange) -> str | None:
+    """Return the absolute URL that an answer's Location names, without fragment; None where there is none that can be read."""
+    location = exchange.response.header("location") if exchange.response else None
+    if not location:
+        return None
+    try:
+        target = urljoin(exchange.url, location.strip()).partition("#")[0]
+        parts = urlsplit(target)
+        readable = bool(parts.scheme) and (
+            parts.scheme not in ("http", "https") or bool(parts.hostname and parts.port != 0)
+        )
+    except ValueError:
+        return None
+    return target if readable else None
+
 
 Progress = Callable[[str, str], None]
 """Called with the step and a sentence about it, before it is made."""
@@ -141,7 +198,7 @@ class Session:
     def request(step: str, url: str, agent: Agent, **wanted: Unpack[Wanted]) -> Request:
         """Return the request that this part of the device makes."""
         compressed, user_agent = wanted.get("compressed", False), wanted.get("user_agent", "")
-        headers = (*agents.headers(agent, compressed=compressed, user_agent=user_agent), *wanted.get("extra", ()))
+        headers = (*http.headers(agent, compressed=compressed, user_agent=user_agent), *wanted.get("extra", ()))
         return Request(
             url,
             step,
@@ -151,7 +208,7 @@ class Session:
             h2=wanted.get("h2", True),
             authority=wanted.get("authority", ""),
             server_name=wanted.get("server_name", ""),
-            total=wanted.get("total", agents.seconds("page")),
+            total=wanted.get("total", http.seconds("page")),
             keep=wanted.get("keep", KEEP),
             read=wanted.get("read", KEEP),
             watch=wanted.get("watch"),
@@ -199,9 +256,7 @@ class Session:
     def refuse(self, step: str, url: str, agent: Agent, message: str) -> Visit:
         """Record a request that a device does not make at all."""
         error = NetError("protocol", message)
-        return Visit(
-            step, (Exchange(next(self._numbers), step, agent, "GET", url, agents.headers(agent), error=error),)
-        )
+        return Visit(step, (Exchange(next(self._numbers), step, agent, "GET", url, http.headers(agent), error=error),))
 
 
 def _place(url: str) -> Place | None:

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 from ota_proxy import limits
 from ota_proxy.addresses import plain_address
 from ota_proxy.apps.install_link import read_link
-from ota_proxy.device.decode import plain_body
-from ota_proxy.device.landing import all_links, onward, page_facts
-from ota_proxy.device.manifest import visit_manifest
-from ota_proxy.device.package import visit_image, visit_package
+from ota_proxy.device.bodies import plain_body
+from ota_proxy.device.fetch_manifest import visit_manifest
+from ota_proxy.device.fetch_package import visit_image, visit_package
+from ota_proxy.device.handshake import TlsMemory
+from ota_proxy.device.hosts_met import Surroundings, place
+from ota_proxy.device.open_page import all_links, onward, page_facts
 from ota_proxy.device.session import Progress, Session, WalkOptions
-from ota_proxy.device.surroundings import Surroundings, place
-from ota_proxy.device.tls_memory import TlsMemory
 from ota_proxy.errors import UsageError
 from ota_proxy.facts.install import Asset, InstallFacts, LinkFacts, PageFacts, Visit, origin
 from ota_proxy.policy.media_types import accepted

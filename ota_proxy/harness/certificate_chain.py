@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.utils import CryptographyDeprecationWarning
 
-from ota_proxy.device.contexts import roots
+from ota_proxy.device.tls_contexts import roots
 from ota_proxy.errors import UsageError
 from ota_proxy.site.names import covers
 

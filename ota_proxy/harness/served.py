@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from urllib.parse import quote
 
-from ota_proxy.apps.icon import DISPLAY_SIZE, FULL_SIZE, png
 from ota_proxy.apps.ipa import AppInfo
 from ota_proxy.apps.landing_page import STYLE, landing_page
 from ota_proxy.apps.manifest import build_manifest
-from ota_proxy.apps.package import EXAMPLE_APP, build_package
+from ota_proxy.apps.package import DISPLAY_SIZE, EXAMPLE_APP, FULL_SIZE, build_package, png
 from ota_proxy.harness.certificates import Flaw
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.site import Location, Site

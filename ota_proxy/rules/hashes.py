@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ota_proxy.apps.hashes import hasher_for
+from ota_proxy.apps.manifest import hasher_for
 from ota_proxy.facts.app import HashFacts
 from ota_proxy.facts.install import PackageFacts
 from ota_proxy.rules.evidence import file_name, proof

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from ota_proxy.addresses import is_address, is_public
-from ota_proxy.apps.encoding import page_text
-from ota_proxy.apps.markup import HTML_TYPES, is_markup
+from ota_proxy.apps.html_text import HTML_TYPES, is_markup, page_text
 from ota_proxy.facts.install import (
     Exchange,
     InstallFacts,

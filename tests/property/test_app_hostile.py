@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ota_proxy.apps.archive import ArchiveProblem
 from ota_proxy.apps.bundle import read_app
-from ota_proxy.apps.hashes import ChunkHasher, hasher_for
+from ota_proxy.apps.manifest import ChunkHasher, hasher_for
 from ota_proxy.apps.profile import read_profile
 from ota_proxy.facts.app import AppFacts, Profile
 from ota_proxy.facts.install import Asset

@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ota_proxy.device import certificates, http1, http2, paths
-from ota_proxy.device.decode import decode
-from ota_proxy.device.incoming import Ask, Incoming
+from ota_proxy.device import certificates, trust
+from ota_proxy.device.bodies import decode
+from ota_proxy.device.client_hello import BadFlight, Hello, read_flight
+from ota_proxy.device.http_framing import Ask, Incoming, speak_http1, speak_http2
 from ota_proxy.device.network import NetFault, Stream
-from ota_proxy.device.redirects import destination
-from ota_proxy.device.tls_hello import BadFlight, Hello, read_flight
+from ota_proxy.device.session import destination
 from ota_proxy.facts.install import Exchange, Response
 from ota_proxy.policy import guideline
 from tests.device_servers import NOW, chain, issue
@@ -93,19 +93,19 @@ def heard(speak: Callable[[Stream, Ask, Incoming], Awaitable[None]], data: bytes
 @settings(max_examples=400, deadline=None)
 @given(damaged(GENUINE_H1))
 def test_no_bytes_crash_http1(data: bytes) -> None:
-    answer = heard(http1.speak, data)
+    answer = heard(speak_http1, data)
     assert answer is None or (100 <= answer.status <= 999 and len(answer.body) <= 64)
 
 
 @settings(max_examples=400, deadline=None)
 @given(damaged(GENUINE_H2))
 def test_no_bytes_crash_http2(data: bytes) -> None:
-    answer = heard(http2.speak, data)
+    answer = heard(speak_http2, data)
     assert answer is None or (100 <= answer.status <= 999 and len(answer.body) <= 64)
 
 
 def test_the_genuine_bytes_are_answers() -> None:
-    for speak, data in ((http1.speak, GENUINE_H1), (http2.speak, GENUINE_H2)):
+    for speak, data in ((speak_http1, GENUINE_H1), (speak_http2, GENUINE_H2)):
         answer = heard(speak, data)
         assert answer is not None
         assert (answer.status, answer.body, answer.complete) == (200, b"abc", True)
@@ -151,8 +151,8 @@ def test_no_bytes_crash_the_reading_of_a_certificate(der: bytes) -> None:
         return
     facts = certificates.describe(loaded)
     sent = [loaded, FULL.lower.certificate]
-    roots = {paths.subject(FULL.root.certificate): (FULL.root.certificate,)}
-    assert paths.judge(sent, roots, NOW).trust in ("self-signed", "missing-intermediate", "unknown-root")
+    roots = {trust.subject(FULL.root.certificate): (FULL.root.certificate,)}
+    assert trust.judge(sent, roots, NOW).trust in ("self-signed", "missing-intermediate", "unknown-root")
     if facts is not None:
         certificates.name_matches(facts, "ota.example.com")
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import Buffer
 
-from ota_proxy.device.unpack import Unpacker
+from ota_proxy.device.bodies import Unpacker
 from ota_proxy.facts.install import Unpacked
 
 CONTENTS = st.lists(st.binary(max_size=3000), min_size=1, max_size=6)

@@ -156,3 +156,32 @@ def test_an_engine_knows_nothing_of_the_other_and_of_trials(engine: str, other: 
 def test_policy_tables_are_read_in_one_place() -> None:
     readers = [path for path in MODULES if dotted(path) not in {"resources", "policy.tables", "policy.guideline"}]
     assert [name_of(path) for path in readers if "policy_file" in path.read_text(encoding="utf-8")] == []
+
+
+def imported_at_once() -> dict[str, set[str]]:
+    """Return which of our modules each module imports while it is loaded itself; imports inside functions come later."""
+    modules = {dotted(path): path for path in MODULES}
+    graph: dict[str, set[str]] = {}
+    for name, path in modules.items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        top = ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
+        found = {other for _, other in ours(top)}
+        graph[name] = {one if one in modules else one.rpartition(".")[0] for one in found} - {name, ""}
+    return graph
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Return modules that need each other to be loaded: what stays when whatever needs nothing that is left is taken away."""
+    left = dict(graph)
+    while free := [name for name, needed in left.items() if not needed & left.keys()]:
+        for name in free:
+            del left[name]
+    return sorted(left)
+
+
+def test_a_circle_of_imports_is_found() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["a", "b", "c"]
+
+
+def test_no_modules_need_each_other() -> None:
+    assert circle(imported_at_once()) == []

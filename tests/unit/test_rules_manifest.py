@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.device.manifest import read_manifest
+from ota_proxy.device.fetch_manifest import read_manifest
 from ota_proxy.facts.install import Asset, InstallFacts, NetError
 from ota_proxy.rules.remedies import causes
 from ota_proxy.site import Site

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ota_proxy.device.landing import page_facts
+from ota_proxy.device.open_page import page_facts
 from ota_proxy.device.session import Session, WalkOptions
 from ota_proxy.facts.install import InstallFacts, LinkFacts, PageFacts, Visit
 from ota_proxy.rules.model import Facts, Outcome

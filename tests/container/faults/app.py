@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7Options, PKCS7SignatureBuilder
 
-from ota_proxy.apps.der import signed_content
 from ota_proxy.apps.package import EXAMPLE_APP, build_package
+from ota_proxy.apps.profile import signed_content
 from ota_proxy.commands.check import CheckOptions
 from ota_proxy.harness.served import Content
 from tests.apps import DEVICE, example_profile

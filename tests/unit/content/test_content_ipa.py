@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_certificates
 
-from ota_proxy.apps.icon import SIGNATURE, png
 from ota_proxy.apps.ipa import AppInfo, read_info
-from ota_proxy.apps.package import EXAMPLE_APP, build_package
+from ota_proxy.apps.package import EXAMPLE_APP, SIGNATURE, build_package, png
 from ota_proxy.errors import UsageError
 
 REAL = Path(__file__).parents[4] / "shared" / "real"

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ota_proxy.apps.install_link import Context, install_link, is_install_link, read_link
-from ota_proxy.apps.landing_page import landing_page, read_page
+from ota_proxy.apps.landing_page import landing_page
 from ota_proxy.apps.package import EXAMPLE_APP
+from ota_proxy.apps.page_content import read_page
 from ota_proxy.errors import UsageError
 
 MANIFEST = "https://ota.example.com:8443/ota/my%20app.plist?build=1&x=%2F"

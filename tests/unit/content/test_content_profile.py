@@ -12,8 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7Options, PKCS7SignatureBuilder
 
-from ota_proxy.apps.der import DerProblem, signed_content
-from ota_proxy.apps.profile import read_profile
+from ota_proxy.apps.profile import DerProblem, read_profile, signed_content
 from ota_proxy.facts.app import Profile
 from tests.apps import REAL, REAL_MISSING, example_profile
 from tests.device_servers import issue

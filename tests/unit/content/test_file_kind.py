@@ -15,8 +15,8 @@ from ota_proxy.apps.archive import ends_whole, method_name
 from ota_proxy.apps.file_kind import archive_kind, file_kind
 from ota_proxy.apps.manifest import parse_manifest
 from ota_proxy.apps.package import build_package
-from ota_proxy.apps.plist_edges import trimmed
-from ota_proxy.device.unpack import Unpacker
+from ota_proxy.apps.plist import trimmed
+from ota_proxy.device.bodies import Unpacker
 from ota_proxy.rules.remedies import causes
 
 PLIST = plistlib.dumps({"items": []})

@@ -9,12 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ota_proxy.apps.encoding import page_text
-from ota_proxy.apps.install_link import install_link
-from ota_proxy.apps.landing_page import read_page
-from ota_proxy.apps.lost_link import lost_link
-from ota_proxy.apps.markup import is_markup
-from ota_proxy.apps.script import HOLE, strings
+from ota_proxy.apps.html_text import is_markup, page_text
+from ota_proxy.apps.install_link import install_link, lost_link
+from ota_proxy.apps.page_content import read_page
+from ota_proxy.apps.page_parts import HOLE, strings
 
 HOME = "https://ota.example.com/"
 MANIFEST = "https://ota.example.com/app.plist"

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ota_proxy.apps.install_link import install_link
-from ota_proxy.apps.landing_page import landing_page, read_page
+from ota_proxy.apps.landing_page import landing_page
 from ota_proxy.apps.package import EXAMPLE_APP
+from ota_proxy.apps.page_content import read_page
 from ota_proxy.policy.pages import topics
 from ota_proxy.printable import stream_safe
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ota_proxy.apps.landing_page import read_page
-from ota_proxy.apps.refresh import refresh_target
+from ota_proxy.apps.page_content import read_page
+from ota_proxy.apps.page_parts import refresh_target
 
 BASE = "https://ota.example.com/a/page"
 

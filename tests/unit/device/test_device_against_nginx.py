@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.apps.install_link import install_link
+from ota_proxy.device.handshake import probe
 from ota_proxy.device.network import Network
-from ota_proxy.device.tls import probe
 from ota_proxy.device.walk import WalkOptions, walk_sync
 from ota_proxy.facts.install import TlsFacts
 from tests.device_servers import HOST, NOW, chain

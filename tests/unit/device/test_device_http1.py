@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ota_proxy.device.http import Request, fetch
-from ota_proxy.device.incoming import HEADER_LIMIT
+from ota_proxy.device.http_framing import HEADER_LIMIT
 from ota_proxy.device.network import Network
 from ota_proxy.facts.install import Exchange, Response
 from tests.device_servers import HOST, answering, get, serving

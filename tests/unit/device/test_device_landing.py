@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.apps.install_link import install_link
-from ota_proxy.device import agents, families
+from ota_proxy.device import fetch_manifest, http
 from ota_proxy.device.network import NetFault, Network, Peer, dial
 from ota_proxy.device.walk import WalkOptions, walk, walk_all
 from ota_proxy.facts.install import InstallFacts
@@ -73,7 +73,7 @@ def test_browsers_inside_other_apps_are_asked_for_the_page_with_their_own_names(
 
     seen = walked(tmp_path, Site(hook=hook), f"{BASE}/").page
     assert seen is not None
-    assert {view.name for view in seen.in_app} == set(agents.in_app())
+    assert {view.name for view in seen.in_app} == set(http.in_app())
     assert [view.name for view in seen.in_app if view.guidance] == ["WeChat"]
     sent = {dict(view.visit.first.request_headers)["User-Agent"] for view in seen.in_app}
     assert len(sent) == len(seen.in_app)
@@ -187,7 +187,8 @@ def _closing(site: Site):  # type: ignore[no-untyped-def]  # noqa: ANN202 - asyn
     return handle
 
 
-needs_ipv6 = pytest.mark.skipif(not families._routed("ipv6", ("::1", 9)), reason="this machine has no IPv6 loopback")  # noqa: SLF001
+IPV6 = fetch_manifest._routed("ipv6", ("::1", 9))  # noqa: SLF001 - the walk's own question
+needs_ipv6 = pytest.mark.skipif(not IPV6, reason="this machine has no IPv6 loopback")
 
 
 @needs_ipv6
@@ -207,7 +208,7 @@ def test_each_family_of_addresses_is_asked_on_its_own(tmp_path: Path, six: Site 
 
 
 def test_a_family_that_this_machine_cannot_reach_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(families, "_routed", lambda family, _address: family == "ipv4")
+    monkeypatch.setattr(fetch_manifest, "_routed", lambda family, _address: family == "ipv4")
     facts = walked(tmp_path, Site(), LINK, options={"also": {(HOST, 443): ("2001:db8::7", 443)}})
     assert facts.manifest is not None
     assert [(one.family, one.visit is None) for one in facts.manifest.by_family] == [("ipv4", False), ("ipv6", True)]
@@ -249,7 +250,7 @@ def test_looking_for_a_route_sends_nothing() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.settimeout(0.05)
-        assert families._routed("ipv4", listener.getsockname())  # noqa: SLF001 - the function is the fact
+        assert fetch_manifest._routed("ipv4", listener.getsockname())  # noqa: SLF001 - the function is the fact
         with pytest.raises(TimeoutError):
             listener.recv(1)
 

@@ -12,9 +12,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ota_proxy.device.handshake import _facts, _Probe
 from ota_proxy.device.network import Network
 from ota_proxy.device.session import WalkOptions
-from ota_proxy.device.tls import _facts, _Probe
 from ota_proxy.device.walk import walk
 from ota_proxy.facts.install import InstallFacts
 from ota_proxy.report.formats import FORMATS, render

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ota_proxy.device import certificates, paths
+from ota_proxy.device import certificates, trust
 from ota_proxy.facts.install import CertificateFacts
 from ota_proxy.rules.certificate import weaknesses
 from tests.device_servers import HOST, NOW, Issued, issue
@@ -38,15 +38,15 @@ def again(old: Issued, by: Issued, days: tuple[int, int] = NOW_ON) -> Issued:
     return Issued(builder.sign(by.key, hashes.SHA256()), old.key)
 
 
-def judged(*sent: Issued, roots: tuple[Issued, ...] = (ROOT,)) -> paths.Verdict:
+def judged(*sent: Issued, roots: tuple[Issued, ...] = (ROOT,)) -> trust.Verdict:
     trusted: dict[bytes, tuple[x509.Certificate, ...]] = {}
     for root in roots:
-        name = paths.subject(root.certificate)
+        name = trust.subject(root.certificate)
         trusted[name] = (*trusted.get(name, ()), root.certificate)
-    return paths.judge([one.certificate for one in sent], trusted, NOW)
+    return trust.judge([one.certificate for one in sent], trusted, NOW)
 
 
-def way(verdict: paths.Verdict) -> list[x509.Certificate]:
+def way(verdict: trust.Verdict) -> list[x509.Certificate]:
     return list(verdict.path)
 
 

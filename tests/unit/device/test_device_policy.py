@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ota_proxy.device import agents
-from ota_proxy.device.agents import Agent
+from ota_proxy.device import http
+from ota_proxy.device.http import Agent
 from ota_proxy.policy import apple_tls
 
 DAY = timedelta(days=1)
@@ -53,7 +53,7 @@ def test_the_warning_comes_at_three_weeks_or_a_third_of_the_life_whichever_is_la
 
 @pytest.mark.parametrize("agent", ["manifest", "package", "mdm", "browser"])
 def test_every_part_of_a_device_says_who_it_is_and_asks_for_plain_bytes_unless_told(agent: Agent) -> None:
-    plain, compressed = dict(agents.headers(agent)), dict(agents.headers(agent, compressed=True))
+    plain, compressed = dict(http.headers(agent)), dict(http.headers(agent, compressed=True))
     assert plain["Accept-Encoding"] == "identity"
     assert "gzip" in compressed["Accept-Encoding"]
     assert plain["User-Agent"] == compressed["User-Agent"]
@@ -61,4 +61,4 @@ def test_every_part_of_a_device_says_who_it_is_and_asks_for_plain_bytes_unless_t
 
 
 def test_the_observed_time_outs_are_those_of_the_installer() -> None:
-    assert (agents.seconds("manifest"), agents.seconds("head")) == (120, 30)
+    assert (http.seconds("manifest"), http.seconds("head")) == (120, 30)

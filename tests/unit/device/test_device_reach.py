@@ -13,9 +13,8 @@ import pytest
 from ota_proxy.addresses import is_public, without_port
 from ota_proxy.apps.install_link import install_link
 from ota_proxy.commands.check import CheckOptions, check
-from ota_proxy.device import tls
-from ota_proxy.device.network import NetFault, Network, Peer, dial
-from ota_proxy.device.reach import Reach
+from ota_proxy.device import handshake
+from ota_proxy.device.network import NetFault, Network, Peer, Reach, dial
 from ota_proxy.device.walk import WalkOptions, walk_sync
 from ota_proxy.facts.install import InstallFacts
 from ota_proxy.report.model import TargetReport
@@ -126,7 +125,7 @@ def test_manifests_frames_and_links_of_a_page_lead_nowhere_private(tmp_path: Pat
 @pytest.mark.parametrize("start", [BASE, LINK])
 def test_what_the_person_named_may_be_private(trap: Trap, start: str) -> None:
     named = start.replace(HOST, f"127.0.0.1%3A{trap.port}" if start is LINK else f"127.0.0.1:{trap.port}")
-    walk_sync(named, WalkOptions(probe_tls=False, scale=0.01, now=NOW))
+    walk_sync(named, WalkOptions(probe_tls=False, scale=0.1, now=NOW))
     assert trap.caught()
 
 
@@ -182,7 +181,7 @@ def test_a_name_that_turns_private_only_later_is_not_asked() -> None:
 
 
 def test_the_probe_of_a_hosts_tls_keeps_to_the_same_rule(trap: Trap) -> None:
-    facts = asyncio.run(tls.probe("localhost", trap.port, Network(), NOW))
+    facts = asyncio.run(handshake.probe("localhost", trap.port, Network(), NOW))
     assert not trap.caught()
     assert not facts.reachable
     assert facts.error is not None

@@ -8,9 +8,9 @@ import zlib
 
 import pytest
 
-from ota_proxy.device.decode import decode
+from ota_proxy.device.bodies import decode
 from ota_proxy.device.http import Request
-from ota_proxy.device.redirects import LIMIT, follow
+from ota_proxy.device.session import LIMIT, follow
 from ota_proxy.facts.install import Exchange, Header, Response, Visit
 
 Answers = dict[str, tuple[int, str]]

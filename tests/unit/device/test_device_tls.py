@@ -13,9 +13,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from ota_proxy.device import certificates, paths
+from ota_proxy.device import certificates, trust
+from ota_proxy.device.handshake import BUDGET, probe
 from ota_proxy.device.network import Network
-from ota_proxy.device.tls import BUDGET, probe
 from ota_proxy.facts.install import CertificateFacts, TlsFacts
 from ota_proxy.policy import apple_tls, guideline
 from tests.device_servers import (
@@ -173,30 +173,30 @@ def test_a_certificate_that_signed_itself_is_named_so_until_it_is_a_root(tmp_pat
     (tmp_path / "alone").mkdir()
     context = server_context(tmp_path / "alone", alone)
     assert look(context).trust == "self-signed"
-    roots = {paths.subject(alone.certificate): (alone.certificate,)}
-    assert paths.judge([alone.certificate], roots, NOW).trust == "trusted"
+    roots = {trust.subject(alone.certificate): (alone.certificate,)}
+    assert trust.judge([alone.certificate], roots, NOW).trust == "trusted"
 
 
 def test_a_certificate_of_the_same_name_but_another_key_is_no_issuer() -> None:
     twin = issue("Lower", issue("Upper", ca=True), ca=True)
-    verdict = paths.judge([FULL.leaf.certificate, twin.certificate], {}, NOW)
+    verdict = trust.judge([FULL.leaf.certificate, twin.certificate], {}, NOW)
     assert verdict.trust == "missing-intermediate"
 
 
 def test_a_certificate_that_is_no_ca_is_no_issuer() -> None:
     fake = issue("fake", FULL.upper)
     below = issue("below", fake, hosts=(HOST,))
-    roots = {paths.subject(FULL.root.certificate): (FULL.root.certificate,)}
+    roots = {trust.subject(FULL.root.certificate): (FULL.root.certificate,)}
     sent = [one.certificate for one in (below, fake, FULL.upper)]
-    assert paths.judge(sent, roots, NOW).trust == "missing-intermediate"
+    assert trust.judge(sent, roots, NOW).trust == "missing-intermediate"
 
 
 def test_of_two_roots_with_one_name_the_valid_one_is_taken() -> None:
     key_holder = issue("Old Root", ca=True, days=(-900, -1))
     renewed = _renewed(key_holder)
     leaf = issue("leaf", key_holder, hosts=(HOST,))
-    roots = {paths.subject(renewed): (key_holder.certificate, renewed)}
-    assert paths.judge([leaf.certificate], roots, NOW).anchor == renewed
+    roots = {trust.subject(renewed): (key_holder.certificate, renewed)}
+    assert trust.judge([leaf.certificate], roots, NOW).anchor == renewed
 
 
 def _renewed(old: Issued) -> x509.Certificate:

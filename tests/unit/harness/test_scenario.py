@@ -10,9 +10,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ota_proxy.apps.ipa import AppInfo, read_info
-from ota_proxy.apps.landing_page import read_page
 from ota_proxy.apps.manifest import parse_manifest
 from ota_proxy.apps.package import build_package
+from ota_proxy.apps.page_content import read_page
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.places import config_path

@@ -15,11 +15,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ota_proxy.apps.icon import png
 from ota_proxy.apps.install_link import install_link
 from ota_proxy.apps.landing_page import landing_page
 from ota_proxy.apps.manifest import build_manifest
-from ota_proxy.apps.package import EXAMPLE_APP, build_package
+from ota_proxy.apps.package import EXAMPLE_APP, build_package, png
 from ota_proxy.commands.check import CheckOptions, check
 from ota_proxy.report.model import Report, TargetReport, exit_code
 from tests.device_servers import HOST, NOW, Issued, issue, server_context

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from ota_proxy.device import certificates, paths
+from ota_proxy.device import certificates, trust
 from ota_proxy.errors import UsageError
 from ota_proxy.policy import apple_tls
 
@@ -81,7 +81,7 @@ def roots(ca_pem: str | None) -> dict[bytes, tuple[x509.Certificate, ...]]:
     for der in {*_system(), *(_pem(ca_pem.encode()) if ca_pem else ())}:
         certificate = certificates.load(der)
         if certificate is not None:
-            subject = paths.subject(certificate)
+            subject = trust.subject(certificate)
             found[subject] = (*found.get(subject, ()), certificate)
     return found
 

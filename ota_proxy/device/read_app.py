@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ota_proxy.apps.archive import ArchiveProblem, Reading, Span
 from ota_proxy.apps.bundle import read_app
-from ota_proxy.device.copy import Copy
+from ota_proxy.device.bodies import Copy
 from ota_proxy.device.session import Session
 from ota_proxy.facts.app import AppFacts
 from ota_proxy.facts.install import PackageFacts, Response, Visit

@@ -1,16 +1,23 @@
-"""The hosts that a walk met, redirect hops included: their TLS and their plain ports, each looked at once in a run of walks. Facts only."""
+"""The hosts that a walk met, redirect hops included: their TLS, their plain ports, and what unknown host names get. Facts only.
+
+Each is looked at once in a run of walks. The same file is asked for under another name, as Host under the server's own SNI and as SNI and
+Host: whoever points a name of his own at the address gets the same; nothing is verified there and no redirect followed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ota_proxy.addresses import bracketed
-from ota_proxy.device import agents, tls
-from ota_proxy.device.http import wire_path
-from ota_proxy.device.network import NetFault, ascii_host
-from ota_proxy.device.redirects import follow
-from ota_proxy.device.session import Session
+from ota_proxy.device import handshake, http
+from ota_proxy.device.http import Agent, wire_path
+from ota_proxy.device.network import (
+    NetFault,
+    ascii_host,
+)
+from ota_proxy.device.session import Session, follow
 from ota_proxy.facts.install import InstallFacts, PlainHttpFacts, TlsFacts, Visit, origin
 
 PROBE = "ota-proxy=probe%2Fx"
@@ -41,7 +48,7 @@ class Surroundings:
 
     async def _ask(self, host: str, url: str) -> PlainHttpFacts:
         plain = f"http://{bracketed(host)}{wire_path(urlsplit(url).path)}?{PROBE}"
-        request = self.session.request("plain http", plain, "browser", total=agents.seconds("probe"))
+        request = self.session.request("plain http", plain, "browser", total=http.seconds("probe"))
         visit = await follow(request, self.session.send, to_https=False)
         return PlainHttpFacts(visit, open=bool(visit.first.address))
 
@@ -52,7 +59,7 @@ class Surroundings:
             return None
         session.tell("tls", f"versions, suites and certificates of {host}:{port}")
         memory = session.options.tls_memory
-        probe = memory.probe if memory else tls.probe
+        probe = memory.probe if memory else handshake.probe
         return await probe(host, port, session.network, session.options.now)
 
     async def others(self, facts: InstallFacts) -> tuple[TlsFacts, ...]:
@@ -99,3 +106,30 @@ def _visits(facts: InstallFacts) -> Iterator[Visit]:
         yield from (package.head, package.get)
     for image in facts.images:
         yield image.visit
+
+
+@dataclass(frozen=True, slots=True)
+class Strangers:
+    """What a stranger gets; None where it was not asked."""
+
+    by_host: Visit | None = None
+    by_sni: Visit | None = None
+
+
+async def strangers(session: Session, visit: Visit, agent: Agent, what: str) -> Strangers:
+    """Ask where a visit ended, once for each place and kind of file (`what`) in a run of walks; nothing where it brought nothing."""
+    url, key = visit.last.url, (what, origin(visit.last.url))
+    if not visit.ok or key in session.strangers:
+        return Strangers()
+    session.strangers.add(key)
+    return Strangers(
+        await _ask(session, f"{what} under a stranger's name", url, agent, ""),
+        await _ask(session, f"{what} under a stranger's SNI", url, agent, handshake.STRANGER),
+    )
+
+
+async def _ask(session: Session, step: str, url: str, agent: Agent, server_name: str) -> Visit:
+    request = session.request(
+        step, url, agent, authority=handshake.STRANGER, server_name=server_name, h2=not server_name
+    )
+    return Visit(step, (await session.send(request),))

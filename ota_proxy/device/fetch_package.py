@@ -8,14 +8,13 @@ from datetime import timedelta
 from typing import Unpack
 
 from ota_proxy import numbers
-from ota_proxy.apps.hashes import hasher_for
-from ota_proxy.device import agents
-from ota_proxy.device.app import with_app
-from ota_proxy.device.copy import Copy
+from ota_proxy.apps.manifest import hasher_for
+from ota_proxy.device import http
+from ota_proxy.device.bodies import Copy, Unpacker
+from ota_proxy.device.hosts_met import strangers
 from ota_proxy.device.http import KEEP
+from ota_proxy.device.read_app import with_app
 from ota_proxy.device.session import Session, Wanted
-from ota_proxy.device.strangers import strangers
-from ota_proxy.device.unpack import Unpacker
 from ota_proxy.facts.install import Asset, Header, ImageFacts, PackageFacts, Response, Visit
 
 SAMPLE = 4096
@@ -104,11 +103,11 @@ async def _visit(session: Session, url: str, copy: Copy) -> PackageFacts:
         copy.watch(head, piece)
 
     package = _Package(session, url)
-    head = await package.ask("package head", method="HEAD", total=agents.seconds("head"))
+    head = await package.ask("package head", method="HEAD", total=http.seconds("head"))
     sample = _Sample(_declared(head), session.options.package_limit)
     if sample.size:
         sample.choose()
-    total = agents.seconds("package")
+    total = http.seconds("package")
     get = await package.ask("package", read=sample.need, watch=watch, total=total)
     size = _size(head, get, sample)
     sample.settle(size)

@@ -1,13 +1,109 @@
-"""The strings of a script, each with what it is joined to: whether an install link stands there whole or a script makes it from pieces.
+"""The parts of a page that need a reader of their own: HTML within bounds, the URL of a refresh, and the strings of scripts.
 
-A tokenizer for JavaScript and JSON that knows comments, strings, templates and patterns; linear, bounded, never raises.
+`BoundedParser` is html.parser that a stranger's page can neither make raise nor keep busy; `refresh_url` follows WHATWG HTML's shared
+declarative refresh steps; `strings` tokenizes JavaScript and JSON (comments, strings, templates, patterns) and says what each string is
+joined to. All linear, bounded, and without exceptions.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from html.parser import HTMLParser
+from typing import TypeVar
+from urllib.parse import urljoin, urlsplit
+
+from ota_proxy import limits
+
+LARGEST = limits.PAGE
+_MOST_ENDLESS = 5
+"""Tags, comments and declarations without an end that are borne with; real pages have none or one."""
+_HUGE = re.compile(r"&#(?:0*(\d{8,})|[xX]0*([0-9a-fA-F]{7,}));?")
+"""A character reference beyond Unicode; Python refuses to make a number of very many digits."""
+
+_TAG = re.compile(r"</?[A-Za-z]")
+
+P = TypeVar("P", bound="BoundedParser")
+
+
+def feed(parser: P, source: str) -> P:
+    """Let a parser see 1 MiB; html.parser's answer to a broken declaration is an exception, and what was found stays."""
+    text = _HUGE.sub("\ufffd", source[:LARGEST])
+    with contextlib.suppress(AssertionError, ValueError):
+        parser.feed(text)
+        parser.cut_off()
+        parser.close()
+    return parser
+
+
+class BoundedParser(HTMLParser):
+    """Gives up a page with many tags that never end: html.parser then reads the rest of it once for each."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self._endless = 0
+
+    def cut_off(self) -> None:
+        """Drop a tag that the end of the page cuts off, as browsers do (WHATWG HTML §13.2.5, eof-in-tag), and hand it to `handle_cut`."""
+        if self.cdata_elem is None and _TAG.match(self.rawdata):
+            rest, self.rawdata = self.rawdata, ""
+            self.handle_cut(rest)
+
+    def handle_cut(self, data: str) -> None:
+        """Take in the beginning of a tag whose end is missing; nothing is done with it here."""
+
+    def parse_starttag(self, i: int) -> int:
+        """Read a tag, and count it where it has no end."""
+        return self._whole(super().parse_starttag(i))
+
+    def parse_endtag(self, i: int) -> int:
+        """Likewise."""
+        return self._whole(super().parse_endtag(i))
+
+    def parse_comment(self, i: int, report: bool = True) -> int:
+        """Likewise."""
+        return self._whole(super().parse_comment(i, report))
+
+    def parse_html_declaration(self, i: int) -> int:
+        """Likewise."""
+        return self._whole(super().parse_html_declaration(i))
+
+    def parse_pi(self, i: int) -> int:
+        """Likewise."""
+        return self._whole(super().parse_pi(i))
+
+    def _whole(self, end: int) -> int:
+        self._endless += end < 0
+        if self._endless > _MOST_ENDLESS:
+            raise ValueError("too many tags without an end")
+        return end
+
+
+_REFRESH = re.compile(
+    r"""\s*[\d.]+(?:\s*[;,]\s*|\s+)(?:url\s*=\s*)?(?:"(?P<double>[^"]*)|'(?P<single>[^']*)|(?P<bare>(?!url\s*=)[^"'].*))""",
+    re.IGNORECASE | re.DOTALL,
+)
+"""The URL with its quotes; one that is quoted ends at the next such quote."""
+
+
+def refresh_url(content: str) -> str:
+    """Return the URL of a refresh as it stands there; empty where it only loads the page again."""
+    found = _REFRESH.match(content)
+    return next((value.strip() for value in found.groups() if value), "") if found else ""
+
+
+def refresh_target(content: str, base: str) -> str:
+    """Return the absolute http(s) URL that a refresh leads to, without fragment; empty where it leads to none."""
+    raw = refresh_url(content)
+    try:
+        url = urljoin(base, raw).partition("#")[0] if raw else ""
+        urlsplit(url)
+    except ValueError:
+        return ""
+    return url if url.lower().startswith(("https:", "http:")) and len(url) <= limits.URL else ""
+
 
 HOLE = "\ufffc"
 """Stands where a template puts something in."""

@@ -1,13 +1,14 @@
 """Finds out what a host speaks: versions, suites, groups, Extended Master Secret, ALPN, stapling, and the chain as served.
 
-At most `BUDGET` connections a host, `PARALLEL` at a time. Raw hellos for what our own TLS library no longer speaks, a real
-handshake for the chain. Never raises for anything a server does.
+At most `BUDGET` connections a host, `PARALLEL` at a time, and one look a host in a run (`TlsMemory`). Raw hellos for what our own TLS library
+no longer speaks, a real handshake for the chain. Never raises for anything a server does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,10 +18,10 @@ from cryptography import x509
 
 from ota_proxy import limits
 from ota_proxy.addresses import is_address
-from ota_proxy.device import agents, certificates, contexts, paths
-from ota_proxy.device.network import NetFault, Network, Peer, Place, Stream, dial, explain
-from ota_proxy.device.tls_hello import VERSIONS, Answer, BadFlight, Hello, read_flight
-from ota_proxy.facts.install import CertificateFacts, NetError, TlsFacts
+from ota_proxy.device import certificates, http, tls_contexts, trust
+from ota_proxy.device.client_hello import VERSIONS, Answer, BadFlight, Hello, read_flight
+from ota_proxy.device.network import NetFault, Network, Peer, Place, Stream, addresses, dial, explain
+from ota_proxy.facts.tls import CertificateFacts, NetError, TlsFacts
 from ota_proxy.policy import guideline
 
 BUDGET = 60
@@ -81,7 +82,7 @@ class _Probe:
         self.lost = False
         """A connection failed although the host answers others: what it asked for stays unknown."""
         self.gate = asyncio.Semaphore(PARALLEL)
-        self.seconds = agents.seconds("tls") * network.scale
+        self.seconds = http.seconds("tls") * network.scale
 
     # -- one connection -------------------------------------------------------------------------------------------
 
@@ -195,7 +196,7 @@ class _Probe:
         if self.left <= 0:
             return "", ()
         self.left -= 1
-        peer, context = Peer(self.host, self.port, name), contexts.probing_context(alpn)
+        peer, context = Peer(self.host, self.port, name), tls_contexts.probing_context(alpn)
         async with self.gate:
             try:
                 stream = await dial(peer, self.network, context=context, connect=self.seconds, idle=self.seconds)
@@ -224,7 +225,7 @@ def served_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
 def _facts(run: _Probe, now: datetime) -> TlsFacts:
     seen = run.seen
     certs = [certificate for der in seen.chain[:_CHAIN_LIMIT] if (certificate := certificates.load(der))]
-    verdict = _verdict(seen, certs, contexts.roots(run.network.ca_pem), now)
+    verdict = _verdict(seen, certs, tls_contexts.roots(run.network.ca_pem), now)
     chain = () if verdict.trust == "unreadable" else _described(certs)
     twelve = seen.first.get("TLSv1.2")
     clear = next((seen.first[version] for version in _IN_THE_CLEAR if version in seen.first), None)
@@ -255,19 +256,19 @@ def _described(found: Sequence[x509.Certificate]) -> tuple[CertificateFacts, ...
     return tuple(facts for certificate in found if (facts := certificates.describe(certificate)))
 
 
-def _verdict(seen: _Seen, certs: Sequence[x509.Certificate], roots: paths.Roots, now: datetime) -> paths.Verdict:
+def _verdict(seen: _Seen, certs: Sequence[x509.Certificate], roots: trust.Roots, now: datetime) -> trust.Verdict:
     """Judge the chain; where the first certificate sent cannot be read, the others stand for nobody."""
     first = certificates.load(seen.chain[0]) if seen.chain else None
     if seen.chain and (first is None or certificates.describe(first) is None):
-        return paths.Verdict("unreadable", "the server's own certificate cannot be read")
-    return paths.judge(certs, roots, now)
+        return trust.Verdict("unreadable", "the server's own certificate cannot be read")
+    return trust.judge(certs, roots, now)
 
 
 def _private(anchor: x509.Certificate | None) -> bool | None:
     """Say whether a root is one that only we were given; None without a root."""
     if anchor is None:
         return None
-    return anchor not in contexts.roots(None).get(paths.subject(anchor), ())
+    return anchor not in tls_contexts.roots(None).get(trust.subject(anchor), ())
 
 
 def _why(seen: _Seen) -> NetError:
@@ -289,3 +290,42 @@ def _stranger(seen: _Seen) -> str:
 def leaf(facts: TlsFacts) -> CertificateFacts | None:
     """Return the first certificate served, or None."""
     return facts.chain[0] if facts.chain else None
+
+
+_HOSTS = 512
+"""Hosts that are remembered; the one that was asked for longest ago goes first."""
+
+_Key = tuple[str, int, tuple[tuple[str, int], ...]]
+
+
+class TlsMemory:
+    """One probe for each host, port and set of addresses, shared by all walks of one event loop, also those under way at once."""
+
+    def __init__(self) -> None:
+        self._probes: OrderedDict[_Key, asyncio.Task[TlsFacts]] = OrderedDict()
+
+    async def probe(self, host: str, port: int, network: Network, now: datetime) -> TlsFacts:
+        """Return what `probe` found, now or before. A walk that is given up does not take the probe of the others with it."""
+        try:
+            key = (host, port, tuple(sorted(await addresses(host, port, network))))
+        except NetFault:
+            return await probe(host, port, network, now)
+        task = self._probes.get(key)
+        if task is None or _useless(task):
+            task = self._probes[key] = asyncio.create_task(probe(host, port, network, now))
+        self._probes.move_to_end(key)
+        self._forget()
+        return await asyncio.shield(task)
+
+    def _forget(self) -> None:
+        """Drop the oldest finished probes beyond the limit; one under way stays until it has answered."""
+        surplus = len(self._probes) - _HOSTS
+        for key in [key for key, task in self._probes.items() if task.done()][: max(0, surplus)]:
+            del self._probes[key]
+
+
+def _useless(task: asyncio.Task[TlsFacts]) -> bool:
+    """Say whether a finished probe is no basis for others: it was cancelled, failed, had gaps, or met nobody."""
+    if not task.done():
+        return False
+    return task.cancelled() or task.exception() is not None or task.result().partial or not task.result().reachable

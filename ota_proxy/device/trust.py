@@ -11,7 +11,7 @@ from datetime import datetime
 
 from cryptography import x509
 
-from ota_proxy.device.signatures import UNREADABLE, issued
+from ota_proxy.device.certificates import UNREADABLE, is_ca, issued
 from ota_proxy.facts.install import Trust
 from ota_proxy.policy.apple_tls import accepted_hashes
 
@@ -119,14 +119,6 @@ def _is_issuer(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
     try:
         return is_ca(issuer) and issued(certificate, issuer)
     except UNREADABLE:
-        return False
-
-
-def is_ca(certificate: x509.Certificate) -> bool:
-    """Say whether a certificate may issue others (basicConstraints, RFC 5280 §4.2.1.9)."""
-    try:
-        return bool(certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
-    except x509.ExtensionNotFound:
         return False
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from ota_proxy.apps.encoding import packing
+from ota_proxy.apps.html_text import packing
 from ota_proxy.apps.install_link import SCHEME, read_link
-from ota_proxy.apps.landing_page import PageContent, read_page
-from ota_proxy.apps.refresh import refresh_target
-from ota_proxy.device import agents
-from ota_proxy.device.decode import plain_body
-from ota_proxy.device.redirects import destination
-from ota_proxy.device.session import Session
+from ota_proxy.apps.page_content import PageContent, read_page
+from ota_proxy.apps.page_parts import refresh_target
+from ota_proxy.device import http
+from ota_proxy.device.bodies import plain_body
+from ota_proxy.device.session import Session, destination
 from ota_proxy.facts.install import FrameFacts, InAppFacts, LinkFacts, PageFacts, PartFacts, TabletFacts, Visit, origin
 
 FRAMES = 5
@@ -49,7 +48,7 @@ async def page_facts(session: Session, visit: Visit) -> PageFacts:
     if not (session.options.in_app and visit.ok and all_links(page)):
         return page
     page = replace(page, tablet=await _tablet(session, visit.first.url))
-    seen = [await _in_app(session, visit.first.url, name, sent) for name, sent in agents.in_app().items()]
+    seen = [await _in_app(session, visit.first.url, name, sent) for name, sent in http.in_app().items()]
     return replace(page, in_app=tuple(seen))
 
 
@@ -140,7 +139,7 @@ async def _frame(session: Session, url: str) -> FrameFacts:
 
 
 async def _tablet(session: Session, url: str) -> TabletFacts:
-    visit = await _ask(session, "page on an iPad", url, agents.user_agent("tablet"))
+    visit = await _ask(session, "page on an iPad", url, http.user_agent("tablet"))
     found = _shown(visit)
     frames = await _frames(session, visit.last.url, found) if visit.ok and not found.links else ()
     links = [*_redirected(visit), *found.links, *(link for frame in frames for link in frame.links)]
