@@ -13,7 +13,7 @@ NAMES = [name for name in iis.NAMES if not name.startswith("snippet")]
 
 def server(name: str, **more: str | bool) -> Machine:
     chosen: dict[str, Any] = {"windows": _windows(name), "rewrite": _rewrite(name)} | more
-    return machine(iis.variant(name).files[0].text, **chosen)
+    return machine(iis.beside(iis.variant(name)), **chosen)
 
 
 def _windows(name: str) -> str:

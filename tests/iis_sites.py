@@ -96,6 +96,11 @@ def script(rendered: Rendered, name: str) -> str:
     return next(file.text for file in rendered.files if file.name == name)
 
 
+def beside(rendered: Rendered) -> dict[str, str]:
+    """Return the files that the scripts read, by name."""
+    return {file.name: file.text for file in rendered.files if not file.name.endswith(".ps1")}
+
+
 def tree(text: str) -> tree_sitter.Node:
     parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
     return parser.parse(text.encode()).root_node

@@ -6,7 +6,7 @@ cipher suites and applicationHost.config behind the documented IISAdministration
 
 from __future__ import annotations
 
-from tests.powershell_model import cmdlets, expressions, iis_cmdlets, statements, windows_cmdlets  # noqa: F401 - they register what they know
+from tests.powershell_model import cmdlets, expressions, iis_cmdlets, modules, statements, windows_cmdlets  # noqa: F401 - they register what they know
 from tests.powershell_model.machine import Machine
 from tests.powershell_model.script import run_script
 from tests.powershell_model.syntax import UnsupportedError

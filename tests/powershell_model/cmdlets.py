@@ -10,8 +10,6 @@ from tests.powershell_model.core_objects import new_object
 from tests.powershell_model.machine import parent
 from tests.powershell_model.values import PsError, PsObject, PsTable, text, truth
 
-_MODULES = ("IISAdministration",)
-
 
 @cmdlet("ForEach-Object")
 def _each(call: Call) -> list[Any]:
@@ -36,10 +34,14 @@ def _split(call: Call) -> list[Any]:
     return [parent(path)]
 
 
-@cmdlet("Set-StrictMode")
-@cmdlet("Import-Module")
 @cmdlet("Write-Verbose")
 def _nothing(_call: Call) -> list[Any]:
+    return []
+
+
+@cmdlet("Set-StrictMode")
+def _strict(call: Call) -> list[Any]:
+    call.scope.strict = True
     return []
 
 
@@ -52,11 +54,6 @@ def _warn(call: Call) -> list[Any]:
 @cmdlet("New-Object")
 def _new(call: Call) -> list[Any]:
     return [new_object(text(call.get("TypeName")))]
-
-
-@cmdlet("Get-Module")
-def _module(call: Call) -> list[Any]:
-    return [name for name in _MODULES if name == call.get("Name")]
 
 
 @cmdlet("Get-Command")

@@ -80,14 +80,14 @@ def run_command(run: Run, node: Node, scope: Scope, flowing: list[Any] | None) -
     if name_node.type != "command_name":
         raise UnsupportedError(f"{name_node.type} in line {node.line}")
     name = words(name_node)
-    named, positional = _arguments(run, rest[0] if rest else None, scope, _switches(run, name))
-    if name.lower() in run.functions:
-        return _call_function(run, run.functions[name.lower()], named, positional, scope)
+    named, positional = _arguments(run, rest[0] if rest else None, scope, _switches(scope, name))
+    if function := scope.function(name):
+        return _call_function(run, function, named, positional, scope)
     return _call_cmdlet(run, name, named, positional, scope, flowing)
 
 
-def _switches(run: Run, name: str) -> frozenset[str]:
-    if function := run.functions.get(name.lower()):
+def _switches(scope: Scope, name: str) -> frozenset[str]:
+    if function := scope.function(name):
         own = {one.name.lower() for one in function.parameters if one.type == "switch"}
         return frozenset(own | {"whatif", "confirm", "verbose"})
     known = documented(name)
@@ -125,7 +125,7 @@ def _arguments(  # noqa: C901 - one branch for each kind of word in a command
 
 
 def _call_function(run: Run, function: Function, named: Bound, positional: list[Any], caller: Scope) -> list[Any]:
-    scope = Scope(caller)
+    scope = Scope(function.called_in(caller))
     common = {key: named.pop(key) for key in ("whatif", "confirm", "verbose") if function.advanced and key in named}
     if "whatif" in common:
         scope.variables["WhatIfPreference"] = truth(common["whatif"])
@@ -172,6 +172,8 @@ def _call_cmdlet(  # noqa: PLR0913, PLR0917 - what a call is
     except PsError:
         if str(named.get("erroraction", "")).lower() == "silentlycontinue":
             return []
+        if str(scope.find("ErrorActionPreference")).lower() != "stop":
+            raise UnsupportedError(f"an error of {name} where $ErrorActionPreference is not Stop") from None
         raise
 
 

@@ -104,6 +104,7 @@ def _static(run: Run, kind: str, name: str, arguments: list[Any]) -> Any:  # noq
         "io.directory.createdirectory": machine.make_folder,
         "enum.toobject": lambda _kind, number: number,
         "math.max": max,
+        "array.reverse": list.reverse,
     }
     key = f"{kind}.{name}".lower()
     if key not in table:
@@ -111,7 +112,7 @@ def _static(run: Run, kind: str, name: str, arguments: list[Any]) -> Any:  # noq
     if key.startswith(("io.file.w", "io.directory")):
         machine.called(f"[{kind}]::{name}")
     result = table[key](*arguments)
-    return VOID if key == "io.file.writealltext" else result
+    return VOID if key in ("io.file.writealltext", "array.reverse") else result
 
 
 def new_object(name: str) -> Any:  # noqa: ANN401 - a PowerShell value

@@ -134,7 +134,7 @@ def converted(kind: str, value: Any) -> Any:  # noqa: ANN401 - PowerShell values
     name = kind.lower().removeprefix("system.")
     if name == "void":
         return VOID
-    if name in ("", "object"):
+    if name in ("", "object", "ordered"):  # a table of the model keeps its order anyway
         return value
     simple = {"string": text, "int": number, "bool": truth, "switch": truth, "object[]": listed}
     if name in simple:
@@ -203,9 +203,9 @@ def _compared(operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - Po
         if isinstance(left, list):
             raise UnsupportedError(f"{operator} with an array on the left: {left}")
         return equal(left, right, case="c" in operator) == operator.endswith("eq")
-    if operator in ("-gt", "-lt"):
+    if operator in ("-gt", "-lt", "-ge", "-le"):
         first, second = number(left), number(right)
-        return first > second if operator == "-gt" else first < second
+        return {"-gt": first > second, "-lt": first < second, "-ge": first >= second, "-le": first <= second}[operator]
     if operator in ("-contains", "-notcontains"):
         return any(equal(one, right) for one in listed(left)) == (operator == "-contains")
     if operator in ("-is", "-isnot"):
@@ -237,7 +237,9 @@ def _element(run: Run, node: Node, scope: Scope) -> Any:  # noqa: ANN401 - a Pow
     if isinstance(holder, PsTable):
         return holder.get(text(place))
     if isinstance(holder, list | str):
-        return holder[place] if -len(holder) <= place < len(holder) else None
+        if not -len(holder) <= place < len(holder):
+            raise PsError("Index was outside the bounds of the array.")  # strict mode 3.0
+        return holder[place]
     raise UnsupportedError(f"an index into a {type(holder).__name__}")
 
 
@@ -267,7 +269,8 @@ def assign(run: Run, target: Node, value: Any, scope: Scope) -> None:  # noqa: A
         value = None
     if target.type == "variable":
         if words(target).lower() != "$null":
-            scope.variables[variable_name(target)] = value
+            holder, name = scope.holder(variable_name(target))
+            holder.variables[name] = value
         return
     if target.type == "element_access":
         holder, place = (evaluate(run, child, scope) for child in parts(target))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from typing import Any
 
 from tests.powershell_model.iis_config import Server
@@ -23,13 +24,13 @@ KNOWN = (
 )
 
 
-def machine(web_config: str, *, windows: str = "2022", rewrite: str = "2.1", arr: bool = True) -> Machine:
-    """Return a server with the role, the rendered web.config in C:\\ota, a PFX file, and one certificate in the store."""
+def machine(beside: Mapping[str, str], *, windows: str = "2022", rewrite: str = "2.1", arr: bool = True) -> Machine:
+    """Return a server with the role, the rendered files in C:\\ota, a PFX file, and one certificate in the store."""
     names = [*_MODULES, *([_MORE["rewrite"]] if rewrite else []), *([_MORE["arr"]] if arr else [])]
     schema = sections(native_hsts=windows != "2016", rewrite=rewrite, arr=arr)
     return Machine(
         Server(_config(names, arr=arr), schema),
-        files={"C:\\ota\\web.config": web_config},
+        files={f"C:\\ota\\{name}": text for name, text in beside.items()},
         certificates={OTHER_THUMBPRINT},
         pfx={PFX: THUMBPRINT},
         cipher_suites=list(SUITES),

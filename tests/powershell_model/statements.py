@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tests.powershell_model.expressions import assign, calculated
@@ -131,9 +132,9 @@ def _empty(_run: Run, _node: Node, _scope: Scope) -> list[Any]:
 
 
 @statement("function_statement")
-def _function(run: Run, node: Node, _scope: Scope) -> list[Any]:
-    made = function_of(node)
-    run.functions[made.name.lower()] = made
+def _function(_run: Run, node: Node, scope: Scope) -> list[Any]:
+    made = replace(function_of(node), home=scope)
+    scope.functions[made.name.lower()] = made
     return []
 
 

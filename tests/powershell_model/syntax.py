@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import tree_sitter
 import tree_sitter_powershell
@@ -34,29 +34,74 @@ class UnsupportedError(AssertionError):
     """The model does not know a construct; its name and place are the message. Never an error of the script."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Scope:
-    """Variables of one call; what is not here is looked for in the caller's, as PowerShell does."""
+    """Variables and functions of one call; what is not here is looked for in the caller's, as PowerShell does (about_Scopes).
+
+    `kind` is call, script (a script file: what `$script:` means), module (a script module: that too, and a session of its own,
+    which sees the global one and nothing of the script that imported it) or global.
+    """
 
     parent: Scope | None = None
     variables: PsTable = field(default_factory=PsTable)
+    functions: dict[str, Function] = field(default_factory=dict)
+    kind: Literal["call", "script", "module", "global"] = "call"
+    strict: bool = False
+    exported: list[str] | None = None
+
+    def chain(self) -> Iterator[Scope]:
+        """Yield this scope and those that it looks into, nearest first."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
+    @property
+    def session(self) -> Scope:
+        """The module's or the global scope that code here belongs to."""
+        return next(scope for scope in self.chain() if scope.kind in ("module", "global"))
+
+    def holder(self, name: str) -> tuple[Scope, str]:
+        """Return the scope in which a variable of this name is set, and its name without `script:`."""
+        prefix, colon, bare = name.partition(":")
+        if not colon:
+            return self, name
+        if prefix.lower() != "script":
+            raise UnsupportedError(f"the scope ${prefix}:")
+        return next(scope for scope in self.chain() if scope.kind != "call"), bare
 
     def find(self, name: str) -> Any:  # noqa: ANN401 - a PowerShell value
         """Return a variable's value; PsError where nobody set it (strict mode)."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.variables:
-                return scope.variables[name]
-            scope = scope.parent
+        start, bare = self.holder(name)
+        for scope in start.chain() if start is self else (start,):
+            if bare in scope.variables:
+                return scope.variables[bare]
+        if not any(scope.strict for scope in self.chain()):
+            raise UnsupportedError(f"the variable ${name}, which nobody set, outside strict mode")
         raise PsError(f"The variable '${name}' cannot be retrieved because it has not been set.")
+
+    def function(self, name: str) -> Function | None:
+        """Return the function of this name that code here sees."""
+        found = (scope.functions.get(name.lower()) for scope in self.chain())
+        return next((function for function in found if function), None)
+
+
+def global_scope() -> Scope:
+    """Return the scope of a new session, with the preferences it starts with (about_Preference_Variables)."""
+    preferences = [
+        ("WhatIfPreference", False),
+        ("ConfirmPreference", "High"),
+        ("VerbosePreference", "SilentlyContinue"),
+    ]
+    return Scope(None, PsTable([*preferences, ("ErrorActionPreference", "Continue")]), kind="global")
 
 
 @dataclass
 class Run:
-    """One run of a script: the machine it changes and the functions it has defined so far."""
+    """One session: the machine it changes and the script modules that it has loaded, by path."""
 
     machine: Machine
-    functions: dict[str, Function] = field(default_factory=dict)
+    modules: dict[str, Scope] = field(default_factory=dict)
     caught: list[PsError] = field(default_factory=list)
 
 
@@ -71,12 +116,17 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the script; `advanced` ones have $PSCmdlet and the common parameters."""
+    """A function; `advanced` ones have $PSCmdlet and the common parameters. `home` is the scope that defined it."""
 
     name: str
     parameters: tuple[Parameter, ...]
     body: Node | None
     advanced: bool
+    home: Scope | None = None
+
+    def called_in(self, caller: Scope) -> Scope:
+        """Return the scope that its own lies in: the caller's, or its module's when the caller is in another session."""
+        return caller if self.home is None or self.home.session is caller.session else self.home.session
 
 
 class ReturnSignal(Exception):  # noqa: N818 - a jump, no error

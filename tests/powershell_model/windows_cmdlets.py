@@ -60,7 +60,10 @@ def _test(call: Call) -> list[Any]:
 
 @cmdlet("Get-Content")
 def _content(call: Call) -> list[Any]:
-    return [call.run.machine.read_text(_path(call))]
+    source = call.run.machine.read_text(_path(call))
+    lines = [source] if call.get("Raw") else source.splitlines()
+    count = call.get("TotalCount")
+    return lines if count is None else lines[: number(count)]
 
 
 @cmdlet("Set-Content")

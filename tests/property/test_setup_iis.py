@@ -12,7 +12,7 @@ from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.servers.iis.render import render
 from ota_proxy.servers.result import Rendered
-from tests.iis_sites import STATIC, script
+from tests.iis_sites import STATIC, beside, script
 from tests.powershell_model import Machine, PsError, run_script
 from tests.powershell_model.servers import THUMBPRINT, machine, unordered, used
 from tests.property.hostile import Raw, hostile_sites, outcome
@@ -68,7 +68,7 @@ def _set_up_and_taken_back(raw: dict[str, Any], version: str, *, rewrite: bool, 
         rendered = render(site, resolve("iis", version), "site", "ota-proxy render iis", rewrite_module=rewrite)
     except UsageError:
         return
-    on = machine(rendered.files[0].text, windows=version, rewrite="2.1" if rewrite else "")
+    on = machine(beside(rendered), windows=version, rewrite="2.1" if rewrite else "")
     on.certificates.add(THUMBPRINT)
     if others:
         used(on)

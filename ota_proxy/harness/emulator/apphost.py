@@ -1,23 +1,26 @@
 """Carries out what setup.ps1 does to applicationHost.config, from the same commands, as XML for the emulator.
 
-Nothing is decided here: each command says the section, the steps into it and the value; names of entries come from the schema.
+Nothing is decided here: each command does to a bare server what the function of this name in OtaProxy.psm1 does, which a test compares;
+names of entries come from the schema.
 """
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from ota_proxy.servers.iis import setup as iis_setup
-from ota_proxy.servers.iis.plan import SITES, Plan, within
+from ota_proxy.servers.iis.plan import Plan
 from ota_proxy.servers.iis.quote import Call, PsValue
 from ota_proxy.servers.iis.schema import table
 from ota_proxy.servers.iis.schema.model import Element as Shape
 
 Moved = Callable[[str], str]
 """Where a Windows path is on this machine."""
-_SITE_ID = "(Get-OtaSiteId)"
+_SITES, _POOLS = "system.applicationHost/sites", "system.applicationHost/applicationPools"
+_Given = Mapping[str, PsValue]
+_Steps = list[Mapping[str, PsValue]]
 
 
 def site_names(plan: Plan) -> tuple[str, ...]:
@@ -27,7 +30,7 @@ def site_names(plan: Plan) -> tuple[str, ...]:
 
 def asserted(plan: Plan) -> frozenset[str]:
     """Return the modules that setup.ps1 wants to be installed."""
-    calls = cast("tuple[Call, ...]", iis_setup.checks(plan))
+    calls = iis_setup.checks(plan)
     return frozenset(str(call.arguments["Name"]) for call in calls if call.command == "Assert-OtaModule")
 
 
@@ -36,7 +39,7 @@ def apphost(plan: Plan, site: str, moved: Moved) -> str:
     server = _Server(moved)
     for step in iis_setup.steps(plan):
         for call in step.calls:
-            server.carry_out(cast("Call", call))
+            server.carry_out(call)
     for module in sorted(asserted(plan) & _OPTIONAL):
         server.add("system.webServer/globalModules", "", [], "", {"name": module})
     return server.text(site)
@@ -56,35 +59,27 @@ class _Server:
 
     def carry_out(self, call: Call) -> None:
         """Do what one command of setup.ps1 does."""
-        given = dict(call.arguments)
-        section, location = str(given.get("Section", SITES)), str(given.get("Location", ""))
-        steps = cast("list[Mapping[str, PsValue]]", given.get("Steps", []))
-        if call.command == "Set-OtaAttribute":
-            element, _ = self.find(section, location, steps)
-            element.set(str(given["Name"]), self._text(str(given["Name"]), given["Value"]))
-        elif call.command == "Add-OtaElement":
-            key = dict(cast("Mapping[str, PsValue]", given["Key"]))
-            key |= cast("Mapping[str, PsValue]", given.get("With", {}))
-            key |= cast("Mapping[str, PsValue]", given.get("New", {}))
-            self.add(section, location, steps, str(given.get("In", "")), key)
-        elif call.command == "Add-OtaTlsBinding":
-            key = {"protocol": "https", "bindingInformation": given["Information"], "sslFlags": given["SslFlags"]}
-            self.add(SITES, "", within({"name": str(given["Site"])}), "bindings", key)
-        else:
+        verb = _VERBS.get(call.command)
+        if verb is None:
             raise ValueError(f"setup.ps1 has a command that nobody taught the emulator: {call.command}")
+        verb(self, call.arguments)
 
-    def add(
-        self, section: str, location: str, steps: Iterable[PsValue], collection: str, key: Mapping[str, PsValue]
-    ) -> None:
+    def add(self, section: str, location: str, steps: _Steps, collection: str, key: _Given) -> None:
         """Add an entry to a collection."""
-        parent, shape = self.find(section, location, cast("list[Mapping[str, PsValue]]", list(steps)))
+        parent, shape = self.find(section, location, steps)
         if collection:
             parent, shape = _child(parent, shape, collection)
         element = ET.SubElement(parent, _entry_name(shape))
         for name, value in key.items():
             element.set(name, self._text(name, value))
 
-    def find(self, section: str, location: str, steps: Iterable[Mapping[str, PsValue]]) -> tuple[ET.Element, Shape]:
+    def set(self, section: str, location: str, steps: _Steps, values: _Given) -> None:
+        """Set attributes of a section, or of the element that the steps lead to."""
+        element, _ = self.find(section, location, steps)
+        for name, value in values.items():
+            element.set(name, self._text(name, value))
+
+    def find(self, section: str, location: str, steps: _Steps) -> tuple[ET.Element, Shape]:
         """Follow the steps into a section, making what is not there yet."""
         element = self.roots.setdefault(location, ET.Element("location", {"path": location}))
         for name in section.split("/"):
@@ -96,7 +91,7 @@ class _Server:
                 continue
             if step["In"]:
                 element, shape = _child(element, shape, str(step["In"]))
-            element, shape = self._entry(element, shape, cast("Mapping[str, PsValue]", step["Key"]))
+            element, shape = self._entry(element, shape, cast("_Given", step["Key"]))
         return element, shape
 
     def _entry(self, parent: ET.Element, shape: Shape, key: Mapping[str, PsValue]) -> tuple[ET.Element, Shape]:
@@ -110,9 +105,6 @@ class _Server:
         return found if found is not None else ET.SubElement(parent, name, wanted), shape.collection.add[name]
 
     def _text(self, name: str, value: PsValue) -> str:
-        if value == _SITE_ID:
-            self.sites += 1
-            return str(self.sites)
         if isinstance(value, bool):
             return str(value).lower()
         return self.moved(str(value)) if name == "physicalPath" else str(value)
@@ -131,10 +123,87 @@ class _Server:
 
 def _only(server: ET.Element, site: str) -> list[ET.Element]:
     """Return the sections of the server level with the other sites left out."""
-    for sites in server.findall(SITES):
+    for sites in server.findall(_SITES):
         for other in [one for one in sites.findall("site") if one.get("name") != site]:
             sites.remove(other)
     return list(server)
+
+
+# What the functions of OtaProxy.psm1 with these names do to a server that has nothing yet.
+
+
+def _within(*names: _Given) -> _Steps:
+    """Return the steps into nested collections, one entry after the other, such as a site and its application."""
+    return [{"In": "", "Key": name} for name in names]
+
+
+def _pool(server: _Server, given: _Given) -> None:
+    queue: _Given = {"queueLength": given["QueueLength"]} if "QueueLength" in given else {}
+    server.add(_POOLS, "", [], "", {"name": given["Name"], "managedRuntimeVersion": ""} | dict(queue))
+
+
+def _site(server: _Server, given: _Given) -> None:
+    server.sites += 1
+    server.add(_SITES, "", [], "", {"name": given["Site"], "id": server.sites})
+    root: _Given = {"path": "/", "applicationPool": given["Pool"]}
+    server.add(_SITES, "", _within({"name": given["Site"]}), "", root)
+    _directory(server, {**given, "Path": "/"})
+
+
+def _directory(server: _Server, given: _Given) -> None:
+    place = _within({"name": given["Site"]}, {"path": "/"})
+    server.add(_SITES, "", place, "", {"path": given["Path"], "physicalPath": given["Folder"]})
+
+
+def _bindings(server: _Server, given: _Given) -> None:
+    secure: _Given = {"sslFlags": given["SslFlags"]} if "SslFlags" in given else {}
+    for information in cast("list[str]", given["Bindings"]):
+        key = {"protocol": "https" if secure else "http", "bindingInformation": information} | dict(secure)
+        server.add(_SITES, "", _within({"name": given["Site"]}), "bindings", key)
+
+
+def _section(server: _Server, given: _Given) -> None:
+    server.set(str(given["Section"]), str(given.get("Location", "")), [], cast("_Given", given["Values"]))
+
+
+def _hsts(server: _Server, given: _Given) -> None:
+    values: _Given = {
+        "max-age": given["MaxAge"],
+        "includeSubDomains": given["IncludeSubDomains"],
+        "preload": given["Preload"],
+        "redirectHttpToHttps": False,
+        "enabled": True,
+    }
+    server.set(_SITES, "", [*_within({"name": given["Site"]}), {"Child": "hsts"}], values)
+
+
+def _media_type(server: _Server, given: _Given) -> None:
+    key: _Given = {"fileExtension": given["Extension"], "mimeType": given["Type"]}
+    server.add("system.webServer/staticContent", str(given["Location"]), [], "", key)
+
+
+def _variable(server: _Server, given: _Given) -> None:
+    key: _Given = {"name": given["Name"]}
+    server.add("system.webServer/rewrite/allowedServerVariables", str(given["Site"]), [], "", key)
+
+
+def _network(server: _Server, given: _Given) -> None:
+    key: _Given = {"ipAddress": given["Address"], "subnetMask": given["Mask"], "allowed": given["Allowed"]}
+    server.add("system.webServer/security/ipSecurity", str(given["Site"]), [], "", key)
+
+
+_VERBS: dict[str, Callable[[_Server, _Given], None]] = {
+    "Add-OtaPool": _pool,
+    "Add-OtaSite": _site,
+    "Add-OtaDirectory": _directory,
+    "Add-OtaHttpBinding": _bindings,
+    "Add-OtaHttpsBinding": _bindings,
+    "Set-OtaSection": _section,
+    "Set-OtaHsts": _hsts,
+    "Add-OtaMediaType": _media_type,
+    "Add-OtaServerVariable": _variable,
+    "Add-OtaNetwork": _network,
+}
 
 
 def _sub(parent: ET.Element, name: str) -> ET.Element:

@@ -10,7 +10,7 @@ from ota_proxy.servers.applications import front_notes, read_timeouts, upload_no
 from ota_proxy.servers.features import error_files
 from ota_proxy.servers.iis.plan import Plan
 from ota_proxy.servers.iis.quote import windows_path
-from ota_proxy.servers.iis.setup_features import capacity
+from ota_proxy.servers.iis.setup import capacity
 from ota_proxy.servers.result import Note, NoteKind, Scope
 from ota_proxy.site import Site
 

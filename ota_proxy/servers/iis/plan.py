@@ -1,4 +1,4 @@
-"""How a site is laid out on IIS, and the words for changing applicationHost.config that setup.ps1 understands."""
+"""How a site is laid out on IIS: its name there, a second site where there has to be one, folders, certificates."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import hashlib
 from dataclasses import dataclass
 
 from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.servers.iis.quote import PsValue, ps_call, windows_path
-from ota_proxy.servers.templates import Quoted
+from ota_proxy.servers.iis.quote import Call, windows_path
 from ota_proxy.site import Site
 from ota_proxy.site.names import VirtualHost
 
-SITES = "system.applicationHost/sites"
-POOLS = "system.applicationHost/applicationPools"
 _POOL_LIMIT = 64  # longest application pool name
 
 
@@ -22,7 +19,7 @@ class Step:
 
     title: str
     why: tuple[str, ...]
-    calls: tuple[Quoted, ...]
+    calls: tuple[Call, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +65,3 @@ class Plan:
     def folder(self, name: str) -> str:
         """Return the path of a folder of our own."""
         return f"%SystemDrive%\\inetpub\\ota-proxy\\{name}"
-
-
-def add_element(what: str, section: str, key: dict[str, PsValue], **rest: PsValue) -> Quoted:
-    """Return the command that adds the entry `key` of a collection, and sets what `With` says where it is there already."""
-    return ps_call("Add-OtaElement", What=what, Section=section, Key=key, **rest)
-
-
-def set_attribute(what: str, section: str, name: str, value: PsValue, **rest: PsValue) -> Quoted:
-    """Return the command that sets one attribute of a section, or of the element that `Steps` lead to.
-
-    With `Here` it is written into the `Location` itself, even where the one around it says the same now.
-    """
-    return ps_call("Set-OtaAttribute", What=what, Section=section, Name=name, Value=value, **rest)
-
-
-def within(*names: dict[str, PsValue]) -> list[PsValue]:
-    """Return the steps into nested collections, one entry after the other, such as a site and its application."""
-    return [{"In": "", "Key": name} for name in names]

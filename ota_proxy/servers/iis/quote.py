@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ota_proxy.errors import Key, UsageError
 from ota_proxy.servers.templates import Quoted
@@ -22,7 +23,22 @@ _DEVICES = re.compile(
 )
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # XML 1.0 §2.2
 
-PsValue = str | int | bool | Sequence["PsValue"] | Mapping[str, "PsValue"]
+_WIDE = 90  # columns of a list or table in one line; a wider one gets a line for each entry
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A variable that the head of a script sets to `value` and commands name as `$name`."""
+
+    name: str
+    value: PsValue
+
+
+PsValue = str | int | bool | Setting | Sequence["PsValue"] | Mapping[str, "PsValue"]
+
+
+class Ordered(dict[str, "PsValue"]):
+    """A table that PowerShell keeps in its order, a line for each of its entries."""
 
 
 def xml_attribute(text: str) -> Quoted:
@@ -59,34 +75,54 @@ def ps_string(text: str) -> Quoted:
 
 
 def ps_value(value: PsValue) -> Quoted:
-    """Return a PowerShell literal for text, a number, a boolean, a list or a table."""
+    """Return a PowerShell literal for text, a number, a boolean, a list or a table, and the variable of a setting."""
     if isinstance(value, Quoted):
         return value
+    if isinstance(value, Setting):
+        return Quoted(f"${value.name}")
     if isinstance(value, str):
         return ps_string(value)
     if isinstance(value, bool):
         return Quoted("$true" if value else "$false")
     if isinstance(value, int):
         return Quoted(str(value))
-    if isinstance(value, Mapping):
-        pairs = "; ".join(f"{ps_string(key)} = {ps_value(item)}" for key, item in value.items())
-        return Quoted(f"@{{ {pairs} }}" if pairs else "@{}")
-    return Quoted("@(" + ", ".join(ps_value(item) for item in value) + ")")
+    return _ps_table(value) if isinstance(value, Mapping) else _ps_list(value)
+
+
+def _ps_table(table: Mapping[str, PsValue]) -> Quoted:
+    rows = [f"{ps_string(key)} = {ps_value(item)}" for key, item in table.items()]
+    if isinstance(table, Ordered) and len(rows) > 1:
+        return Quoted("([ordered]@{\n" + "\n".join(rows) + "\n})")
+    return Quoted(f"@{{ {'; '.join(rows)} }}" if rows else "@{}")
+
+
+def _ps_list(items: Sequence[PsValue]) -> Quoted:
+    texts = [ps_value(item) for item in items]
+    line = ", ".join(texts)
+    return Quoted(f"@({line})" if len(line) <= _WIDE else "@(\n" + "\n".join(texts) + "\n)")
 
 
 class Call(Quoted):
-    """One command line; `command` and `arguments` are what it was made of, for whoever carries it out without PowerShell."""
+    """One command; `command` and `arguments` (settings as their values) are what it was made of, for whoever carries it out without PowerShell."""
 
     command: str
     arguments: Mapping[str, PsValue]
 
 
 def ps_call(command: str, **arguments: PsValue) -> Call:
-    """Return one command line: `Verb-Noun -Name 'value' ...`, every value a literal."""
+    """Return one command: `Verb-Noun -Name 'value' ...`, every value a literal or a setting."""
     words = [f"-{name} {ps_value(value)}" for name, value in arguments.items()]
     made = Call(" ".join([command, *words]))
-    made.command, made.arguments = command, arguments
+    made.command, made.arguments = command, {name: _meant(value) for name, value in arguments.items()}
     return made
+
+
+def _meant(value: PsValue) -> PsValue:
+    if isinstance(value, Setting):
+        return value.value
+    if isinstance(value, (str, int, Mapping)):
+        return value
+    return [_meant(item) for item in value]
 
 
 def regex(text: str) -> str:

@@ -1,28 +1,25 @@
-"""Renders a site for IIS: web.config (delegated sections only), setup.ps1 (applicationHost.config) and undo.ps1, its inverse.
+"""Renders a site for IIS: web.config (delegated sections only), setup.ps1 (applicationHost.config), undo.ps1, its inverse, and OtaProxy.psm1.
 
-The PowerShell files are ASCII, or UTF-8 with a byte order mark where a path is not: Windows PowerShell 5.1 reads others as ANSI.
+OtaProxy.psm1 is what both scripts call: one file, the same for every site, and beside each so that every folder is whole. The PowerShell files are ASCII, or UTF-8 with a byte order mark where a path is not: Windows PowerShell 5.1 reads others as ANSI.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import fields
+from functools import partial
 
+from ota_proxy import resources
 from ota_proxy.errors import Key, UsageError
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import profile
-from ota_proxy.policy.media_types import ota_types
 from ota_proxy.servers.applications import read_timeouts
 from ota_proxy.servers.features import refuse
 from ota_proxy.servers.header import header_lines
-from ota_proxy.servers.iis import rewrite_rules as iis_rules
-from ota_proxy.servers.iis import setup as iis_setup
-from ota_proxy.servers.iis import setup_sites as iis_sites
+from ota_proxy.servers.iis import view
 from ota_proxy.servers.iis.notes import notes
 from ota_proxy.servers.iis.plan import Plan
-from ota_proxy.servers.iis.quote import ps_string, windows_path, xml_attribute, xml_comment
 from ota_proxy.servers.result import Note, Rendered, RenderedFile, Scope
-from ota_proxy.servers.templates import Quoted, render_template
+from ota_proxy.servers.templates import POWERSHELL, XML, Style, render_template
 from ota_proxy.site import Location, Site
 
 _HIDDEN = frozenset(
@@ -38,6 +35,7 @@ _HIDDEN = frozenset(
     ]
 )
 """Steps of a path that request filtering of IIS with ASP.NET hides by default (documentation of hiddenSegments); case does not count."""
+MODULE = "OtaProxy.psm1"
 _MOST_BODY = (1 << 32) - 1  # maxAllowedContentLength is a 32 bit number (requestLimits)
 
 
@@ -50,18 +48,20 @@ def render(  # noqa: PLR0913 - what every renderer takes, and one thing more
     *,
     rewrite_module: bool = True,
 ) -> Rendered:
-    """Return web.config, and for the scopes site and full setup.ps1 and undo.ps1.
+    """Return web.config, and for the scopes site and full setup.ps1, undo.ps1 and OtaProxy.psm1.
 
     Without `rewrite_module` nothing needs URL Rewrite: http is a second site with an httpRedirect, all answers are no-store.
     UsageError for what IIS cannot do at all or a value it cannot hold, naming the key.
     """
     plan = plan_of(site, caps, scope, rewrite_module=rewrite_module)
     said = (*(note for note in notes(plan, scope) if note.text), *further)
-    header = header_lines(caps, profile(site.tls.profile), scope, command, said)
-    files = [RenderedFile("web.config", render_template("iis/web.config.j2", _web_config(plan, scope, header)))]
-    checked = _setup(plan, header)  # in every scope: a value that IIS cannot hold is refused in a snippet too
+    head = partial(header_lines, caps, profile(site.tls.profile), scope, command)
+    files = [RenderedFile("web.config", _rendered("web.config", view.web_config(plan, scope, head(said)), XML))]
+    ours = [note for note in said if note.kind != "cannot-enforce"]
+    checked = view.scripts(plan, head(ours), head(()))  # in every scope: a snippet cannot hold what IIS cannot
     if scope != "snippet":
         files += [_powershell(name, checked) for name in ("setup.ps1", "undo.ps1")]
+        files.append(RenderedFile(MODULE, resources.template_source(f"iis/{MODULE}") or ""))
     return Rendered("iis", scope, tuple(files), said)
 
 
@@ -73,8 +73,13 @@ def plan_of(site: Site, caps: Capabilities, scope: Scope, *, rewrite_module: boo
     return Plan(site, caps, native_hsts=native, rewrite=rewrite_module)
 
 
-def _powershell(name: str, view: dict[str, object]) -> RenderedFile:
-    text = render_template(f"iis/{name}.j2", view)
+def _rendered(name: str, view: view.WebConfig | view.Scripts, style: Style) -> str:
+    shown = {field.name: getattr(view, field.name) for field in fields(view)}
+    return render_template(f"iis/{name}.j2", shown, style)
+
+
+def _powershell(name: str, view: view.Scripts) -> RenderedFile:
+    text = _rendered(name, view, POWERSHELL)
     return RenderedFile(name, text if text.isascii() else "\ufeff" + text)
 
 
@@ -167,125 +172,3 @@ def _distinct(site: Site) -> None:
 
 def _refused(key: Key, why: str, hint: str) -> UsageError:
     return UsageError(why, key=key, hint=hint)
-
-
-def _setup(plan: Plan, header: Sequence[str]) -> dict[str, object]:
-    return {
-        "header": _lines(header),
-        "name": ps_string(plan.name),
-        "root": ps_string(plan.root),
-        "tls": bool(plan.site.certificates),
-        "shown": [Quoted(", ".join(host.domains)) for host in plan.shown],
-        "native_hsts": plan.native_hsts,
-        "rewrite": plan.rewrite,
-        "checks": list(iis_setup.checks(plan)),
-        "folders": list(iis_sites.folders(plan)),
-        "steps": [
-            {"title": Quoted(step.title), "why": _lines(step.why), "calls": list(step.calls)}
-            for step in iis_setup.steps(plan)
-        ],
-        "schannel": list(iis_setup.schannel(plan)) if plan.site.certificates else [],
-    }
-
-
-def _web_config(plan: Plan, scope: Scope, header: Sequence[str]) -> dict[str, object]:
-    site = plan.site
-    top = next((location for location in site.locations if location.path == "/"), None)
-    hsts = site.hsts.enabled and not site.tls.offloaded and not plan.native_hsts
-    secure_only = not plan.rewrite and scope != "snippet"  # http is a site of its own then, or nothing
-    return {
-        "header": [xml_comment(line) for line in header],
-        "snippet": scope == "snippet",
-        "proxied": top is not None and top.root is None,
-        "body": top.body_limit if top else 0,
-        "types": _pairs(ota_types(site.media_types)),
-        "error_pages": _error_pages(plan),
-        "headers": _pairs(
-            site.headers | ({"Strict-Transport-Security": site.hsts.value} if hsts and secure_only else {})
-        ),
-        "secure_only": secure_only,
-        "hide_server": plan.caps.has("remove_server_header"),
-        "rewrite": plan.rewrite,
-        "locations": [
-            _block(location) for location in site.locations if location.path != "/" and _differs(site, location)
-        ],
-        "inbound": [_inbound(rule) for rule in iis_rules.inbound(site)] if plan.rewrite else [],
-        "outbound": [_outbound(rule) for rule in iis_rules.outbound(site, hsts=hsts, snippet=scope == "snippet")]
-        if plan.rewrite
-        else [],
-    }
-
-
-def _error_pages(plan: Plan) -> list[tuple[int, Quoted]]:
-    """Return status and file of each page; UsageError unless the folder lies where a web.config can name it, below the site's own."""
-    folder = plan.site.error_pages.folder
-    if folder is None:
-        return []
-    path, root = windows_path(folder, ("error_pages", "folder")), plan.root.rstrip("\\") + "\\"
-    top = any(location.path == "/" for location in plan.site.static)
-    if not top or not path.lower().startswith(root.lower()):
-        raise UsageError(
-            f"a web.config names error pages relative to the site's own folder, and {folder} is not below it",
-            key=("error_pages", "folder"),
-            hint="put the pages into a folder below the root of the location /, or render for another server",
-        )
-    inner = path[len(root) :]
-    return [(status, xml_attribute(f"{inner}\\{status}.html")) for status in plan.site.error_pages.statuses]
-
-
-def _differs(site: Site, location: Location) -> bool:
-    """Say whether a location is not of the kind of the one around it; outside every location the rules of files hold."""
-    around = [other for other in site.locations if other.path != location.path and location.path.startswith(other.path)]
-    outer = max(around, key=lambda other: len(other.path), default=None)
-    if location.root is None and outer is not None and outer.root is None:
-        return location.body_limit != outer.body_limit
-    return (location.root is None) != (outer is not None and outer.root is None)
-
-
-def _block(location: Location) -> dict[str, object]:
-    return {
-        "path": xml_attribute(location.path.strip("/")),
-        "proxied": location.root is None,
-        "body": location.body_limit,
-    }
-
-
-def _lines(texts: Sequence[str]) -> list[Quoted]:
-    return [Quoted(("# " + text).rstrip()) for text in texts]
-
-
-def _pairs(table: dict[str, str]) -> list[tuple[Quoted, Quoted]]:
-    return [(xml_attribute(key), xml_attribute(value)) for key, value in table.items()]
-
-
-def _attributes(table: dict[str, str]) -> Quoted:
-    return Quoted(" ".join(f"{key}={xml_attribute(value)}" for key, value in table.items()))
-
-
-def _conditions(conditions: Sequence[iis_rules.Condition]) -> list[Quoted]:
-    return [
-        _attributes({"input": test.input, "pattern": test.pattern} | ({"negate": "true"} if test.negate else {}))
-        for test in conditions
-    ]
-
-
-def _inbound(rule: iis_rules.Rule) -> dict[str, Any]:
-    return {
-        "name": xml_attribute(rule.name),
-        "why": [xml_comment(line) for line in rule.why],
-        "match": _attributes({"url": rule.match} | ({"negate": "true"} if rule.negate else {})),
-        "any_of": rule.any_of,
-        "conditions": _conditions(rule.conditions),
-        "variables": [_attributes({"name": name, "value": value}) for name, value in rule.variables],
-        "action": _attributes(rule.action),
-    }
-
-
-def _outbound(rule: iis_rules.HeaderRule) -> dict[str, Any]:
-    return {
-        "name": xml_attribute(rule.name),
-        "why": [xml_comment(line) for line in rule.why],
-        "when": _conditions(rule.when),
-        "match": _attributes({"serverVariable": rule.variable, "pattern": rule.pattern}),
-        "action": _attributes({"type": "Rewrite", "value": rule.value}),
-    }
