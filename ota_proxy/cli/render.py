@@ -212,8 +212,11 @@ def _assumed_version(caps: Capabilities, loaded: Loaded) -> list[str]:
 
 
 def _others(rendered: Rendered) -> list[str]:
-    others = [file.name for file in rendered.files[1:]]
-    return [f"note: {rendered.files[0].name} is printed; {' and '.join(others)} come with -o FOLDER"] if others else []
+    *others, last = [file.name for file in rendered.files]
+    if not others:
+        return []
+    named = f"{', '.join(others[1:])} and {last}" if others[1:] else last
+    return [f"note: {rendered.files[0].name} is printed; {named} come with -o FOLDER"]
 
 
 def _write(rendered: Rendered, args: argparse.Namespace, *, several: bool = False) -> tuple[int, list[str]]:

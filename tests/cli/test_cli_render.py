@@ -8,7 +8,11 @@ import pytest
 
 from tests.command_line import FLAGS, SERVERS, Run
 
-FILES = {"nginx": ["ota-proxy.conf"], "apache": ["ota-proxy.conf"], "iis": ["setup.ps1", "undo.ps1", "web.config"]}
+FILES = {
+    "nginx": ["ota-proxy.conf"],
+    "apache": ["ota-proxy.conf"],
+    "iis": ["OtaProxy.psm1", "setup.ps1", "undo.ps1", "web.config"],
+}
 
 
 @pytest.mark.parametrize("server", SERVERS)
@@ -134,4 +138,7 @@ def test_of_several_files_none_is_written_where_one_would_be_lost(tmp_path: Path
 
 
 def test_the_other_files_of_iis_are_named_where_only_one_is_printed(run: Run) -> None:
-    assert "note: web.config is printed; setup.ps1 and undo.ps1 come with -o FOLDER" in run("render", "iis").err
+    assert (
+        "note: web.config is printed; setup.ps1, undo.ps1 and OtaProxy.psm1 come with -o FOLDER"
+        in run("render", "iis").err
+    )

@@ -109,7 +109,7 @@ def test_iis_wants_a_folder(run: Run) -> None:
     Path("out").mkdir()
     assert run("render", "iis", "--site", "sites.toml", "-o", "out").code == 0
     assert listed("out") == ["a.example.com", "b.example.com"]
-    assert listed("out/a.example.com") == ["setup.ps1", "undo.ps1", "web.config"]
+    assert listed("out/a.example.com") == ["OtaProxy.psm1", "setup.ps1", "undo.ps1", "web.config"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -105,6 +106,7 @@ def _static(run: Run, kind: str, name: str, arguments: list[Any]) -> Any:  # noq
         "enum.toobject": lambda _kind, number: number,
         "math.max": max,
         "array.reverse": list.reverse,
+        "management.automation.wildcardpattern.escape": lambda pattern: re.sub(r"[\[\]*?`]", r"`\g<0>", text(pattern)),
     }
     key = f"{kind}.{name}".lower()
     if key not in table:

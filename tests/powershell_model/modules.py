@@ -5,6 +5,7 @@ Source: about_Modules, about_Scopes ("the privacy of a module behaves like a sco
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tests.powershell_model.commands import Call, cmdlet
@@ -23,7 +24,7 @@ def _installed(call: Call) -> list[Any]:
 @cmdlet("Import-Module")
 def _import(call: Call) -> list[Any]:
     """Run a script module once, or again with -Force, and put what it exports where -Scope says: by default into the caller's session."""
-    name = text(call.get("Name"))
+    name = _literal(text(call.get("Name")))
     if name in _INSTALLED:
         return []  # its cmdlets are the model's own
     machine = call.run.machine
@@ -38,6 +39,13 @@ def _import(call: Call) -> list[Any]:
     exported = loaded.functions if loaded.exported is None else loaded.exported
     target.functions |= {one: loaded.functions[one] for one in exported}
     return []
+
+
+def _literal(pattern: str) -> str:
+    """Return the path that a pattern with escaped characters means; PsError for a real pattern (-Name takes wildcards)."""
+    if re.search(r"(?<!`)[\[\]*?]", pattern):
+        raise PsError(f"Cannot perform operation because the wildcard path {pattern} did not resolve to a file.")
+    return re.sub("`(.)", r"\1", pattern)
 
 
 def _run_module(run: Run, caller: Scope, path: str) -> Scope:

@@ -14,6 +14,7 @@ _MODULES = ("StaticFileModule", "RequestFilteringModule", "IpRestrictionModule",
 _MORE = {"rewrite": "RewriteModule", "arr": "ApplicationRequestRouting"}
 THUMBPRINT = "A1" * 20
 OTHER_THUMBPRINT = "B2" * 20
+MODULE = "C:\\ota\\OtaProxy.psm1"
 PFX = "C:\\certs\\site.pfx"
 SUITES = ("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "TLS_RSA_WITH_AES_128_CBC_SHA", "TLS_RSA_WITH_3DES_EDE_CBC_SHA")
 KNOWN = (

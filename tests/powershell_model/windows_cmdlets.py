@@ -61,7 +61,7 @@ def _test(call: Call) -> list[Any]:
 @cmdlet("Get-Content")
 def _content(call: Call) -> list[Any]:
     source = call.run.machine.read_text(_path(call))
-    lines = [source] if call.get("Raw") else source.splitlines()
+    lines = [source] if call.get("Raw") else source.removeprefix("\ufeff").splitlines()
     count = call.get("TotalCount")
     return lines if count is None else lines[: number(count)]
 

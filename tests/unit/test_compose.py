@@ -185,7 +185,7 @@ def test_the_windows_service_runs_what_the_renderer_writes(tmp_path: Path) -> No
     assert used <= made
     setup = (tmp_path / "ota" / "setup.ps1").read_text(encoding="utf-8-sig")
     for parameter in re.findall(r"\b(Pfx\w+) = ", script):
-        assert re.search(rf"^\s*\[\w+\]\${parameter}\b", setup, re.MULTILINE), parameter
+        assert re.search(rf"^\s*\[[\w\[\]]+\]\${parameter}\b", setup, re.MULTILINE), parameter
     assert loaded("iis").site.locations[0].root == service("iis")["environment"]["OTA_ROOT"]
 
 

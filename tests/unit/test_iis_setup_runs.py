@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ota_proxy import __version__
 from ota_proxy.harness.emulator.apphost import apphost
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.servers.iis.render import plan_of
@@ -20,7 +21,7 @@ from tests.golden import assert_golden
 from tests.iis_setup import NAMES, server, setup, undo
 from tests.powershell_model import Machine, PsError, run_script
 from tests.powershell_model.iis_config import LOCKED
-from tests.powershell_model.servers import OTHER_THUMBPRINT, PFX, THUMBPRINT, unordered, used
+from tests.powershell_model.servers import MODULE, OTHER_THUMBPRINT, PFX, THUMBPRINT, unordered, used
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -232,20 +233,72 @@ def test_acme_challenges_stay_on_http_from_the_first_run_on() -> None:
 )
 def test_a_script_that_does_not_look_first_is_noticed_by_the_count_of_writes(wrong: str, right: str) -> None:
     on = server("static-2022")
-    script = iis.script(iis.variant("static-2022"), "setup.ps1")
-    assert wrong in script
+    assert wrong in on.files[MODULE]
+    on.files[MODULE] = on.files[MODULE].replace(wrong, right)
     for _ in range(2):
-        run_script(on, script.replace(wrong, right), PfxPath=PFX, Schannel=True)
+        setup(on, "static-2022")
     assert on.writes
 
 
 def test_a_script_that_keeps_no_records_is_noticed_by_the_state_after_undo() -> None:
     on = server("static-2022")
     before = on.state()
-    script = iis.script(iis.variant("static-2022"), "setup.ps1").replace("[void]$OtaRecords.Add($Record)", "")
-    run_script(on, script, PfxPath=PFX)
+    assert "[void]$OtaRecords.Add($Record)" in on.files[MODULE]
+    on.files[MODULE] = on.files[MODULE].replace("[void]$OtaRecords.Add($Record)", "")
+    setup(on, "static-2022")
     undo(on, "static-2022")
     assert on.state() != before
+
+
+@pytest.mark.parametrize("file", ["setup.ps1", "undo.ps1"])
+@pytest.mark.parametrize(
+    ("module", "says"),
+    [
+        (None, "OtaProxy.psm1 is missing in C:\\ota: copy the whole folder that 'ota-proxy render iis -o' wrote"),
+        (
+            "",
+            f"OtaProxy.psm1 in C:\\ota is not of ota-proxy {__version__}, which made this script: copy the whole folder",
+        ),
+        ("# Made by ota-proxy 99.0: functions.\nfunction Start-OtaRun { }\n", "is not of ota-proxy"),
+        (f"<# Made by ota-proxy {__version__}: functions. #>\nthrow 'ran'\n", "is not of ota-proxy"),
+    ],
+)
+def test_a_module_that_is_missing_or_of_another_version_stops_before_it_runs(
+    file: str, module: str | None, says: str
+) -> None:
+    on = server("static-2022")
+    del on.files[MODULE]
+    if module is not None:
+        on.files[MODULE] = module
+    before = on.state()
+    with pytest.raises(PsError, match=re.escape(says)):
+        run_script(on, iis.script(iis.variant("static-2022"), file))
+    assert on.state() == before
+
+
+def test_a_module_from_an_editor_with_another_line_end_and_a_byte_order_mark_is_the_same_module() -> None:
+    on = server("static-2022")
+    on.files[MODULE] = "\ufeff" + on.files[MODULE].replace("\n", "\r\n")
+    setup(on, "static-2022")
+    undo(on, "static-2022")
+    assert on.warnings == []
+
+
+def test_a_folder_whose_name_is_a_pattern_is_a_folder_like_another() -> None:
+    on = server("static-2022")
+    for path in list(on.files):
+        on.files[path.replace("C:\\ota\\", "C:\\ota [1]\\")] = on.files.pop(path)
+    script = iis.script(iis.variant("static-2022"), "setup.ps1")
+    run_script(on, script, folder="C:\\ota [1]", PfxPath=PFX)
+    assert on.writes
+
+
+def test_a_script_that_keeps_whatif_to_itself_is_noticed_because_a_module_does_not_see_it() -> None:
+    on = server("static-2022")
+    script = iis.script(iis.variant("static-2022"), "setup.ps1")
+    assert "WhatIf = $WhatIfPreference" in script
+    run_script(on, script.replace("WhatIf = $WhatIfPreference", "WhatIf = $false"), what_if=True, PfxPath=PFX)
+    assert on.writes
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -322,7 +375,7 @@ def test_certificates_are_imported_one_for_each_set_of_names() -> None:
 @pytest.mark.parametrize("given", [{"PfxPath": [PFX]}, {"CertificateThumbprint": [THUMBPRINT] * 3}])
 def test_fewer_or_more_certificates_than_names_are_refused_before_anything_is_written(given: dict[str, Any]) -> None:
     on = server("static-2022")
-    with pytest.raises(PsError, match="This site has 2 certificates: give all of them"):
+    with pytest.raises(PsError, match="The number of certificates for this site is 2: give all of them"):
         named(on, **given)
     assert on.writes == []
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import yaml
 
+from ota_proxy import __version__
 from tests import iis_sites as iis
 from tests.compose_files import service
 from tests.powershell_cmdlets import COMMON, documented, everything
@@ -15,6 +18,7 @@ from tests.powershell_model.statements import function_of, parameters_of
 from tests.powershell_model.syntax import Node, UnsupportedError, parse
 
 ROOT = Path(__file__).resolve().parents[2]
+MODULE = "OtaProxy.psm1"
 PROGRAMS = frozenset(
     {
         "docker",
@@ -39,8 +43,10 @@ def sources() -> dict[str, str]:
     found = {
         f"{name}/{file.name}": file.text.removeprefix("\ufeff")
         for name in iis.NAMES
-        for file in iis.variant(name).files[1:]
+        for file in iis.variant(name).files
+        if file.name.endswith(".ps1")
     }
+    found[MODULE] = iis.script(iis.variant("static-2022"), MODULE)
     found |= {
         str(path.relative_to(ROOT)): path.read_text("utf-8") for path in sorted(ROOT.glob("tests/windows/**/*.ps1"))
     }
@@ -72,17 +78,32 @@ def test_there_is_something_to_hold_against_the_list() -> None:
 
 @pytest.mark.parametrize("place", SOURCES)
 def test_it_parses_and_calls_only_what_is_documented(place: str) -> None:
-    root = parse(SOURCES[place])
-    assert problems(root) == []
+    own = {} if place.startswith(("tests", "compose", "windows")) else exported(parse(SOURCES[MODULE]))
+    assert problems(parse(SOURCES[place]), own) == []
 
 
-def problems(root: Node) -> list[str]:
-    """Return what a script calls that nobody documented, with its line."""
-    every = list(nodes(root))
-    functions = {
-        made.name.lower(): {one.name.lower() for one in made.parameters} | (ADVANCED if made.advanced else frozenset())
-        for made in (function_of(node) for node in every if node.type == "function_statement")
+def defined(root: Node) -> dict[str, frozenset[str]]:
+    """Return the parameters of a text's functions, by the name of each in lower case."""
+    made = [function_of(node) for node in nodes(root) if node.type == "function_statement"]
+    return {
+        one.name.lower(): frozenset(x.name.lower() for x in one.parameters)
+        | (ADVANCED if one.advanced else frozenset())
+        for one in made
     }
+
+
+def exported(root: Node) -> dict[str, frozenset[str]]:
+    """Return the functions that a module lets its scripts call."""
+    (call,) = [node for node in nodes(root) if node.type == "command" and call_of(node)[0] == "Export-ModuleMember"]
+    names = [node.text.strip("'").lower() for node in nodes(call) if node.type == "string_literal"]
+    functions = defined(root)
+    return {name: functions[name] for name in names}
+
+
+def problems(root: Node, module: Mapping[str, frozenset[str]] = MappingProxyType({})) -> list[str]:
+    """Return what a script calls that nobody documented and `module` does not export, with its line."""
+    every = list(nodes(root))
+    functions = {**module, **defined(root)}
     found = []
     for node in every:
         if node.type != "command":
@@ -136,6 +157,36 @@ def test_every_documented_cmdlet_says_where_and_no_two_share_a_name() -> None:
 )
 def test_an_unknown_cmdlet_or_parameter_is_found_with_its_line(script: str, says: str) -> None:
     assert says in problems(parse(script))
+
+
+APPROVED = frozenset(
+    "Add Assert Clear Complete ConvertTo Copy Export Find Get Import Read Remove Save Set Start Stop Test Undo".split()
+)
+"""Verbs of ours that Get-Verb knows: Import-Module warns of a function with another one."""
+
+
+def test_the_module_has_approved_verbs_and_exports_what_the_scripts_call_and_nothing_else() -> None:
+    root = parse(SOURCES[MODULE])
+    assert {name.partition("-")[0] for name in defined(root)} <= {verb.lower() for verb in APPROVED}
+    called = {
+        call_of(node)[0].lower()
+        for place, text in SOURCES.items()
+        if place.endswith(("setup.ps1", "undo.ps1"))
+        for node in nodes(parse(text))
+        if node.type == "command"
+    }
+    assert set(exported(root)) == {name for name in called if "-ota" in name}
+
+
+def test_the_module_is_ascii_for_windows_powershell_and_names_the_version_that_the_scripts_ask_for() -> None:
+    text = SOURCES[MODULE]
+    assert text.isascii()
+    assert text.startswith(f"# Made by ota-proxy {__version__}: ")
+    assert all(
+        f"-notlike '# Made by ota-proxy {__version__}: *'" in SOURCES[f"static-2022/{name}"]
+        for name in ("setup.ps1", "undo.ps1")
+    )
+    assert {iis.script(iis.variant(name), MODULE) for name in iis.NAMES if "snippet" not in name} == {text}
 
 
 def test_a_script_that_does_not_parse_is_refused() -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.powershell_model import Machine, PsError, UnsupportedError, run_script
 from tests.powershell_model.servers import machine
 
+STRICT = "Set-StrictMode -Version 3.0\n$ErrorActionPreference = 'Stop'\n"
 PROXY = "Get-IISConfigSection 'system.webServer/proxy'"
 ADD_TYPE = (
     "Get-IISConfigSection 'system.webServer/staticContent' | Get-IISConfigCollection"
@@ -18,7 +19,7 @@ ADD_TYPE = (
 
 @pytest.fixture
 def on() -> Machine:
-    return machine("<configuration />")
+    return machine({"web.config": "<configuration />"})
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,10 @@ def on() -> Machine:
         ("foreach ($x in 1, 2, 3) { if ($x -eq 2) { continue }; $x }", [1, 3]),
         ("(@{ R = @(@{ K = 'v' }) } | ConvertTo-Json -Depth 3 | ConvertFrom-Json).R[0].K", ["v"]),
         ("'D:\\x\\y' | ForEach-Object { Split-Path -Parent $_ }", ["D:\\x"]),
+        ("$x = @(1, 2, 3); [array]::Reverse($x); $x", [3, 2, 1]),
+        ("$n = 1; function F { $script:n = 2 }\nF; $n", [2]),
+        ("[Management.Automation.WildcardPattern]::Escape('a[1]')", ["a`[1`]"]),
+        ("2 -ge 2; 1 -le 0", [True, False]),
     ],
 )
 def test_it_computes_what_powershell_does(on: Machine, script: str, wanted: list[Any]) -> None:
@@ -93,7 +98,7 @@ def test_what_it_does_not_know_fails_by_name(on: Machine, script: str, name: str
 def test_an_error_of_the_script_is_an_error_and_writes_nothing(on: Machine, script: str, says: str) -> None:
     before = on.state()
     with pytest.raises(PsError, match=says):
-        run_script(on, script)
+        run_script(on, STRICT + script)
     assert on.state() == before
 
 
@@ -125,3 +130,74 @@ def test_a_cmdlet_without_documented_whatif_writes_under_whatif_too(on: Machine)
     change = "Get-IISConfigSection 'system.webServer/proxy' | Set-IISConfigAttributeValue -AttributeName enabled -AttributeValue $true"
     run_script(on, change, what_if=True)
     assert on.writes
+
+
+IMPORT = STRICT + "Import-Module 'C:\\ota\\M.psm1'\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "script", "wanted"),
+    [
+        ("function F { 'exported' }", "F", ["exported"]),
+        ("function F { G }\nfunction G { 'inside' }\nExport-ModuleMember -Function 'F'", "F", ["inside"]),
+        ("$x = 'of the module'\nfunction F { $x }", "$x = 'of the script'\nF; $x", ["of the module", "of the script"]),
+        ("$n = 0\nfunction F { $script:n = $n + 1; $n }", "F; F", [1, 2]),
+        ("function F { $script:n = 'module' }\nfunction G { $n }", "$n = 'script'; F; $n; G", ["script", "module"]),
+        ("function F { $PSScriptRoot }", "F", ["C:\\ota"]),
+        ("function F([bool]$Plan) { $script:WhatIfPreference = $Plan; $WhatIfPreference }", "F $true", [True]),
+        ("function F { [CmdletBinding()] param()\nG }\nfunction G { $PSCmdlet.ShouldProcess('x', 'y') }", "F", [True]),
+    ],
+)
+def test_a_module_has_variables_and_functions_of_its_own(
+    on: Machine, module: str, script: str, wanted: list[Any]
+) -> None:
+    on.files["C:\\ota\\M.psm1"] = f"Set-StrictMode -Version 3.0\n{module}"
+    assert run_script(on, IMPORT + script) == wanted
+
+
+@pytest.mark.parametrize(
+    ("module", "script", "says"),
+    [
+        ("function F { $mine }", "$mine = 1; F", r"'\$mine' cannot be retrieved"),
+        ("function F { $PSCmdlet }", "F", r"'\$PSCmdlet' cannot be retrieved"),
+        ("$x = 1", "$x", r"'\$x' cannot be retrieved"),
+        ("function F { }", "Import-Module 'C:\\ota\\N.psm1'", "no valid module file was found"),
+        ("function F { }", "Import-Module 'C:\\ota\\[M].psm1'", "wildcard path"),
+        ("function F { }", "Export-ModuleMember -Function 'F'", "only be called from inside a module"),
+    ],
+)
+def test_what_a_module_and_its_script_do_not_see_of_each_other_is_an_error(
+    on: Machine, module: str, script: str, says: str
+) -> None:
+    on.files["C:\\ota\\M.psm1"] = f"Set-StrictMode -Version 3.0\n{module}"
+    with pytest.raises(PsError, match=says):
+        run_script(on, IMPORT + script)
+
+
+@pytest.mark.parametrize(
+    ("module", "script", "name"),
+    [
+        ("function F { }\nfunction G { }\nExport-ModuleMember -Function 'F'", "G", "the command G"),
+        ("function F { H }", "function H { }\nF", "the command H"),
+        ("Export-ModuleMember -Function 'F'", "", "does not define"),
+        ("function F { Get-Content -LiteralPath 'C:\\none' }", "F", "is not Stop"),
+    ],
+)
+def test_what_would_be_found_or_go_on_elsewhere_fails_by_name(on: Machine, module: str, script: str, name: str) -> None:
+    on.files["C:\\ota\\M.psm1"] = f"Set-StrictMode -Version 3.0\n{module}"
+    with pytest.raises(UnsupportedError, match=name):
+        run_script(on, IMPORT + script)
+
+
+def test_a_module_runs_once_in_a_session_and_again_with_force(on: Machine) -> None:
+    on.files["C:\\ota\\M.psm1"] = "$n = 0\nfunction F { $script:n = $n + 1; $n }"
+    again = "Import-Module 'C:\\ota\\M.psm1'"
+    assert run_script(on, f"{IMPORT}F\n{again}\nF\n{again} -Force\nF") == [1, 2, 1]
+
+
+def test_a_module_imported_locally_is_not_there_outside_the_scope(on: Machine) -> None:
+    on.files["C:\\ota\\M.psm1"] = "function F { 1 }"
+    local = "function G { Import-Module 'C:\\ota\\M.psm1' -Scope Local\nF }\nG\n"
+    assert run_script(on, local) == [1]
+    with pytest.raises(UnsupportedError, match="the command F"):
+        run_script(on, local + "F")

@@ -26,9 +26,10 @@ def test_the_same_site_gives_the_same_bytes_without_carriage_returns(name: str) 
     assert all("\r" not in file.text and file.text.endswith("\n") for file in again.files)
 
 
-def test_a_snippet_is_web_config_alone_and_a_site_has_three_files_with_web_config_first() -> None:
+def test_a_snippet_is_web_config_alone_and_a_site_has_scripts_and_their_module_with_web_config_first() -> None:
     assert [file.name for file in iis.variant("snippet-2022").files] == ["web.config"]
-    assert [file.name for file in iis.variant("static-2022").files] == ["web.config", "setup.ps1", "undo.ps1"]
+    names = [file.name for file in iis.variant("static-2022").files]
+    assert names == ["web.config", "setup.ps1", "undo.ps1", "OtaProxy.psm1"]
 
 
 @pytest.mark.parametrize("name", iis.NAMES)
@@ -146,12 +147,12 @@ def test_hsts_is_never_a_custom_header_and_there_is_one_way_it_is_sent(name: str
     headers = [entry.get("name", "").lower() for entry in iis.xml(rendered).iter("add")]
     assert "strict-transport-security" not in headers
     by_rule = "RESPONSE_Strict_Transport_Security" in rendered.files[0].text
-    native = any("'Child' = 'hsts'" in file.text for file in rendered.files)
+    native = any("Set-OtaHsts -Site" in file.text for file in rendered.files if file.name == "setup.ps1")
     assert by_rule + native == (name != "offloaded-2022")
 
 
 def test_hsts_is_native_from_windows_2019_on_port_443_and_a_rule_on_https_elsewhere() -> None:
-    assert "'Child' = 'hsts'" in iis.script(iis.made(iis.STATIC, "2019"), "setup.ps1")
+    assert "Set-OtaHsts -Site $Site -MaxAge 63072000" in iis.script(iis.made(iis.STATIC, "2019"), "setup.ps1")
     for rendered in (
         iis.variant("static-2016"),
         iis.made(iis.STATIC, "2019", listen={"https": 8443}),
@@ -178,8 +179,9 @@ def test_without_url_rewrite_and_native_hsts_the_header_stands_on_the_site_that_
     headers = {entry.get("name"): entry.get("value") for entry in iis.xml(rendered).iter("add") if entry.get("value")}
     assert headers["Strict-Transport-Security"] == "max-age=63072000"
     script = iis.script(rendered, "setup.ps1")
-    assert "binding *:80:ota.example.com" in script
-    assert "@{ 'In' = ''; 'Key' = @{ 'name' = 'ota.example.com http' } }" in script
+    assert "$HttpSite = 'ota.example.com http'" in script
+    assert "$HttpBindings = @('*:80:ota.example.com')" in script
+    assert "Add-OtaHttpBinding -Site $HttpSite -Bindings $HttpBindings" in script
 
 
 @pytest.mark.parametrize("name", [name for name in iis.NAMES if "several" not in name])

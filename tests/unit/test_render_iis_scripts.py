@@ -74,8 +74,8 @@ def test_modern_is_refused_where_windows_has_no_tls_13() -> None:
 def test_schannel_is_touched_only_behind_its_switch() -> None:
     script = iis.script(iis.variant("static-2022"), "setup.ps1")
     before, _, behind = script.partition("if ($Schannel) {")
-    assert "\nSet-OtaProtocol" not in before
-    assert behind.count("Set-OtaProtocol -Name") == 5
+    assert "Set-OtaSchannel" not in before
+    assert "-Enabled @('TLS 1.2') -Disabled @('SSL 2.0', 'SSL 3.0', 'TLS 1.0', 'TLS 1.1')" in behind
     chosen = profile("intermediate")
     assert set(schannel_suites((*chosen.suites_tls13, *chosen.ciphers))) <= set(read(behind)[1])
 
@@ -94,9 +94,10 @@ def test_cipher_suites_get_the_names_that_windows_knows() -> None:
 
 def test_every_kind_of_record_that_setup_writes_has_its_way_back_in_undo() -> None:
     rendered = iis.variant("static-2022")
-    written = set(re.findall(r"Kind = '(\w+)'", iis.script(rendered, "setup.ps1")))
-    undone = set(re.findall(r"^ +'(\w+)' \{ Undo-", iis.script(rendered, "undo.ps1"), re.MULTILINE))
-    assert written == undone
+    module = iis.script(rendered, "OtaProxy.psm1")
+    written = set(re.findall(r"Kind = '(\w+)'", module))
+    undone = set(re.findall(r"^ +'(\w+)' \{ Undo-", module, re.MULTILINE))
+    assert written == undone != set()
 
 
 def test_a_path_that_is_not_ascii_gives_the_scripts_a_byte_order_mark() -> None:
@@ -112,8 +113,9 @@ def test_a_path_that_is_not_ascii_gives_the_scripts_a_byte_order_mark() -> None:
     ("devices", "raised"), [(1000, []), (1001, ["queueLength"]), (5001, ["queueLength", "appConcurrentRequestLimit"])]
 )
 def test_limits_are_raised_only_where_the_phones_exceed_what_iis_ships(devices: int, raised: list[str]) -> None:
-    literals = read(iis.script(iis.made(iis.STATIC, expected_devices=devices), "setup.ps1"))[1]
-    assert [text for text in literals if text in ("queueLength", "appConcurrentRequestLimit")] == raised
+    script = iis.script(iis.made(iis.STATIC, expected_devices=devices), "setup.ps1")
+    found = re.findall(rf"(?i)(?:-|')(queueLength|appConcurrentRequestLimit)'?(?: =)? {devices}\b", script)
+    assert [name[0].lower() + name[1:] for name in found] == raised
     assert all(
         name in iis.texts(iis.made(iis.STATIC, scope="snippet", expected_devices=devices), "info") for name in raised
     )
@@ -128,7 +130,6 @@ def test_hsts_that_is_off_or_short_is_a_warning() -> None:
 def test_a_pool_name_fits_into_what_iis_allows_however_long_the_domain() -> None:
     long = ".".join(("a" * 60, "b" * 60, "example", "com"))
     literals = read(iis.script(iis.made(iis.STATIC | {"domains": [long]}), "setup.ps1"))[1]
-    section = literals.index("system.applicationHost/applicationPools")
-    pool = literals[section + 2]
+    pool = literals[0]  # $Site, whose pool has its name
     assert pool.startswith("a" * 40)
     assert len(pool) <= 64

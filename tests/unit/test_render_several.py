@@ -112,7 +112,7 @@ def test_iis_gets_a_folder_for_each_site() -> None:
     assert names == [
         f"{site}/{file}"
         for site in ("ota.example.com", "builds.example.com")
-        for file in ("web.config", "setup.ps1", "undo.ps1")
+        for file in ("web.config", "setup.ps1", "undo.ps1", "OtaProxy.psm1")
     ]
 
 
