@@ -34,7 +34,7 @@ Print the configuration of a site for one server. Nothing is started and no cert
   ota-proxy render apache --domain ota.example.com --root /srv/ota \\
       --cert /etc/ssl/ota.pem --key /etc/ssl/ota.key
   ota-proxy render nginx --site sites/ -o conf.d/   one file for each site
-  ota-proxy render iis -o out/           web.config, setup.ps1, undo.ps1
+  ota-proxy render iis -o out/           web.config, two scripts, their module
   ota-proxy render iis --without-module rewrite -o out/    no URL Rewrite there
 """
 VERSION_KEYS: Mapping[str, Key] = {

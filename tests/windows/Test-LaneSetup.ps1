@@ -2,7 +2,7 @@
 # Ends with an error when a second run or -WhatIf changes anything, IIS refuses a section, or undo leaves anything behind.
 
 param(
-    # Folder with web.config, setup.ps1 and undo.ps1.
+    # Folder with web.config, setup.ps1, undo.ps1 and OtaProxy.psm1.
     [Parameter(Mandatory = $true)][string]$Rendered,
     # PFX file made by tests.windows.prepare; empty for a site without TLS.
     [string]$Pfx = ''
@@ -35,6 +35,18 @@ function Assert-LaneSame([string]$What, [string]$Before) {
 }
 
 $before = Get-LaneConfig
+
+# Without its module a script stops, and says why, before it changes anything.
+$module = Join-Path $Rendered 'OtaProxy.psm1'
+$kept = [System.IO.File]::ReadAllText($module)
+Remove-Item -LiteralPath $module
+$said = ''
+try { & $setup @tls } catch { $said = "$_" }
+if ($said -notlike 'OtaProxy.psm1 is missing in *') { throw "setup.ps1 without its module said '$said'" }
+[System.IO.File]::WriteAllText($module, $kept)
+Assert-LaneSame 'setup.ps1 without its module' $before
+
+# -WhatIf reaches the functions of the module, which does not see the preferences of a script by itself.
 & $setup @tls -WhatIf
 Assert-LaneSame 'setup.ps1 -WhatIf' $before
 

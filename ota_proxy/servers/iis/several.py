@@ -9,7 +9,7 @@ from ota_proxy.servers.several import Several, once, slug
 
 _MACHINE = Note(
     "info",
-    "each site has a folder of its own: run the setup.ps1 of each, one after the other, and undo.ps1 in the opposite order",
+    "each site has a folder of its own, complete with the module of its scripts: run the setup.ps1 of each, one after the other, and undo.ps1 in the opposite order",
 )
 
 

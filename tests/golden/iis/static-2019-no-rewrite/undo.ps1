@@ -24,7 +24,7 @@ if (-not (Test-Path -LiteralPath $Module)) { throw "OtaProxy.psm1 is missing in 
 if ((Get-Content -LiteralPath $Module -TotalCount 1) -notlike '# Made by ota-proxy 0.1.0: *') {
     throw "OtaProxy.psm1 in $PSScriptRoot is not of ota-proxy 0.1.0, which made this script: $Remedy."
 }
-Import-Module -Name $Module -Force -Scope Local
+Import-Module -Name ([Management.Automation.WildcardPattern]::Escape($Module)) -Force -Scope Local
 Start-OtaRun -Site $Site -Preference @{ WhatIf = $WhatIfPreference; Confirm = $ConfirmPreference; Verbose = $VerbosePreference }
 
 if (-not (Test-OtaRecords)) { return }
