@@ -159,15 +159,15 @@ def test_an_unknown_cmdlet_or_parameter_is_found_with_its_line(script: str, says
     assert says in problems(parse(script))
 
 
-APPROVED = frozenset(
-    ["Add", "Assert", "Clear", "Complete", "ConvertTo", "Copy", "Export", "Find", "Get", "Import", "Read", "Remove", "Save", "Set", "Start", "Stop", "Test", "Undo"]
+APPROVED = re.compile(
+    "(?:add|assert|clear|complete|convertto|copy|find|get|import|read|remove|save|set|start|stop|test|undo)-ota"
 )
 """Verbs of ours that Get-Verb knows: Import-Module warns of a function with another one."""
 
 
 def test_the_module_has_approved_verbs_and_exports_what_the_scripts_call_and_nothing_else() -> None:
     root = parse(SOURCES[MODULE])
-    assert {name.partition("-")[0] for name in defined(root)} <= {verb.lower() for verb in APPROVED}
+    assert [name for name in defined(root) if not APPROVED.match(name)] == []
     called = {
         call_of(node)[0].lower()
         for place, text in SOURCES.items()
