@@ -55,7 +55,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
 
 def run_schema(args: argparse.Namespace) -> int:
     """Print a schema."""
-    from ota_proxy.report.schemas import line_schema, report_schema  # noqa: PLC0415
+    from ota_proxy.report.formats import line_schema, report_schema  # noqa: PLC0415
 
     schema = {"site": _site_schema, "report": report_schema, "line": line_schema}[args.of]()
     emit(as_json(schema, indent=2) + "\n")

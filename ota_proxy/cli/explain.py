@@ -166,7 +166,7 @@ def _dumped(document: dict[str, Any]) -> str:
 
 
 def _page(rule: Rule, paint: Paint) -> str:
-    from ota_proxy.report.markdown import as_text  # noqa: PLC0415
+    from ota_proxy.report.answer import as_text  # noqa: PLC0415
     from ota_proxy.rules.pages import page  # noqa: PLC0415
     from ota_proxy.rules.symptoms import confirmation  # noqa: PLC0415
 

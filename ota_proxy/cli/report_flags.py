@@ -71,7 +71,7 @@ def deliver(
     from ota_proxy.files.output import write_bytes  # noqa: PLC0415
     from ota_proxy.report.formats import render  # noqa: PLC0415
     from ota_proxy.report.model import exit_code  # noqa: PLC0415
-    from ota_proxy.report.places import project_root  # noqa: PLC0415
+    from ota_proxy.report.results import project_root  # noqa: PLC0415
     from ota_proxy.report.suppress import unused  # noqa: PLC0415
 
     root, ignored = project_root(), (*comments, *suppressions(options))

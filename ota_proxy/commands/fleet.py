@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from ota_proxy.commands.check import CheckOptions
 from ota_proxy.commands.worker import LONGEST, settings
 from ota_proxy.errors import EXIT_BUG
-from ota_proxy.report.line import Line, failed_line
+from ota_proxy.report.json import Line, failed_line
 from ota_proxy.report.suppress import Judging, Standing, highest
 
 Tell = Callable[[str, Line], None]

@@ -23,7 +23,7 @@ from ota_proxy.commands.meter import Meter
 from ota_proxy.commands.reader import Reader
 from ota_proxy.commands.waiting import Waiting
 from ota_proxy.errors import EXIT_CLEAN, UsageError
-from ota_proxy.report.line import Line, dumped, worst
+from ota_proxy.report.json import Line, dumped, worst
 from ota_proxy.report.suppress import Judging, unused
 
 

@@ -13,10 +13,8 @@ from typing import Any, Final
 from ota_proxy import __version__
 from ota_proxy.printable import as_json
 from ota_proxy.report import view
-from ota_proxy.report.links import page_uri
 from ota_proxy.report.model import Report
-from ota_proxy.report.places import uri
-from ota_proxy.report.results import Result, results, told, unjudged
+from ota_proxy.report.results import Result, page_uri, results, told, unjudged, uri
 from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import Outcome, Rule

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ota_proxy.printable import printable
 from ota_proxy.report.model import FailOn, TargetReport
-from ota_proxy.report.places import relative
+from ota_proxy.report.results import relative
 from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import Outcome

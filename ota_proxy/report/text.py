@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TextIO
 
 from ota_proxy.printable import inert, printable
-from ota_proxy.report import ats, view
-from ota_proxy.report.connection import connections
+from ota_proxy.report import view
+from ota_proxy.report.connection import ats_as_text, connections
 from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Paint, paint_for
 from ota_proxy.rules.evidence import safe
@@ -55,7 +55,7 @@ def _target(target: TargetReport, brush: Paint) -> Iterator[str]:
     yield from _connections(target, brush)
     yield from _findings(target, brush)
     yield from _suppressed(target, brush)
-    yield from ats.as_text(target, brush)
+    yield from ats_as_text(target, brush)
     yield from _log(target, brush)
     yield from _unknown(target, brush)
     yield ""

@@ -17,7 +17,7 @@ from ota_proxy.device.session import WalkOptions
 from ota_proxy.device.walk import SCHEME, walk_all
 from ota_proxy.errors import UsageError
 from ota_proxy.report.model import TargetReport
-from ota_proxy.report.places import project_root
+from ota_proxy.report.results import project_root
 from ota_proxy.report.suppress import Suppression
 from ota_proxy.rules.model import Facts
 from ota_proxy.testing.markers import meant

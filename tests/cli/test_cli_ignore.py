@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ota_proxy.report.schemas import report_schema
+from ota_proxy.report.formats import report_schema
 from tests.command_line import Run, Said
 from tests.sarif_schema import sarif_schema
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from ota_proxy.report.formats import FORMATS
-from ota_proxy.report.schemas import report_schema
+from ota_proxy.report.formats import FORMATS, report_schema
 from tests.command_line import Run
 from tests.report_readers import read
 from tests.sarif_schema import sarif_schema

@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 
 from ota_proxy.report import json as json_report
-from ota_proxy.report.line import dumped, failed_line, line_of
-from ota_proxy.report.schemas import line_schema, report_schema
+from ota_proxy.report.formats import line_schema, report_schema
+from ota_proxy.report.json import dumped, failed_line, line_of
 from tests.command_line import NOWHERE, Run
 from tests.report_samples import sample
 

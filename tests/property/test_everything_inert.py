@@ -24,7 +24,7 @@ from ota_proxy.harness.progress import Steps, Timed
 from ota_proxy.printable import as_document, as_html, as_json, markup, printable, shown
 from ota_proxy.report import github
 from ota_proxy.report.formats import FORMATS, render
-from ota_proxy.report.line import dumped, failed_line, line_of
+from ota_proxy.report.json import dumped, failed_line, line_of
 from ota_proxy.report.model import Report, TargetReport, no_verdict
 from ota_proxy.report.paint import Paint
 from ota_proxy.report.text import render as render_text

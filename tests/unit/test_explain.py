@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from ota_proxy.cli.main import COMMANDS, main
-from ota_proxy.report.markdown import as_text
+from ota_proxy.report.answer import as_text
 from ota_proxy.report.paint import Paint
 from ota_proxy.rules import pages
 from ota_proxy.rules.catalogue import catalogue

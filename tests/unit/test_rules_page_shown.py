@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ota_proxy.facts.install import InstallFacts, LinkFacts, PartFacts, TabletFacts, ViewFacts
-from ota_proxy.report.views import views_told
+from ota_proxy.report.view import views_told
 from ota_proxy.rules.model import Facts, Outcome
 from tests.facts import BASE, LINK, MANIFEST_URL, healthy, outcomes, page, respond, visit
 

@@ -16,7 +16,7 @@ from ota_proxy.commands.check import CheckOptions, _report
 from ota_proxy.commands.fleet import Fleet
 from ota_proxy.commands.many import Sink, check_many
 from ota_proxy.errors import UsageError
-from ota_proxy.report.line import dumped, fitted, line_of
+from ota_proxy.report.json import dumped, fitted, line_of
 from ota_proxy.report.model import Report, TargetReport, exit_code
 from ota_proxy.report.suppress import Judging
 from ota_proxy.rules.evidence import safe

@@ -23,7 +23,7 @@ from ota_proxy.commands.check import CheckOptions
 from ota_proxy.commands.many import Sink, check_many, targets_of
 from ota_proxy.commands.meter import Meter
 from ota_proxy.commands.waiting import Waiting
-from ota_proxy.report.line import SCHEMA, failed_line, worst
+from ota_proxy.report.json import LINE_SCHEMA, failed_line, worst
 from ota_proxy.report.suppress import Judging
 from tests.live_server import BASE, files, live
 from tests.unit.test_report import SCHEMA as REPORT_SCHEMA
@@ -63,7 +63,7 @@ def test_every_target_gets_one_line_and_the_worst_decides(tmp_path: Path, capsys
     assert codes == dict.fromkeys(names, 0) | {f"{BASE}/bad.plist": 1, DEAD: 3}
     outcome = {**REPORT_SCHEMA["$defs"]["outcome"], "$defs": REPORT_SCHEMA["$defs"]}
     for line in lines:
-        assert line["schema"] == SCHEMA
+        assert line["schema"] == LINE_SCHEMA
         assert {one["status"] for one in line["outcomes"]} <= {"failed", "no-verdict"}
         for one in line["outcomes"]:
             jsonschema.validate(one, outcome)

@@ -14,7 +14,8 @@ import pytest
 
 from ota_proxy.cli import report_flags
 from ota_proxy.printable import inert
-from ota_proxy.report import formats, github, gitlab, html, junit, links, sarif, text
+from ota_proxy.report import formats, github, gitlab, html, junit, sarif, text
+from ota_proxy.report import results as links
 from ota_proxy.report.model import FailOn, Report, TargetReport, exit_code, no_verdict
 from ota_proxy.report.paint import Paint
 from ota_proxy.rules.catalogue import catalogue

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.report.places import fingerprints, project_root, relative, uri
+from ota_proxy.report.results import fingerprints, project_root, relative, uri
 from ota_proxy.rules.model import Outcome
 from tests.report_samples import outcome
 
