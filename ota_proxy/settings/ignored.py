@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
 from ota_proxy.errors import UsageError
-from ota_proxy.site.part import Part
+from ota_proxy.site.answers import Part
 
 FLAG = "--ignore"
 WITH_HINT: Final = "with_hint"

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from ota_proxy.settings.ignored import Ignored
-from ota_proxy.site.part import Part
+from ota_proxy.site.answers import Part
 from ota_proxy.site.site import Site
 
 

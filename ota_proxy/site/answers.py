@@ -1,15 +1,20 @@
-"""What a site says on its answers, and to whom it answers: HSTS, cache rules, access by network."""
+"""What a site says on its answers, and to whom it answers: HSTS, cache rules, access by network; and what every part of a site has in common."""
 
 from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
 from ota_proxy.site.networks import Network
-from ota_proxy.site.part import Part
 from ota_proxy.site.values import PartError
+
+
+class Part(BaseModel):
+    """A part of a site cannot be changed and takes no unknown key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
 
 
 class Hsts(Part):

@@ -1,13 +1,15 @@
-"""Addresses and networks as one spelling that every server reads."""
+"""Addresses, networks and origins (RFC 6454 §6.2), each in one spelling that every server and browser reads."""
 
 from __future__ import annotations
 
 import ipaddress
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from ota_proxy.site.values import refuse_control
+from ota_proxy.addresses import bracketed
+from ota_proxy.site.values import host_name, refuse_control
 
 _MAPPED_BITS = 96
 
@@ -51,3 +53,24 @@ def _trusted_network(text: str) -> str:
 
 Network = Annotated[str, AfterValidator(_network)]
 TrustedNetwork = Annotated[str, AfterValidator(_trusted_network)]
+
+
+def _origin(text: str) -> str:
+    """Accept `https://host[:port]` and return it as browsers write it: lower case, ASCII, without the scheme's own port."""
+    refuse_control(text, "the origin")
+    if "*" in text or text == "null":
+        raise ValueError(f"the origin '{text}' allows sites that nobody named; write each one out")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"the origin '{text}' cannot be read: {error}") from None
+    standard = {"http": 80, "https": 443}
+    more = parts.path not in ("", "/") or parts.username is not None or "?" in text or "#" in text
+    if parts.scheme not in standard or more or port == 0:
+        raise ValueError(f"the origin '{text}' must be scheme, host and port only, such as https://portal.example.com")
+    host = bracketed(host_name(parts.hostname or "", "the origin's host"))
+    return f"{parts.scheme}://{host}" + ("" if port in (None, standard[parts.scheme]) else f":{port}")
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
