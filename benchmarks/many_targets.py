@@ -17,8 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ota_proxy.apps.package import build_package
-from ota_proxy.harness.choose import choose
-from ota_proxy.harness.engine import Engine
+from ota_proxy.harness.engine import Engine, choose
 from ota_proxy.harness.served import Content
 from ota_proxy.harness.trial import Started, Trial, start
 from ota_proxy.site import Site

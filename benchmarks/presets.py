@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness.docker.engine import DockerEngine
+from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.policy.capabilities import Capabilities, resolve
 from ota_proxy.policy.tables import table
 

@@ -98,7 +98,7 @@ def docker_choice(config: pytest.Config) -> str:
 def docker_obstacle(*servers: str) -> str:
     """Return why no container (of these servers) can be started here, in one sentence with a hint; empty where it can."""
     from ota_proxy.errors import NoVerdictError  # noqa: PLC0415 - the plugin is light until it is used
-    from ota_proxy.harness.docker.engine import require  # noqa: PLC0415 - likewise
+    from ota_proxy.harness.docker.docker_engine import require  # noqa: PLC0415 - likewise
 
     try:
         require(*servers)

@@ -24,8 +24,8 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
 
 def run(_: argparse.Namespace) -> int:
     """Clean and say what went. Without Docker there are no containers to remove, and folders go all the same."""
-    from ota_proxy.harness import run_folder  # noqa: PLC0415
-    from ota_proxy.harness.docker.engine import clean  # noqa: PLC0415 - the Docker SDK costs 150 ms
+    from ota_proxy.harness import run_directory as run_folder  # noqa: PLC0415
+    from ota_proxy.harness.docker.docker_engine import clean  # noqa: PLC0415 - the Docker SDK costs 150 ms
 
     _said(run_folder.clean(), "folder")
     _said(clean(), "container")

@@ -12,7 +12,7 @@ from ota_proxy.cli.streams import emit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ota_proxy.harness.doctor.model import Probe
+    from ota_proxy.harness.doctor.probe import Probe
     from ota_proxy.report.paint import Paint, Tone
 
 SCHEMA = "ota-proxy/doctor/1"
@@ -36,7 +36,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
 def run(args: argparse.Namespace) -> int:
     """Look, print, and return whether anything can run."""
     from ota_proxy.harness.doctor.look import look  # noqa: PLC0415 - heavy, and `--help` needs none of it
-    from ota_proxy.harness.doctor.model import exit_code  # noqa: PLC0415
+    from ota_proxy.harness.doctor.probe import exit_code  # noqa: PLC0415
     from ota_proxy.report.paint import paint_for  # noqa: PLC0415
 
     probes = look()
@@ -49,7 +49,7 @@ def as_json(probes: list[Probe]) -> str:
     from dataclasses import asdict  # noqa: PLC0415
 
     from ota_proxy import __version__  # noqa: PLC0415
-    from ota_proxy.harness.doctor.model import engines  # noqa: PLC0415
+    from ota_proxy.harness.doctor.probe import engines  # noqa: PLC0415
 
     tool = {"name": "ota-proxy", "version": __version__}
     document = {"schema": SCHEMA, "tool": tool, "engines": engines(probes), "probes": [asdict(one) for one in probes]}
@@ -58,7 +58,7 @@ def as_json(probes: list[Probe]) -> str:
 
 def as_text(probes: list[Probe], paint: Paint) -> str:
     """Return what was found as lines for people, with a newline at the end."""
-    from ota_proxy.harness.doctor.model import GROUPS  # noqa: PLC0415
+    from ota_proxy.harness.doctor.probe import GROUPS  # noqa: PLC0415
     from ota_proxy.report.text import plain  # noqa: PLC0415
 
     width = max(len(one.name) for one in probes)
@@ -92,7 +92,7 @@ def _lines(one: Probe, width: int, paint: Paint) -> Iterator[str]:
 
 def _end(probes: list[Probe], paint: Paint) -> Iterator[str]:
     """Say which servers can be proved here, and how to go on."""
-    from ota_proxy.harness.doctor.model import engines, exit_code, real  # noqa: PLC0415
+    from ota_proxy.harness.doctor.probe import engines, exit_code, real  # noqa: PLC0415
 
     able = engines(probes)
     for server, names in able.items():

@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     check_modules(args)
     loaded, *others = load_sites(args)
     if args.check_files:
-        from ota_proxy.harness.certificate_files import check_files  # noqa: PLC0415 - needs cryptography
+        from ota_proxy.harness.named_files import check_files  # noqa: PLC0415 - needs cryptography
 
         for sentence in (text for one in (loaded, *others) for text in check_files(one)):
             say(f"warning: {sentence}")
@@ -168,7 +168,7 @@ def capabilities(server: str, loaded: Loaded) -> Capabilities:
 
 def found_here(server: str, tls_library: str = "") -> Capabilities:
     """Return what the server of this machine can do, and say on stderr which it is; NoVerdictError (exit 3) where there is none."""
-    from ota_proxy.harness.here import find_here  # noqa: PLC0415 - starts the server's binary
+    from ota_proxy.harness.versions import find_here  # noqa: PLC0415 - starts the server's binary
 
     here = find_here(server)
     say(f"note: --server-version auto: {here.described()}")
@@ -202,7 +202,7 @@ def _assumed_version(caps: Capabilities, loaded: Loaded) -> list[str]:
         return [
             f"note: rendered for IIS of Windows {caps.version}; --server-version {_ANOTHER[caps.server]} (say) for another"
         ]
-    from ota_proxy.harness.here import installed_here  # noqa: PLC0415 - only looks at the PATH
+    from ota_proxy.harness.versions import installed_here  # noqa: PLC0415 - only looks at the PATH
 
     path = installed_here(caps.server)
     return [

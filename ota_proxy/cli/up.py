@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     if asked_for_folder(args):
         return run_folder(args)
     from ota_proxy.harness.progress import Timed  # noqa: PLC0415
-    from ota_proxy.harness.run_folder import RunFolder  # noqa: PLC0415
+    from ota_proxy.harness.run_directory import RunDirectory  # noqa: PLC0415
     from ota_proxy.harness.trial import start  # noqa: PLC0415
 
     loaded = load_site(args)
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     progress(f"looking for an engine that can run {args.server}")
     engine = engine_of(one, loaded)
     check_version(engine, args.server, loaded)
-    with RunFolder() as folder:
+    with RunDirectory() as folder:
         ca_file = folder / "ca.pem"
         with at_its_place(loaded), start(one, engine, engine.capabilities(args.server), progress) as started:
             try:

@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _together(trials: list[Trial]) -> list[Trial]:
     """Put sites that listen on the same ports onto one server; the emulator of IIS plays one site at a time."""
-    from ota_proxy.harness.beside import together  # noqa: PLC0415 - heavy, as all of the harness
+    from ota_proxy.harness.scenario import together  # noqa: PLC0415 - heavy, as all of the harness
 
     found: list[Trial] = []
     for server in dict.fromkeys(one.server for one in trials):
@@ -182,7 +182,7 @@ def _possible(loaded: Loaded, args: argparse.Namespace) -> None:
         place = str(loaded.source(("options", "image")))
         raise UsageError(text, place=place, hint="leave --engine out, or --image")
     if args.check_files and loaded.certificates_given:
-        from ota_proxy.harness.certificate_files import check_files  # noqa: PLC0415 - needs cryptography
+        from ota_proxy.harness.named_files import check_files  # noqa: PLC0415 - needs cryptography
 
         for sentence in check_files(loaded):
             say(f"warning: {sentence}")
@@ -190,7 +190,7 @@ def _possible(loaded: Loaded, args: argparse.Namespace) -> None:
 
 def engine_of(one: Trial, loaded: Loaded) -> Engine:
     """Choose the engine; its server must be of the version that was asked for."""
-    from ota_proxy.harness.choose import choose  # noqa: PLC0415
+    from ota_proxy.harness.engine import choose  # noqa: PLC0415
     from ota_proxy.policy.capabilities import PORTABLE  # noqa: PLC0415
 
     engine = loaded.options.engine

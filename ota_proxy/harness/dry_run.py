@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from ota_proxy.harness.certificates import Authority
-from ota_proxy.harness.choose import ENGINES
-from ota_proxy.harness.engine import Scenario, TestFile
+from ota_proxy.harness.engine import ENGINES, Scenario, TestFile
+from ota_proxy.harness.mock_upstreams import group_by_target
 from ota_proxy.harness.scenario import build_scenario
-from ota_proxy.harness.side.config import group_by_target
 from ota_proxy.harness.trial import Trial, config_texts
 from ota_proxy.policy.capabilities import AUTO, PORTABLE, Capabilities
 from ota_proxy.settings import Options

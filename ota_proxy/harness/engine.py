@@ -1,4 +1,4 @@
-"""What every engine promises: take a scenario, run it, say how to reach it, and leave nothing behind.
+"""What every engine promises: take a scenario, run it, say how to reach it, and leave nothing behind; and the choice of one.
 
 `docker` runs the configuration byte for byte; `local` and `embedded` replace ports and paths and say so in `replaced`; `emulator` plays
 IIS, which none of the others can start.
@@ -6,13 +6,15 @@ IIS, which none of the others can start.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import ClassVar, Literal, Protocol
 
-from ota_proxy.errors import EXIT_FINDINGS, OtaError
-from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.errors import EXIT_FINDINGS, NoVerdictError, OtaError
+from ota_proxy.hosts.answers import config_test
+from ota_proxy.policy.capabilities import PORTABLE, Capabilities
 from ota_proxy.site import Site
 
 EngineName = Literal["docker", "local", "embedded", "emulator"]
@@ -116,3 +118,86 @@ class Engine(Protocol):
 
         ServerRefusedError when the server does not accept the configuration, NoVerdictError for every other obstacle.
         """
+
+
+_MACHINE = ("No space left on device", "Disk quota exceeded", "Too many open files in system", "Cannot allocate memory")
+"""What the system says (strerror) when it is out of something."""
+_FATAL = ("[emerg]", ":emerg]", ":crit]", ":error]")
+
+
+def refused(server: str, output: str, *, started: bool) -> ServerRefusedError:
+    """Return the error with the place the server names; `started` says that its configuration test had passed.
+
+    NoVerdictError where the machine had no room, whatever the configuration says.
+    """
+    short = next((words for words in _MACHINE if words in output), "")
+    if short:
+        raise NoVerdictError(
+            f"{server} cannot run on this machine: {short} ({_core(output)})",
+            hint="this says nothing about the configuration: free some room, or set TMPDIR to another folder",
+        )
+    place = config_test(server, 1, output)
+    what = (
+        "does not start with this configuration, though its own test passed" if started else "refuses the configuration"
+    )
+    return ServerRefusedError(
+        f"{server} {what}: {_core(output)}", output=output, file=place.file, line=place.line, started=started
+    )
+
+
+def _core(output: str) -> str:
+    rows = [row.strip() for row in output.splitlines() if row.strip()]
+    fatal = [row for row in rows if any(word in row for word in _FATAL)]
+    return next(iter([*fatal, *rows]), "it wrote nothing")
+
+
+ENGINES: Mapping[EngineName, tuple[str, str]] = {
+    "docker": ("docker.docker_engine", "DockerEngine"),
+    "local": ("process.process_engine", "LocalEngine"),
+    "embedded": ("process.process_engine", "EmbeddedEngine"),
+    "emulator": ("emulator.emulator_engine", "EmulatorEngine"),
+}
+"""Modules below `ota_proxy.harness` and their classes, in the order in which `auto` tries them."""
+
+
+def candidates(server: str) -> tuple[EngineName, ...]:
+    """Return the engines that `auto` tries for a server: IIS is played, and nothing else is."""
+    return tuple(name for name in ENGINES if (name == "emulator") == (server == "iis"))
+
+
+def choose(
+    name: EngineName | Literal["auto"], server: str, image: str = "", version: str = PORTABLE, *, rewrite: bool = True
+) -> Engine:
+    """Return an engine that can run `server`; `image` is a container image and asks for docker.
+
+    `version` is the Windows whose IIS the emulator plays, `rewrite` whether it has URL Rewrite.
+
+    NoVerdictError (exit 3) with the reason of every engine that was tried.
+    """
+    names = candidates(server) if name == "auto" and not image else ("docker",) if name == "auto" else (name,)
+    if image and name not in ("auto", "docker"):
+        raise NoVerdictError(f"--image {image} needs the docker engine, not {name}", hint="leave --engine out")
+    if server == "iis" and names != ("emulator",):
+        hint = "take --engine emulator, without --image, to have it played; compose/iis.yml is for a Windows host"
+        raise NoVerdictError(f"the engine {names[0]} cannot start IIS, which needs Windows", hint=hint)
+    refused: list[tuple[EngineName, NoVerdictError]] = []
+    for candidate in names:
+        engine = _make(candidate, image, version, rewrite=rewrite)
+        try:
+            engine.capabilities(server)
+        except NoVerdictError as error:
+            refused.append((candidate, error))
+        else:
+            return engine
+    reasons = "\n".join(f"  {candidate}: {error.message}" for candidate, error in refused)
+    hints = "; or ".join(error.hint for _, error in refused if error.hint)
+    raise NoVerdictError(f"no engine can run {server} here:\n{reasons}", hint=hints)
+
+
+def _make(name: EngineName, image: str, version: str, *, rewrite: bool) -> Engine:
+    """Import only the engine that is tried: the Docker SDK costs more than a whole local run."""
+    module, kind = ENGINES[name]
+    make: Callable[..., Engine] = getattr(import_module(f"ota_proxy.harness.{module}"), kind)
+    if name == "emulator":
+        return make(version, rewrite=rewrite)
+    return make(image) if name == "docker" else make()

@@ -1,4 +1,7 @@
-"""Turns a site and its rendered text into a scenario: certificates, content and side parts exactly where the site says they are."""
+"""Turns sites and their rendered text into a scenario: certificates, what is served and mock upstreams exactly where the site says they are.
+
+Several sites can share a server; a test can want something of what is served different.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,56 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ota_proxy.errors import UsageError
-from ota_proxy.harness.beside import combined, owner
 from ota_proxy.harness.certificates import Authority, Flaw, Issued, Kind
-from ota_proxy.harness.engine import Scenario, TestFile
+from ota_proxy.harness.engine import Engine, Scenario, TestFile
 from ota_proxy.harness.listening import alias_bases
+from ota_proxy.harness.mock_upstreams import MockUpstreams
 from ota_proxy.harness.places import config_path
 from ota_proxy.harness.served import MANIFEST, ODD, Content, Served
-from ota_proxy.harness.side.parts import SideParts
 from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.site import Site
+from ota_proxy.site import Certificate, Location, Site
 from ota_proxy.site.names import PER_NAME, shown
+
+
+def together(sites: Sequence[Site]) -> list[tuple[Site, ...]]:
+    """Group sites that listen on the same ports and addresses; each group is started as one server."""
+    groups: dict[tuple[object, ...], list[Site]] = {}
+    for site in sites:
+        place = (site.listen.http, site.https_port, site.public_port, site.listen.addresses, site.listen.ipv6)
+        groups.setdefault((*place, site.tls.offloaded, site.trusted_proxies), []).append(site)
+    return [tuple(group) for group in groups.values()]
+
+
+def adapted(engine: Engine, sites: Sequence[Site]) -> tuple[Site, ...]:
+    """Return the sites as they will run in an engine: on the ports that it found for the first of them."""
+    first, *others = (engine.adapt(site) for site in sites)
+    if first is sites[0]:
+        return (first, *others)
+    return (first, *(site.model_copy(update={"listen": first.listen}) for site in others))
+
+
+def combined(sites: Sequence[Site]) -> Site:
+    """Return one site with the names, locations and certificates of all, for what a server must have; nobody renders it."""
+    if len(sites) == 1:
+        return sites[0]
+    names: dict[tuple[str, str], dict[str, None]] = {}
+    for site in sites:
+        for index, pair in enumerate(site.certificates):
+            names.setdefault((pair.cert, pair.key), {}).update(dict.fromkeys(shown(site.virtual_hosts, index)))
+    everything = {
+        "domains": tuple(dict.fromkeys(name for site in sites for name in site.domains)),
+        "locations": tuple(location for site in sites for location in site.locations),
+        "certificates": tuple(
+            Certificate(cert=cert, key=key, domains=tuple(those)) for (cert, key), those in names.items()
+        ),
+    }
+    return sites[0].model_copy(update=everything)
+
+
+def owner(sites: Sequence[Site], location: Location) -> int:
+    """Return which of the sites a location belongs to; of two that say the same, the first."""
+    return next(number for number, site in enumerate(sites) if location in site.locations)
+
 
 CHALLENGE = "/.well-known/acme-challenge/ota-proxy-test"
 """URL path of the ACME file; its content is `CHALLENGE_TEXT`."""
@@ -72,7 +115,7 @@ def build_scenario(  # noqa: PLR0913 - what it is made of, and what stands besid
     served = [Served(one, chosen) for one in sites]
     whole = combined(sites)
     certificates, issued = _certificates(whole, authority, chosen.flaw)
-    side = SideParts(whole, caps, authority, chosen, lambda location: served[owner(sites, location)])
+    side = MockUpstreams(whole, caps, authority, chosen, lambda location: served[owner(sites, location)])
     texts = {config_path(caps): config} if isinstance(config, str) else dict(config)
     password = secrets.token_urlsafe() if any(one.auth.htpasswd for one in sites) else ""
     contents = [

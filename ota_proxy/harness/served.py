@@ -32,7 +32,7 @@ class Content:
     flaw: Flaw | None = None
     """What is wrong with the leaf that devices see."""
     upstream: str | None = None
-    """In place of the applications' nginx configuration; files stay under `SIDE_ROOT`."""
+    """In place of the applications' nginx configuration; files stay under `MOCK_ROOT`."""
     front: str | None = None
     extra: tuple[TestFile, ...] = ()
     """Further files for the server; one with a path of ours takes its place."""

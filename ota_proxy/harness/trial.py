@@ -12,14 +12,13 @@ from ota_proxy.device.walk import walk_sync
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.facts.host import ConfigTest, HostFacts
 from ota_proxy.facts.install import InstallFacts
-from ota_proxy.harness.beside import adapted
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.engine import Engine, Running, ServerRefusedError
+from ota_proxy.harness.listening import wait_ready
 from ota_proxy.harness.own_config import OwnConfig
 from ota_proxy.harness.places import config_path
 from ota_proxy.harness.progress import Progress, Steps
-from ota_proxy.harness.readiness import wait_ready
-from ota_proxy.harness.scenario import Prepared, build_scenario
+from ota_proxy.harness.scenario import Prepared, adapted, build_scenario
 from ota_proxy.harness.served import Content
 from ota_proxy.hosts.inspect import inspect
 from ota_proxy.policy.capabilities import Capabilities

@@ -1,9 +1,21 @@
-"""Holds the version that a site is described for against the version that an engine has."""
+"""What `--server-version` means to a trial: the version that is rendered for, against the engine's, and with `auto` the server of this machine.
+
+The running server decides (an update since its start is not in use yet); where none runs or its process may not be read, the binary
+on the PATH does.
+"""
 
 from __future__ import annotations
 
-from ota_proxy.errors import UsageError
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ota_proxy.errors import NoVerdictError, OtaError, UsageError
 from ota_proxy.harness.engine import Engine
+from ota_proxy.harness.process import binaries
+from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import AUTO, PORTABLE, Capabilities, resolve, with_compressors
 from ota_proxy.settings import Loaded
 
@@ -47,3 +59,115 @@ def _check_library(engine: Engine, server: str, loaded: Loaded) -> None:
             place=str(loaded.source(("options", key))),
             hint="choose another image, or --server-version auto for what the engine has",
         )
+
+
+_DEADLINE = 15.0
+"""Seconds for each question."""
+_NGINX_MODULE = re.compile(r"^\s*load_module\s+\S*?(\w+)_module\.so\b", re.MULTILINE)
+_NGINX_BUILT_IN = re.compile(r"--(?:with-|add-module=\S*?)([\w-]+?)(?:[-_]nginx)?(?:[-_]module)?(?=\s|$)")
+_APACHE_MODULE = re.compile(r"^\s*(\w+)_module\b", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """A server of this machine. `running` says that a process was looked at, `modules` is None where they could not be listed."""
+
+    server: str
+    path: Path
+    version: str
+    tls_library: str
+    running: bool
+    modules: frozenset[str] | None = None
+
+    def capabilities(self, tls_library: str = "") -> Capabilities:
+        """Look it up, with the places of this distribution; `tls_library` where a person named another."""
+        known = capabilities.resolve(self.server, self.version, tls_library or self.tls_library, _layout())
+        if self.modules is None:
+            return known
+        return capabilities.with_compressors(known, self.modules, all_known=True)
+
+    def described(self) -> str:
+        """Return what was found, for stderr."""
+        how = "which runs" if self.running else "which does not run, or may not be looked at"
+        compressors = self.capabilities().compressors
+        modules = f" and {' and '.join(compressors)}" if compressors else ""
+        unread = "; its modules could not be listed" if self.modules is None else ""
+        return f"{self.server} {self.version} with {self.tls_library}{modules} ({self.path}, {how}{unread})"
+
+
+def find_here(server: str) -> Here:
+    """Return the server of this machine; NoVerdictError (exit 3) where there is none or it cannot be read."""
+    if server == "iis":
+        raise NoVerdictError(
+            "IIS is not looked for: its version is that of Windows",
+            place="--server-version auto",
+            hint="write --server-version 2016, 2019, 2022 or 2025",
+        )
+    try:
+        binary = binaries.find(server)
+    except NoVerdictError as error:
+        raise NoVerdictError(
+            f"there is no {server} here to render for: {error.message}",
+            place="--server-version auto",
+            hint="run it where the server is, or name its version, such as --server-version debian12",
+        ) from None
+    installed = Here(server, binary.path, binary.version, binary.tls_library, running=False)
+    return replace(_running(installed), modules=_modules(installed, binary.about))
+
+
+def installed_here(server: str) -> Path | None:
+    """Return the binary of a server where one is installed; it is not run, and nothing is read."""
+    return binaries.where(server) if server != "iis" else None
+
+
+def _running(installed: Here) -> Here:
+    """Return what the running master says of itself, else what is installed."""
+    from ota_proxy.hosts.inspect import identity  # noqa: PLC0415 - testinfra, for this question only
+
+    try:
+        seen = identity("local://", installed.server, deadline=_DEADLINE)
+    except OtaError:
+        return installed
+    if seen.version is None or seen.tls_library is None:
+        return installed
+    try:
+        capabilities.resolve(installed.server, seen.version, seen.tls_library)
+    except OtaError:
+        return installed
+    return replace(installed, version=seen.version, tls_library=seen.tls_library, running=True)
+
+
+def _modules(here: Here, about: str) -> frozenset[str] | None:
+    """Return the modules in use, without `mod_`, `ngx_` and `_module`; None where the configuration does not load."""
+    if here.server == "nginx":
+        dump = _output(str(here.path), "-T")
+        if dump is None:
+            return None
+        loaded = (name.removeprefix("ngx_") for name in (*_NGINX_MODULE.findall(dump), *_NGINX_BUILT_IN.findall(about)))
+        return frozenset(loaded)
+    for command in _apache_commands(here.path):
+        if (listed := _output(*command, "-t", "-D", "DUMP_MODULES")) is not None:
+            return frozenset(_APACHE_MODULE.findall(listed))
+    return None
+
+
+def _apache_commands(path: Path) -> Iterator[tuple[str, ...]]:
+    """Yield the control script, which reads the environment that a configuration needs, then the binary."""
+    yield from ((str(path.parent / name),) for name in ("apache2ctl", "apachectl") if (path.parent / name).is_file())
+    yield (str(path),)
+
+
+def _output(*command: str) -> str | None:
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=_DEADLINE, check=False, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
+
+
+def _layout() -> str:
+    """Return the name of this distribution's layout, or an empty string for the table's own."""
+    if Path("/etc/redhat-release").is_file():
+        return "rhel"
+    official = capabilities.layout("official")["apache_conf"]
+    return "official" if Path(official).is_file() and not Path("/etc/apache2").is_dir() else ""

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Literal, get_args
 
 from ota_proxy.errors import NoVerdictError, UsageError, did_you_mean
-from ota_proxy.harness.choose import candidates, choose
-from ota_proxy.harness.engine import Engine, EngineName
+from ota_proxy.harness.engine import Engine, EngineName, candidates, choose
 from ota_proxy.policy.capabilities import PORTABLE
 from ota_proxy.testing.options import IMAGED, DockerChoice
 

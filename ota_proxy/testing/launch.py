@@ -13,7 +13,7 @@ import pytest
 
 from ota_proxy.errors import NoVerdictError, OtaError, UsageError
 from ota_proxy.harness import versions
-from ota_proxy.harness.docker.engine import require
+from ota_proxy.harness.docker.docker_engine import require
 from ota_proxy.harness.trial import Trial
 from ota_proxy.settings import Loaded
 from ota_proxy.testing import markers

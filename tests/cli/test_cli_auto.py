@@ -9,7 +9,7 @@ import pytest
 
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.facts.host import HostFacts
-from ota_proxy.harness import here
+from ota_proxy.harness import versions
 from ota_proxy.harness.process import binaries
 from ota_proxy.hosts import inspect
 from ota_proxy.policy import server_values
@@ -47,7 +47,7 @@ def _nowhere(places: server_values.Binaries) -> server_values.Binaries:
 
 
 def test_the_library_in_use_counts_and_not_the_one_it_was_built_with(nginx: Path) -> None:
-    seen = here.find_here("nginx")
+    seen = versions.find_here("nginx")
     assert (seen.path, seen.version, seen.tls_library, seen.running) == (nginx, "1.26.3", "openssl-3.0.22", False)
     assert not seen.capabilities().has("mlkem")
     assert seen.capabilities().has("http2_directive")
@@ -56,7 +56,7 @@ def test_the_library_in_use_counts_and_not_the_one_it_was_built_with(nginx: Path
 
 @pytest.mark.usefixtures("nginx")
 def test_modules_are_those_that_are_built_in_or_loaded() -> None:
-    modules = here.find_here("nginx").modules
+    modules = versions.find_here("nginx").modules
     assert modules is not None
     assert {"http_ssl", "http_v3", "http_image_filter", "http_zstd_filter"} <= modules
     assert "no" not in modules
@@ -67,7 +67,7 @@ def test_the_running_server_decides_where_it_can_be_read(monkeypatch: pytest.Mon
     """An update of the package is not in use before the next restart, and a reload meets the old library."""
     facts = HostFacts("local://", "nginx", version="1.22.1", tls_library="openssl-1.1.1w")
     monkeypatch.setattr(inspect, "identity", lambda *_, **__: facts)
-    seen = here.find_here("nginx")
+    seen = versions.find_here("nginx")
     assert (seen.version, seen.tls_library, seen.running) == ("1.22.1", "openssl-1.1.1w", True)
 
 
@@ -100,7 +100,7 @@ def test_auto_without_a_server_is_no_verdict_with_a_way_out(server: str, run: Ru
     assert said.out == ""
     assert "--server-version" in said.err
     with pytest.raises(NoVerdictError):
-        here.find_here(server)
+        versions.find_here(server)
 
 
 def test_a_module_is_named_by_flag_variable_or_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,9 @@ import pytest
 
 from ota_proxy.apps.package import EXAMPLE_APP, build_package
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness import choose
+from ota_proxy.harness import engine as engines
 from ota_proxy.harness.engine import EngineName, Running, Scenario
-from ota_proxy.harness.process.embedded import EmbeddedEngine
+from ota_proxy.harness.process.process_engine import EmbeddedEngine
 from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.report import json as report_json
@@ -50,7 +50,7 @@ class Recorder:
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     made = Recorder()
-    monkeypatch.setattr(choose, "choose", lambda *_: made)
+    monkeypatch.setattr(engines, "choose", lambda *_: made)
     return made
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.certificates import Authority
-from ota_proxy.harness.docker.engine import DockerEngine
+from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.engine import Endpoint, Scenario, TestFile
 from ota_proxy.pytest_plugin import docker_choice
 from ota_proxy.site import Certificate, Location, Site

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ota_proxy.commands.check import CheckOptions
-from ota_proxy.harness.docker.engine import DockerEngine
+from ota_proxy.harness.docker.docker_engine import DockerEngine
 from tests.browsers import needs_browser
 from tests.container.faults.landing import ANCHOR, LINK, shown
 from tests.container.faults.model import SERVERS, Fault, inject

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ota_proxy.commands.verify import verify
-from ota_proxy.harness.docker.engine import DockerEngine
+from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.trial import Started, Trial, start
 from ota_proxy.site import Site
 from tests.reports import failed, warnings_of

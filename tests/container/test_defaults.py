@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from ota_proxy.commands.verify import verify
-from ota_proxy.harness.docker.engine import DockerEngine
+from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
 from ota_proxy.harness.trial import Started, Trial, start

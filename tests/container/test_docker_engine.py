@@ -18,11 +18,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.docker import sweep
-from ota_proxy.harness.docker.box import box
+from ota_proxy.harness.docker.container import OPEN_FILES, box
 from ota_proxy.harness.docker.daemon import Blueprint, Daemon, Listed
-from ota_proxy.harness.docker.engine import DockerEngine, connected
+from ota_proxy.harness.docker.docker_engine import DockerEngine, connected
 from ota_proxy.harness.docker.images import debian_image
-from ota_proxy.harness.docker.lifeline import OPEN_FILES
 from ota_proxy.harness.engine import ServerRefusedError, TestFile
 from ota_proxy.site import Listen, Location, Tls
 
@@ -36,10 +35,10 @@ RUN = f"{sweep.PREFIX}.run"
 
 CHILD = """
 import sys, time
-from ota_proxy.harness.docker.engine import DockerEngine, connected
+from ota_proxy.harness.docker.docker_engine import DockerEngine, connected
 from ota_proxy.harness.engine import Scenario
 from ota_proxy.harness.docker.images import debian_image
-from ota_proxy.harness.docker.lifeline import OPEN_FILES
+from ota_proxy.harness.docker.container import OPEN_FILES
 from ota_proxy.site import Listen, Location, Site, Tls
 
 site = Site(domains=("ota.example.com",), locations=(Location(path="/", root="/srv/ota"),), tls=Tls(offloaded=True),

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from ota_proxy.commands.verify import verify
-from ota_proxy.harness.docker.engine import DockerEngine
+from ota_proxy.harness.docker.docker_engine import DockerEngine
+from ota_proxy.harness.mock_upstreams import MOCK_ROOT, front_config
 from ota_proxy.harness.served import Content
-from ota_proxy.harness.side.config import SIDE_ROOT, front_config
 from ota_proxy.harness.trial import Trial
 from tests.reports import failed, warnings_of
 from tests.variants import variant
@@ -23,7 +23,7 @@ SITE = variant("proxied behind an offloading proxy")
 def test_a_chain_of_proxies_that_list_their_schemes_makes_no_loop(
     server: str, said: str, engine_of: Callable[[str], DockerEngine]
 ) -> None:
-    front = front_config(SITE, f"{SIDE_ROOT}/front")
+    front = front_config(SITE, f"{MOCK_ROOT}/front")
     assert "X-Forwarded-Proto https;" in front
     content = Content(front=front.replace("X-Forwarded-Proto https;", f'X-Forwarded-Proto "{said}";'))
     report = verify(Trial(server, SITE, content=content), engine_of("trixie"), lambda _: None)

@@ -9,8 +9,8 @@ import pytest
 
 from ota_proxy.commands.verify import verify
 from ota_proxy.harness.certificates import Authority
-from ota_proxy.harness.docker.engine import DockerEngine
-from ota_proxy.harness.readiness import wait_ready
+from ota_proxy.harness.docker.docker_engine import DockerEngine
+from ota_proxy.harness.listening import wait_ready
 from ota_proxy.harness.scenario import build_scenario
 from ota_proxy.harness.trial import Trial
 from ota_proxy.servers.nginx.render import render

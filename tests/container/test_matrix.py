@@ -10,7 +10,7 @@ import pytest
 from ota_proxy.apps.manifest import build_manifest
 from ota_proxy.apps.package import EXAMPLE_APP, build_package
 from ota_proxy.commands.verify import verify
-from ota_proxy.harness.docker.engine import DockerEngine
+from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
 from ota_proxy.harness.trial import Trial, content_of, start

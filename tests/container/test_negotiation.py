@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from ota_proxy.harness.certificates import Authority
-from ota_proxy.harness.docker.engine import DockerEngine
-from ota_proxy.harness.readiness import wait_ready
+from ota_proxy.harness.docker.docker_engine import DockerEngine
+from ota_proxy.harness.listening import wait_ready
 from ota_proxy.harness.scenario import build_scenario
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import profile

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ota_proxy.commands.verify import verify
-from ota_proxy.harness.docker.engine import DockerEngine
+from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.trial import Trial
 from tests.reports import failed, warnings_of
 from tests.variants import variant

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from ota_proxy.harness.docker.engine import DockerEngine
+from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.trial import Started, Trial, start
 from ota_proxy.policy.capabilities import Capabilities, resolve
 from ota_proxy.report.model import TargetReport

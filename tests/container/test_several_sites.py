@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from ota_proxy.commands.verify import verify_all
-from ota_proxy.harness.docker.engine import DockerEngine
+from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.trial import Trial, start
 from ota_proxy.servers.result import Scope
 from ota_proxy.site import Site

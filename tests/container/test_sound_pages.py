@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ota_proxy.harness.docker.engine import DockerEngine
+from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
 from tests.container.faults.landing import ANCHOR, LINK, PAGE, PIECES, START, shown

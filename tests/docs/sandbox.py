@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ota_proxy.apps.package import build_package
-from ota_proxy.harness.choose import choose
+from ota_proxy.harness.engine import choose
 from ota_proxy.harness.trial import Trial, start
 from ota_proxy.site import Site
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ota_proxy.harness.emulator.engine import EmulatorEngine
+from ota_proxy.harness.emulator.emulator_engine import EmulatorEngine
 from tests.container.faults.every import FAULTS as OTHERS
 from tests.container.faults.model import Fault, inject
 from tests.emulator.faults import FAULTS, IisFault

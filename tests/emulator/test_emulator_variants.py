@@ -10,7 +10,7 @@ from ota_proxy.commands.verify import verify
 from ota_proxy.errors import UsageError
 from ota_proxy.facts.levels import LEVELS
 from ota_proxy.harness.emulator.apphost import apphost, site_names
-from ota_proxy.harness.emulator.engine import EmulatorEngine
+from ota_proxy.harness.emulator.emulator_engine import EmulatorEngine
 from ota_proxy.harness.trial import Trial
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.report.model import Report

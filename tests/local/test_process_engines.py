@@ -19,11 +19,9 @@ from ota_proxy.apps.package import build_package
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.certificates import Authority, Flaw
 from ota_proxy.harness.engine import Running, ServerRefusedError, TestFile
+from ota_proxy.harness.listening import Ready, wait_ready
 from ota_proxy.harness.places import main_file
-from ota_proxy.harness.process.embedded import EmbeddedEngine
-from ota_proxy.harness.process.engine import ProcessEngine
-from ota_proxy.harness.process.local import LocalEngine
-from ota_proxy.harness.readiness import Ready, wait_ready
+from ota_proxy.harness.process.process_engine import EmbeddedEngine, LocalEngine, ProcessEngine
 from ota_proxy.harness.scenario import Prepared, build_scenario
 from ota_proxy.harness.served import Content
 from ota_proxy.site import Site
@@ -245,7 +243,7 @@ KILLED = """
 import sys, time
 from tests.container import plain_sites
 from tests.local.test_process_engines import AUTHORITY, SMALL
-from ota_proxy.harness.process.embedded import EmbeddedEngine
+from ota_proxy.harness.process.process_engine import EmbeddedEngine
 from ota_proxy.harness.scenario import build_scenario
 engine = EmbeddedEngine()
 site = engine.adapt(plain_sites.proxied("http://127.0.0.1:8080"))

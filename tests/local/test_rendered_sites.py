@@ -8,11 +8,9 @@ import pytest
 from ota_proxy.apps.package import build_package
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.listening import wait_ready
 from ota_proxy.harness.places import config_path
-from ota_proxy.harness.process.embedded import EmbeddedEngine
-from ota_proxy.harness.process.engine import ProcessEngine
-from ota_proxy.harness.process.local import LocalEngine
-from ota_proxy.harness.readiness import wait_ready
+from ota_proxy.harness.process.process_engine import EmbeddedEngine, LocalEngine, ProcessEngine
 from ota_proxy.harness.scenario import build_scenario
 from ota_proxy.harness.served import Content
 from ota_proxy.servers.renderers import renderer

@@ -6,8 +6,7 @@ import pytest
 
 from ota_proxy.commands.verify import verify
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness.choose import choose
-from ota_proxy.harness.engine import Engine
+from ota_proxy.harness.engine import Engine, choose
 from ota_proxy.harness.trial import Trial
 from tests.reports import failed
 from tests.variants import NAMES, variant

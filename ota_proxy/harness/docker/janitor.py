@@ -5,18 +5,14 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import http.client
 import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
-from functools import cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -26,23 +22,6 @@ SECONDS = 10.0
 """How long containers of a dead run are looked for: the daemon finishes what it was asked to create."""
 _PAUSE = 0.1
 _TIMEOUT = 30
-
-
-@cache
-def employ(address: str, prefix: str, pid: int, begun: str) -> None:
-    """Start a janitor for this process, once: it outlives us, whatever ends us. `address` is `unix:///…` of the daemon."""
-    path = address.partition("://")[2]
-    command = [sys.executable, "-I", "-S", str(Path(__file__)), path, prefix, str(pid), begun]
-    nowhere = subprocess.DEVNULL
-    janitor = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere, start_new_session=True, cwd="/"
-    )
-    atexit.register(_dismiss, janitor)
-
-
-def _dismiss(janitor: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        janitor.communicate(DONE, timeout=5)
 
 
 class _Docker(http.client.HTTPConnection):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import posixpath
 import re
 
-from ota_proxy.harness.docker.lifeline import Job
+from ota_proxy.harness.docker.container import Job
 from ota_proxy.harness.engine import Scenario
 from ota_proxy.harness.listening import ports
 from ota_proxy.harness.places import config_folder, main_file
 
-SIDE_FOLDER = "/etc/ota-proxy"
+MOCK_FOLDER = "/etc/ota-proxy"
 _DAEMON = re.compile(r"(?:^|[;{}])\s*daemon\s+o(?:n|ff)\s*;", re.MULTILINE)
 _LISTEN = re.compile(
     r"(?:^|[;{}])\s*listen\s+(?:\"unix:(?P<quoted>[^\"]+)\"|unix:(?P<plain>[^\s;]+)|\"?(?:[^\s;]*:)?(?P<port>\d+)\b)",
@@ -43,10 +43,10 @@ def _awaited(scenario: Scenario) -> list[int]:
     return [port for port in expected if re.search(rf"(?<![\d.]){port}\b", text)] or expected
 
 
-def side_job(path: str, text: str) -> Job:
+def mock_job(path: str, text: str) -> Job:
     """Return the job of a side part, an nginx with one whole configuration at `path`."""
     found, sockets = listening(text)
-    folders = [SIDE_FOLDER, *map(posixpath.dirname, sockets)]
+    folders = [MOCK_FOLDER, *map(posixpath.dirname, sockets)]
     serve = f"exec nginx -c {path}{_foreground(text)}"
     return Job(serve, test=f"nginx -t -q -c {path}", folders=folders, ports=found, sockets=sockets)
 

@@ -1,23 +1,99 @@
-"""One scenario on the stage: the server's container, the network it needs, and beside it the parts that play upstream and front."""
+"""One scenario on the stage: the server's container, the network it needs, and beside it the mock upstreams and the TLS-terminating proxy.
+
+The network has what Docker's lacks: further addresses, and a way in to a server that listens on some only.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import posixpath
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness.docker import image_facts, images, network, parent, reach, serving, sweep
-from ota_proxy.harness.docker.box import Box, archive, box
+from ota_proxy.harness.docker import images, parent, serving, sweep
+from ota_proxy.harness.docker.container import Box, Job, archive, box, script
 from ota_proxy.harness.docker.daemon import Blueprint, Daemon
-from ota_proxy.harness.docker.image_facts import ImageFacts
-from ota_proxy.harness.docker.lifeline import Job, script
+from ota_proxy.harness.docker.images import ImageFacts
 from ota_proxy.harness.docker.parent import Parent
-from ota_proxy.harness.engine import Endpoint, Scenario
-from ota_proxy.harness.listening import ports
-from ota_proxy.harness.refusal import refused
+from ota_proxy.harness.docker.serving import listening
+from ota_proxy.harness.engine import Endpoint, Scenario, refused
+from ota_proxy.harness.listening import LOOPBACK, names, ports
+
+
+def network_commands(scenario: Scenario) -> list[str]:
+    """Return shell commands that need NET_ADMIN and the tools `ip` and `nft`; none where Docker's network will do."""
+    hosts = scenario.site.listen.hosts
+    added = dict.fromkeys([*scenario.addresses, *(host for host in hosts if not _loopback(host))])
+    inside = [f"ip address add {_with_length(address)} dev lo" for address in added]
+    return inside + (_redirect(_reachable(hosts), ports(scenario.site)) if hosts else [])
+
+
+def network_sysctls(scenario: Scenario) -> Mapping[str, str]:
+    """Return the kernel settings the network must be created with."""
+    hosts = scenario.site.listen.hosts
+    needs_ipv6 = any(":" in address for address in (*scenario.addresses, *hosts))
+    needs_local = any(_loopback(host) for host in hosts)
+    wanted = {"net.ipv6.conf.all.disable_ipv6": "0"} if needs_ipv6 else {}
+    return wanted | ({"net.ipv4.conf.all.route_localnet": "1"} if needs_local else {})
+
+
+def _redirect(host: str, ports: list[int]) -> list[str]:
+    chain = "nft add table ip ota && nft 'add chain ip ota in { type nat hook prerouting priority -100 ; }'"
+    return [chain, *(f"nft add rule ip ota in tcp dport {port} dnat to {host}:{port}" for port in ports)]
+
+
+def _reachable(hosts: tuple[str, ...]) -> str:
+    found = next((host for host in hosts if ":" not in host), "")
+    if not found:
+        raise NoVerdictError(
+            "the docker engine reaches containers over IPv4, and the site listens on IPv6 addresses only",
+            key=("listen", "addresses"),
+            hint="add an IPv4 address, or take --engine local",
+        )
+    return found
+
+
+def _loopback(host: str) -> bool:
+    return ipaddress.ip_address(host).is_loopback
+
+
+def _with_length(address: str) -> str:
+    return f"{address}/{ipaddress.ip_address(address).max_prefixlen}"
+
+
+HTTP = 80
+
+
+def endpoint_of(scenario: Scenario, published: Mapping[int, int], containers: Iterable[str], supplied: str) -> Endpoint:
+    """Return where a scenario is reached; `published` maps the container's ports to ours, `containers` are its names, the server first."""
+    name, *others = containers
+    lines = [f"docker exec -it {name} sh", f"docker logs -f {name}", f"docker rm -f {' '.join([name, *others])}"]
+    return Endpoint(
+        resolve=resolve(scenario, published),
+        spec=f"docker://{name}",
+        by_hand="\n".join([*lines, *([f"# {supplied}"] if supplied else [])]),
+        parent=supplied,
+    )
+
+
+def resolve(scenario: Scenario, published: Mapping[int, int]) -> dict[tuple[str, int], tuple[str, int]]:
+    """Map hosts and ports of public URLs to loopback: the TLS port, port 80, and the plain port where it is another."""
+    site = scenario.site
+    in_front = listening(scenario.front)[0]
+    inside = {site.public_port: site.public_port} if site.tls.offloaded else {site.public_port: site.https_port}
+    if site.listen.http:
+        inside = {site.listen.http: site.listen.http, HTTP: site.listen.http} | inside
+    inside |= {port: port for port in in_front}
+    return {
+        (host, port): (LOOPBACK, published[target])
+        for host in names(site)
+        for port, target in inside.items()
+        if target in published
+    }
+
 
 TEST_SECONDS = 60
 """For a configuration test, which resolves names, or the look into an image."""
@@ -30,11 +106,11 @@ def look_into(daemon: Daemon, image: str) -> ImageFacts:
     if known not in _FACTS:
         run = secrets.token_hex(4)
         plan = Blueprint(
-            f"ota-proxy-{run}-look", image, f"exec 2>&1\n{image_facts.SCRIPT}", sweep.labels(run, "look", keep=False)
+            f"ota-proxy-{run}-look", image, f"exec 2>&1\n{images.LOOK}", sweep.labels(run, "look", keep=False)
         )
         with box(daemon, plan) as throw_away:
             throw_away.line.wait_for("ended", seconds=TEST_SECONDS)
-            _FACTS[known] = image_facts.read(image, throw_away.line.output())
+            _FACTS[known] = images.read_facts(image, throw_away.line.output())
     return _FACTS[known]
 
 
@@ -92,7 +168,7 @@ def staged(daemon: Daemon, scenario: Scenario, image: str, *, keep: bool) -> Ite
                 names.append(stack.enter_context(_side(play, server, role, text)).name)
         _serve(scenario.server, server)
         published = daemon.published(server.id)
-        endpoint = reach.endpoint(scenario, published, [server.name, *names], supplied.said)
+        endpoint = endpoint_of(scenario, published, [server.name, *names], supplied.said)
         yield Started(endpoint, daemon, server, serving.error_log(scenario))
 
 
@@ -105,7 +181,7 @@ def _server(play: Play) -> Blueprint:
         publish=tuple(dict.fromkeys([*ports(scenario.site), *serving.listening(scenario.front)[0]])),
         hosts=scenario.hosts,
         volumes=tuple(dict.fromkeys(map(posixpath.dirname, sockets))),
-        sysctls=network.sysctls(scenario),
+        sysctls=network_sysctls(scenario),
     )
 
 
@@ -119,7 +195,7 @@ def _fill(play: Play, server: Box) -> Parent:
 
 
 def _network(play: Play, server: Box) -> None:
-    steps = network.commands(play.scenario)
+    steps = network_commands(play.scenario)
     if not steps:
         return
     plan = play.blueprint("network", _helper(play), Job("true", test=f"{{ {' && '.join(steps)}; }}"))
@@ -137,8 +213,8 @@ def _network(play: Play, server: Box) -> None:
 
 @contextlib.contextmanager
 def _side(play: Play, server: Box, role: str, text: str) -> Iterator[Box]:
-    path = f"{serving.SIDE_FOLDER}/{role}.conf"
-    plan = replace(play.blueprint(role, _helper(play), serving.side_job(path, text)), share_with=server.id)
+    path = f"{serving.MOCK_FOLDER}/{role}.conf"
+    plan = replace(play.blueprint(role, _helper(play), serving.mock_job(path, text)), share_with=server.id)
     with box(play.daemon, plan, keep=play.keep) as side:
         play.daemon.put(side.id, archive(play.scenario.upstream_files, {path: text}))
         side.line.tell("go")

@@ -10,7 +10,7 @@ import time
 from typing import Protocol
 
 from ota_proxy.harness.docker.daemon import Listed
-from ota_proxy.harness.owner import Owner, me
+from ota_proxy.harness.run_directory import Owner, me
 
 PREFIX = "org.ota-proxy"
 GRACE = 600

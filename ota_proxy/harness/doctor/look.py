@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from ota_proxy.harness.doctor import engines, machine
-from ota_proxy.harness.doctor.model import Group, Probe
+from ota_proxy.harness.doctor import engine_probes, machine_probes
+from ota_proxy.harness.doctor.probe import Group, Probe
 
 SECONDS = 20.0
 """How long everything together may take; a program that is asked for its version has less."""
@@ -20,19 +20,19 @@ Named = tuple[Group, str, Look]
 
 def everything() -> list[Named]:
     """Return what there is to look at: group, name, and how."""
-    tools: list[Named] = [("tools", name, partial(machine.tool, name)) for name in machine.tools()]
+    tools: list[Named] = [("tools", name, partial(machine_probes.tool, name)) for name in machine_probes.tools()]
     return [
-        ("engines", "docker", engines.docker),
-        ("engines", "local nginx", partial(engines.local, "nginx")),
-        ("engines", "local apache", partial(engines.local, "apache")),
-        ("engines", "embedded nginx", engines.embedded),
-        ("engines", "emulator", engines.emulator),
-        ("installation", "ota-proxy", machine.own_files),
-        ("installation", "python", machine.python),
-        ("installation", "packages", machine.packages),
-        ("machine", "temporary", machine.temporary),
-        ("machine", "open files", machine.open_files),
-        ("tools", "browser", machine.browser),
+        ("engines", "docker", engine_probes.docker),
+        ("engines", "local nginx", partial(engine_probes.local, "nginx")),
+        ("engines", "local apache", partial(engine_probes.local, "apache")),
+        ("engines", "embedded nginx", engine_probes.embedded),
+        ("engines", "emulator", engine_probes.emulator),
+        ("installation", "ota-proxy", machine_probes.own_files),
+        ("installation", "python", machine_probes.python),
+        ("installation", "packages", machine_probes.packages),
+        ("machine", "temporary", machine_probes.temporary),
+        ("machine", "open files", machine_probes.open_files),
+        ("tools", "browser", machine_probes.browser),
         *tools,
     ]
 

@@ -13,7 +13,7 @@ from typing import TextIO
 
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.certificates import Authority
-from ota_proxy.harness.run_folder import RunFolder
+from ota_proxy.harness.run_directory import RunDirectory
 from ota_proxy.iis_emulator.access_log import AccessLog
 from ota_proxy.iis_emulator.build import build
 from ota_proxy.iis_emulator.pipeline import Pipeline
@@ -50,7 +50,7 @@ def run(folder: Folder, ready: Callable[[str], None], warn: Callable[[str], None
     """
     if not folder.root.is_dir():
         raise UsageError("there is no such folder", place=f"--site-root {folder.root}")
-    with _log(folder.access_log) as stream, RunFolder() as place:
+    with _log(folder.access_log) as stream, RunDirectory() as place:
         authority = Authority()
         ca = place / "ca.pem"
         ca.write_bytes(authority.ca_pem)

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness.engine import Endpoint
+from ota_proxy.harness.engine import Endpoint, refused
 from ota_proxy.harness.listening import LOOPBACK
 from ota_proxy.harness.process import supervisor
-from ota_proxy.harness.refusal import refused
 
 START_DEADLINE = 15.0
 """Seconds a server has from its start until it listens."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.listening import apache_lines
 from ota_proxy.harness.process.binaries import Binary
-from ota_proxy.harness.process.home import TEMP, worker
+from ota_proxy.harness.process.relocation import TEMP, worker
 from ota_proxy.policy import server_values
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.servers.apache import quote as apache_quote

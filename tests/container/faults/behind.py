@@ -6,13 +6,13 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from ota_proxy.harness.mock_upstreams import MOCK_ROOT, PLACEHOLDER, Application, upstream_config
 from ota_proxy.harness.served import MANIFEST, ODD, Content, Served
-from ota_proxy.harness.side.config import PLACEHOLDER, SIDE_ROOT, Application, upstream_config
 from tests.container.faults.model import Door, Fault, fault
 from tests.variants import PROXIED, variant
 
 SITE = variant("proxied", locations=PROXIED[:1])
-FOLDER = f"{SIDE_ROOT}/app0-0"
+FOLDER = f"{MOCK_ROOT}/app0-0"
 """Where the application's files are."""
 
 

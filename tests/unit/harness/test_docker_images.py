@@ -100,13 +100,13 @@ def test_a_misspelt_suite_is_recognised() -> None:
 
 
 def test_the_tag_is_the_hash_that_the_build_script_computes_of_itself() -> None:
-    script = (folder("compose") / images.SCRIPT).read_bytes()
+    script = (folder("compose") / images.BUILD_SCRIPT).read_bytes()
     assert images.debian_image("trixie").endswith(":" + hashlib.sha256(script).hexdigest()[:12])
     assert b'sha256sum "$0" | cut -c1-12' in script
 
 
 def test_the_suites_of_the_table_are_those_the_script_builds_by_default() -> None:
-    script = (folder("compose") / images.SCRIPT).read_text(encoding="utf-8")
+    script = (folder("compose") / images.BUILD_SCRIPT).read_text(encoding="utf-8")
     default = next(line for line in script.splitlines() if "|| set --" in line)
     assert set(default.partition("set --")[2].split()) == set(images.suites())
 

@@ -12,7 +12,7 @@ import pytest
 
 from ota_proxy.errors import EXIT_NO_VERDICT, NoVerdictError
 from ota_proxy.harness.docker import daemon
-from ota_proxy.harness.docker.engine import DockerEngine, clean
+from ota_proxy.harness.docker.docker_engine import DockerEngine, clean
 from ota_proxy.pytest_plugin import docker_obstacle
 
 

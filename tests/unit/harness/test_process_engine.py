@@ -7,15 +7,13 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.errors import EXIT_NO_VERDICT, NoVerdictError
-from ota_proxy.harness import choose
+from ota_proxy.harness import engine as engines
 from ota_proxy.harness.certificates import Authority
-from ota_proxy.harness.docker.engine import DockerEngine
+from ota_proxy.harness.docker.docker_engine import DockerEngine
+from ota_proxy.harness.listening import wait_ready
 from ota_proxy.harness.process import binaries
-from ota_proxy.harness.process.embedded import EmbeddedEngine
-from ota_proxy.harness.process.home import Home, Ports
-from ota_proxy.harness.process.local import LocalEngine
-from ota_proxy.harness.process.relocate import Relocation
-from ota_proxy.harness.readiness import wait_ready
+from ota_proxy.harness.process.process_engine import EmbeddedEngine, LocalEngine
+from ota_proxy.harness.process.relocation import Home, Ports, Relocation
 from ota_proxy.site import Site
 from tests.container.plain_sites import proxied, site
 
@@ -173,18 +171,18 @@ def test_auto_takes_the_first_engine_that_can_run_the_server(monkeypatch: pytest
     monkeypatch.setattr(DockerEngine, "capabilities", refuse("no docker"))
     monkeypatch.setattr(LocalEngine, "capabilities", refuse("no nginx"))
     monkeypatch.setattr(EmbeddedEngine, "capabilities", lambda *_: None)
-    assert choose.choose("auto", "nginx").name == "embedded"
+    assert engines.choose("auto", "nginx").name == "embedded"
     monkeypatch.setattr(LocalEngine, "capabilities", lambda *_: None)
-    assert choose.choose("auto", "nginx").name == "local"
+    assert engines.choose("auto", "nginx").name == "local"
     monkeypatch.setattr(DockerEngine, "capabilities", lambda *_: None)
-    assert choose.choose("auto", "nginx").name == "docker"
+    assert engines.choose("auto", "nginx").name == "docker"
 
 
 def test_where_none_can_the_reasons_of_all_are_told_in_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     for engine, reason in ((DockerEngine, "no docker"), (LocalEngine, "no nginx"), (EmbeddedEngine, "no wheel")):
         monkeypatch.setattr(engine, "capabilities", refuse(reason))
     with pytest.raises(NoVerdictError) as caught:
-        choose.choose("auto", "nginx")
+        engines.choose("auto", "nginx")
     assert caught.value.exit_code == EXIT_NO_VERDICT
     for reason in ("docker: no docker", "local: no nginx", "embedded: no wheel", "mend no wheel"):
         assert reason in str(caught.value)
@@ -192,11 +190,11 @@ def test_where_none_can_the_reasons_of_all_are_told_in_one_error(monkeypatch: py
 
 def test_an_image_asks_for_docker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DockerEngine, "capabilities", lambda *_: None)
-    engine = choose.choose("auto", "nginx", "nginx:1.26")
+    engine = engines.choose("auto", "nginx", "nginx:1.26")
     assert isinstance(engine, DockerEngine)
     assert engine.image == "nginx:1.26"
     with pytest.raises(NoVerdictError, match="needs the docker engine"):
-        choose.choose("local", "nginx", "nginx:1.26")
+        engines.choose("local", "nginx", "nginx:1.26")
 
 
 def test_waiting_for_a_server_that_never_listens_ends_with_its_log() -> None:

@@ -15,14 +15,13 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness.owner import me
-from ota_proxy.harness.refusal import refused
-from ota_proxy.harness.run_folder import OWNER, RunFolder, clean
+from ota_proxy.harness.engine import refused
+from ota_proxy.harness.run_directory import OWNER, RunDirectory, clean, me
 
 _RUN = """\
 import os, sys
-from ota_proxy.harness.run_folder import RunFolder
-folder = RunFolder()
+from ota_proxy.harness.run_directory import RunDirectory
+folder = RunDirectory()
 (folder.path / "deep").mkdir()
 (folder.path / "deep" / "file").write_text("x")
 print(folder.path, flush=True)
@@ -63,17 +62,17 @@ def test_it_goes_with_its_process(sent: signal.Signals, temporary: Path) -> None
 
 
 def test_it_goes_at_the_end_of_its_context_and_with_its_object(temporary: Path) -> None:
-    with RunFolder() as folder:
+    with RunDirectory() as folder:
         assert folder.is_dir()
     assert list(temporary.iterdir()) == []
-    held = RunFolder()
+    held = RunDirectory()
     assert held.path.is_dir()
     del held
     assert list(temporary.iterdir()) == []
 
 
 def test_it_stays_when_it_was_told_to_and_clean_leaves_it(temporary: Path) -> None:
-    folder = RunFolder()
+    folder = RunDirectory()
     folder.stay()
     path = folder.path
     del folder
@@ -90,7 +89,7 @@ def test_clean_removes_what_names_a_dead_owner_and_nothing_else(temporary: Path)
     (other / OWNER).write_text(json.dumps(asdict(replace(gone, machine="elsewhere"))), encoding="utf-8")
     (spoilt / OWNER).write_text('{"machine": 1}', encoding="utf-8")
     (temporary / "ota-proxy-link").symlink_to(dead)
-    living = RunFolder()
+    living = RunDirectory()
     assert clean() == 1
     assert not dead.exists()
     assert all(path.exists() for path in (spoilt, other, nobodys, living.path))
@@ -102,7 +101,7 @@ def test_a_full_disk_is_no_verdict_with_a_way_out(temporary: Path, monkeypatch: 
 
     monkeypatch.setattr(Path, "mkdir", full)
     with pytest.raises(NoVerdictError, match="the temporary folder cannot be used: No space left on device") as said:
-        RunFolder()
+        RunDirectory()
     assert str(temporary) in said.value.place
     assert "TMPDIR" in said.value.hint
 

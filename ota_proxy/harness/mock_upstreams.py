@@ -1,6 +1,6 @@
-"""The parts beside the server under test, as whole nginx configurations: the applications behind it and the proxy in front.
+"""What is played beside the server under test, as whole nginx configurations: the applications behind it and the TLS-terminating proxy before it.
 
-They run on nginx 1.18 and newer, one process in the foreground, without root, and touch nothing outside `SIDE_ROOT`.
+They run on nginx 1.18 and newer, one process in the foreground, without root, and touch nothing outside `MOCK_ROOT`.
 The manifest of an application is made of the forwarded headers it got, so wrong headers show as wrong URLs.
 """
 
@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from ota_proxy.addresses import bracketed
+from ota_proxy.addresses import bracketed, is_address
+from ota_proxy.harness.certificates import Authority, Flaw, Issued
+from ota_proxy.harness.engine import TestFile
+from ota_proxy.harness.served import MANIFEST, ODD, Content, Served
+from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import profile
 from ota_proxy.policy.media_types import ota_types
 from ota_proxy.servers.nginx.quote import quote
 from ota_proxy.site import Location, Site, Upstream
 
-SIDE_ROOT = "/srv/ota-proxy-side"
+MOCK_ROOT = "/srv/ota-proxy-side"
 """Folder of everything the side parts own, in double quotes wherever a configuration names it; `local` and `embedded` put their own in its place."""
 PLACEHOLDER = "https://ota-proxy.invalid"
 """Stands for scheme, host and port in a manifest that `upstream_config` is to complete."""
@@ -62,10 +66,10 @@ _MAPS = """\
 
 
 def _whole(name: str, body: str) -> str:
-    temps = "".join(f'    {kind}_temp_path "{SIDE_ROOT}/{name}-{kind}";\n' for kind in ("client_body", "proxy"))
+    temps = "".join(f'    {kind}_temp_path "{MOCK_ROOT}/{name}-{kind}";\n' for kind in ("client_body", "proxy"))
     types = "".join(f"        {kind} {suffix[1:]};\n" for suffix, kind in {**_TYPES, **ota_types()}.items())
     return (
-        f'daemon off;\nmaster_process off;\npid "{SIDE_ROOT}/{name}.pid";\nerror_log stderr warn;\n'
+        f'daemon off;\nmaster_process off;\npid "{MOCK_ROOT}/{name}.pid";\nerror_log stderr warn;\n'
         "events { worker_connections 512; }\nhttp {\n"
         f"    access_log off;\n    server_tokens off;\n    server_names_hash_bucket_size 512;\n{temps}    types {{\n{types}    }}\n    default_type application/octet-stream;\n"
         f"{body}}}\n"
@@ -190,3 +194,66 @@ def _forward(target: str, source: str, scheme: str, port: int) -> str:
         f"            proxy_set_header X-Forwarded-Host $http_host;\n            proxy_set_header X-Forwarded-Port {port};\n"
         "        }\n"
     )
+
+
+class MockUpstreams:
+    """The side parts of a site: their configurations, files, names and addresses; `vouched` are CA files for the server."""
+
+    def __init__(
+        self,
+        site: Site,
+        caps: Capabilities,
+        authority: Authority,
+        content: Content,
+        files: Callable[[Location], Served],
+    ) -> None:
+        self.site, self.caps, self.authority, self._files = site, caps, authority, files
+        self._own: list[TestFile] = []
+        self.vouched: list[TestFile] = []
+        self._hosts: dict[str, None] = {}
+        self._addresses: dict[str, None] = {}
+        made = self._applications()
+        self.upstream = made if content.upstream is None else content.upstream
+        made = self._front(content.flaw)
+        self.front = made if content.front is None else content.front
+        self.files, self.hosts, self.addresses = tuple(self._own), tuple(self._hosts), tuple(self._addresses)
+
+    def _applications(self) -> str:
+        applications, manifests = [], {}
+        for index, (target, locations) in enumerate(group_by_target(self.site.proxied).items()):
+            folders = {place.path: f"{MOCK_ROOT}/app{index}-{step}" for step, place in enumerate(locations)}
+            for place in locations:
+                self._own += [
+                    TestFile(f"{folders[place.path]}/{name}", data)
+                    for name, data in self._files(place).served(place).items()
+                ]
+                for name in (MANIFEST, *ODD):
+                    manifests[place.path + name] = self._files(place).manifest(place, name, PLACEHOLDER).decode()
+            certificate = self._upstream_tls(locations, index) if target.scheme == "https" else ""
+            applications.append(Application(target, folders, certificate))
+            self._reach(target.host)
+        return upstream_config(applications, manifests) if applications else ""
+
+    def _reach(self, host: str) -> None:
+        if host and not is_address(host):
+            self._hosts[host] = None
+        elif host and host != "::1" and not host.startswith("127."):
+            self._addresses[host] = None
+
+    def _upstream_tls(self, locations: list[Location], index: int) -> str:
+        names = [place.upstream_name or (place.target.host if place.target else "") for place in locations]
+        path = self._pair(self.authority.issue(tuple(dict.fromkeys(names))), f"app{index}")
+        for place in locations:
+            self.vouched.append(TestFile(place.upstream_ca or self.caps.layout["ca_bundle"], self.authority.ca_pem))
+        return path
+
+    def _front(self, flaw: Flaw | None) -> str:
+        if not self.site.tls.offloaded:
+            return ""
+        self._reach(trusted_address(self.site))
+        return front_config(self.site, self._pair(self.authority.issue(self.site.domains, "ecdsa", flaw), "front"))
+
+    def _pair(self, issued: Issued, name: str) -> str:
+        path = f"{MOCK_ROOT}/{name}"
+        self._own += [TestFile(f"{path}.crt", issued.cert_chain_pem), TestFile(f"{path}.key", issued.key_pem, 0o600)]
+        return path

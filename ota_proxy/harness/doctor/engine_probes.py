@@ -10,8 +10,8 @@ from pathlib import Path
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.facts.levels import LEVELS
 from ota_proxy.harness.docker import images
-from ota_proxy.harness.docker.engine import connected
-from ota_proxy.harness.doctor.model import Probe, Status
+from ota_proxy.harness.docker.docker_engine import connected
+from ota_proxy.harness.doctor.probe import Probe, Status
 from ota_proxy.harness.process import binaries
 from ota_proxy.policy.tables import table
 from ota_proxy.resources import folder
@@ -47,7 +47,7 @@ def judge_images(version: str, tags: Collection[str]) -> Probe:
 
 
 def _build() -> str:
-    return f"build images from Debian packages: {folder('compose') / images.SCRIPT} {images.suites()[0]}"
+    return f"build images from Debian packages: {folder('compose') / images.BUILD_SCRIPT} {images.suites()[0]}"
 
 
 def _other_session() -> str:

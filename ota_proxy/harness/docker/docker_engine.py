@@ -6,14 +6,16 @@ that says what to do.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness.docker import images
+from ota_proxy.harness.docker import images, janitor
 from ota_proxy.harness.engine import EngineName, Running, Scenario
-from ota_proxy.harness.owner import me
+from ota_proxy.harness.run_directory import dismiss, employ, me
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.site import Site
 
@@ -58,10 +60,17 @@ class DockerEngine:
 
 
 def _employ_janitor(daemon: Daemon) -> None:
-    from ota_proxy.harness.docker import janitor, sweep  # noqa: PLC0415  # sweep needs Docker's client
-
     own = me()
-    janitor.employ(daemon.address, sweep.PREFIX, own.pid, own.begun)
+    _janitor(daemon.address.partition("://")[2], str(own.pid), own.begun)
+
+
+@cache
+def _janitor(socket: str, pid: str, begun: str) -> None:
+    """Start what removes the containers that a killed run was just creating, once for this process."""
+    from ota_proxy.harness.docker import sweep  # noqa: PLC0415  # needs Docker's client
+
+    process = employ(janitor.__file__, socket, sweep.PREFIX, pid, begun)
+    atexit.register(dismiss, process, janitor.DONE)
 
 
 @contextlib.contextmanager
