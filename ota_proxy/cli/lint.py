@@ -10,10 +10,10 @@ from ota_proxy.cli.report_flags import add_report_flags, check_output, deliver, 
 from ota_proxy.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from ota_proxy.facts.configuration import IisFacts
     from ota_proxy.report.model import TargetReport
     from ota_proxy.report.suppress import Suppression
     from ota_proxy.servers.comments import IgnoreComment
+    from ota_proxy.servers.iis.effective import IisConfiguration
     from ota_proxy.servers.iis.in_force import Configuration
     from ota_proxy.servers.recognise import Recognised
 
@@ -125,13 +125,13 @@ def _target(found: Recognised, args: argparse.Namespace) -> TargetReport:
 
 
 def _iis(found: Recognised, args: argparse.Namespace) -> TargetReport:
-    from ota_proxy.servers.iis.effective import read_facts  # noqa: PLC0415
+    from ota_proxy.servers.iis.effective import read_effective  # noqa: PLC0415
 
     is_server = found.kind == "applicationHost.config"
     root = found.path if found.kind == "tree" else None
     configuration = _load(found, args)
     own = is_server or args.apphost is not None
-    facts = read_facts(configuration, root, windows=args.windows, own_server=own)
+    facts = read_effective(configuration, root, windows=args.windows, own_server=own)
     return _report(str(found.path), facts, configuration, args.windows)
 
 
@@ -151,7 +151,7 @@ def _load(found: Recognised, args: argparse.Namespace) -> Configuration:
     )
 
 
-def _report(target: str, facts: IisFacts, configuration: Configuration, windows: str) -> TargetReport:
+def _report(target: str, facts: IisConfiguration, configuration: Configuration, windows: str) -> TargetReport:
     from ota_proxy.commands.judge import judge  # noqa: PLC0415
     from ota_proxy.report.model import TargetReport  # noqa: PLC0415
     from ota_proxy.rules.model import Facts  # noqa: PLC0415
@@ -162,15 +162,15 @@ def _report(target: str, facts: IisFacts, configuration: Configuration, windows:
         version=windows,
         engine="",
         level="L0",
-        facts=Facts(config=facts, server="iis"),
+        facts=Facts(files=facts, server="iis"),
         notes=tuple(_notes(configuration, facts)),
         config={one.file: one.text.replace("\r\n", "\n") for one in configuration.documents()},
     )
     return judge(read, "l")
 
 
-def _notes(configuration: Configuration, facts: IisFacts) -> list[str]:
-    sites, unjudged = [one.name for one in configuration.sites], dict.fromkeys(one.what for one in facts.remarks)
+def _notes(configuration: Configuration, facts: IisConfiguration) -> list[str]:
+    sites, unjudged = [one.name for one in configuration.sites], dict.fromkeys(facts.unjudged)
     notes = [f"not judged: {', '.join(unjudged)}"] if unjudged else []
     if len(sites) > 1:
         notes.append(f"the file has {len(sites)} sites; what is in force was looked at for '{sites[0]}'")

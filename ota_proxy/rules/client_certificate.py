@@ -11,11 +11,24 @@ from ota_proxy.rules.evidence import proof
 from ota_proxy.rules.model import Facts, Finding, NoVerdict
 from ota_proxy.rules.predicates import needed, walk
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.support.answers import MANIFEST, PACKAGE, Effect, affected, at, understood
 
 
-@checks("OTA225")
+@checks("OTA225", "live", "files")
 def client_certificate_required(facts: Facts) -> Iterator[Finding]:
     """The installer has no certificate to show (observed behaviour: its sessions answer no such question)."""
+    if facts.files is not None:
+        yield from affected(understood(facts), (*MANIFEST, *PACKAGE), _wanted)
+    if facts.files is None or facts.install is not None:
+        yield from _refused(facts)
+
+
+def _wanted(seen: Effect) -> Finding | None:
+    reasons = (one.reason for one in seen.answer.refused if one.cause == "client-certificate")
+    return next((at(seen.files, reason) for reason in reasons), None)
+
+
+def _refused(facts: Facts) -> Iterator[Finding]:
     install = walk(facts)
     known = {(tls.host, tls.port): tls for tls in install.hosts}
     seen: set[tuple[str, str, int]] = set()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from ota_proxy.facts.install import Exchange, Response, Visit, origin
+from ota_proxy.facts.install import Exchange, Visit, origin
 from ota_proxy.numbers import seconds
 from ota_proxy.policy.media_types import accepted
 from ota_proxy.rules.evidence import answer, bytes_shown, hops, proof
-from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
+from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict, Severity
 from ota_proxy.rules.predicates import (
     WHY,
     ManifestState,
@@ -23,6 +23,7 @@ from ota_proxy.rules.predicates import (
 from ota_proxy.rules.refusals import failure, limited, recovered, refused_agents
 from ota_proxy.rules.registry import checks
 from ota_proxy.rules.remedies import remedy_for
+from ota_proxy.rules.support.answers import MANIFEST, Live, Seen, each
 
 _NEVER_SEEN = ("http-link", "tls", "barred", "loop", "left-https")
 """States in which no answer for the manifest was seen: the rules of links and transport report them."""
@@ -135,58 +136,61 @@ def _host_changed(visit: Visit) -> bool:
     return _host(visit.first).lower() != _host(visit.last).lower()
 
 
-@checks("OTA314")
+def _delivered(facts: Facts) -> tuple[Live]:
+    return (Live(readable_manifest(facts).visit.last),)
+
+
+@checks("OTA314", "live", "files")
 def manifest_wrong_type(facts: Facts) -> Iterator[Finding]:
     """Apple documents text/xml; the type is observed not to be examined, so this is a warning."""
-    visit = readable_manifest(facts).visit
-    yield from wrong_type(visit, "manifest")
+    return each(facts, _delivered, MANIFEST, lambda seen: wrong_type(seen, "manifest"))
 
 
-def wrong_type(visit: Visit, kind: str) -> Iterator[Finding]:
-    """Yield what is wrong with the one Content-Type of a `manifest` or `package`; two of them are OTA604's."""
-    response = visit.response
-    if response is None or len(response.headers_all("content-type")) > 1 or response.media_type in accepted(kind):
-        return
-    shown = response.media_type or "without a Content-Type"
-    message = f"The {kind} comes {'as ' * bool(response.media_type)}{shown} instead of {accepted(kind)[0]}"
-    yield Finding(
-        visit.last.url,
-        f"{message}; the device does not look, proxies and browsers do",
-        proof(visit.last, "content-type"),
+def wrong_type(seen: Seen, kind: str) -> Finding | None:
+    """Return what is wrong with the one Content-Type of a `manifest` or `package`; two of them are OTA604's."""
+    types = seen.values("content-type")
+    found = types[0].partition(";")[0].strip().lower() if types else ""
+    if not seen.comes or len(types) > 1 or found in accepted(kind):
+        return None
+    shown = f"as {found}" if found else "without a Content-Type"
+    message = (
+        f"The {kind} comes {shown} instead of {accepted(kind)[0]}; the device does not look, proxies and browsers do"
     )
+    return seen.finding(message, "content-type")
 
 
-@checks("OTA315")
+@checks("OTA315", "live", "files")
 def manifest_cacheable(facts: Facts) -> Iterator[Finding]:
     """A cache between server and device must not keep a manifest (RFC 9111 §3, §4.2.2)."""
-    visit = readable_manifest(facts).visit
-    response = visit.response
-    if response is None:
-        raise NoVerdict("the manifest gave no answer")
-    why = _kept(response)
-    if why:
-        yield Finding(visit.last.url, why, proof(visit.last, "cache-control", "age?", "expires?"))
+    return each(facts, _delivered, MANIFEST, _kept)
 
 
-def _kept(response: Response) -> str:
-    """Say why a shared cache may (or did) keep the answer; empty where it may not."""
-    age = seconds(response.header("age") or "")
+def _kept(seen: Seen) -> Finding | None:
+    """Say why a shared cache may (or did) keep the answer; None where it may not."""
+    age = seconds(next(iter(seen.values("age")), ""))
+    rules = cache_control(seen.values("cache-control"))
+    severity: Severity | None = None
     if age:
-        return f"A cache answered with a manifest that is {age} seconds old"
-    if response.header("cache-control") is None:
-        return "The manifest has no Cache-Control, so caches may guess how long to keep it"
-    rules = cache_control(response)
-    if {"no-store", "private"} & rules.keys() or rules.get("no-cache") == "":
-        return ""
-    shared = rules.get("s-maxage", rules.get("max-age", ""))
-    if shared == "0" and {"must-revalidate", "proxy-revalidate", "s-maxage"} & rules.keys():
-        return ""
-    return f"Caches may keep the manifest: Cache-Control is {response.header('cache-control')}"
+        why = f"A cache answered with a manifest that is {age} seconds old"
+    elif not seen.values("cache-control"):
+        why = "The manifest has no Cache-Control, so caches may guess how long to keep it"
+        if seen.values("expires"):
+            why = f"A cache may keep the manifest until the date of its Expires: {seen.values('expires')[0]}"
+    elif {"no-store", "private"} & rules.keys() or rules.get("no-cache") == "":
+        return None
+    else:
+        shared = rules.get("s-maxage", rules.get("max-age", ""))
+        if shared == "0" and {"must-revalidate", "proxy-revalidate", "s-maxage"} & rules.keys():
+            return None
+        severity = "note" if shared == "0" else None  # stale at once, and some caches serve it while the server is away
+        how_long = f" for {shared} s" if seconds(shared) else ""
+        why = f"Caches may keep the manifest{how_long}: Cache-Control is {', '.join(seen.values('cache-control'))}"
+    return seen.finding(why, "cache-control", "age?", "expires?", severity=severity)
 
 
-def cache_control(response: Response) -> Mapping[str, str]:
+def cache_control(values: Iterable[str]) -> Mapping[str, str]:
     """Return the directives of Cache-Control in lower case, with their values (empty without one); RFC 9111 §5.2."""
-    text = ",".join(response.headers_all("cache-control"))
+    text = ",".join(values)
     pairs = re.findall(r'([\w-]+)\s*(?:=\s*(?:"([^"]*)"|([^,\s]*)))?', text)
     return {name.lower(): quoted or plain for name, quoted, plain in pairs}
 

@@ -1,6 +1,6 @@
 """What a rule is, what it may say, and the four outcomes. The catalogue itself is `catalogue.toml`.
 
-A rule is a generator function registered with `@checks("OTA406")`, or for files with `@lints("OTA601")`; it takes `Facts` and yields `Finding`s. Nothing yielded
+A rule is a generator function registered with `@checks("OTA406")`; it takes `Facts` and yields `Finding`s. Nothing yielded
 is "passed". `raise NotApplicable(reason)` where the subject does not exist, `raise NoVerdict(reason)` where it could not be seen.
 """
 
@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ota_proxy.facts.configuration import IisFacts
 from ota_proxy.facts.host import HostFacts
 from ota_proxy.facts.install import InstallFacts
+from ota_proxy.servers.effective import Effective
 from ota_proxy.servers.text import NOWHERE, Edit, Span
 from ota_proxy.site import Site
 
@@ -43,8 +43,8 @@ class Facts:
 
     install: InstallFacts | None = None
     host: HostFacts | None = None
-    config: IisFacts | None = None
-    """What a configuration says (lint)."""
+    files: Effective | None = None
+    """A configuration that was read, to be asked what it would answer (lint)."""
     site: Site | None = None
     """What the server was meant to do, where we know it (verify)."""
     named: tuple[InstallFacts, ...] = ()

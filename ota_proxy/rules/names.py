@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ota_proxy.facts.install import InstallFacts, Visit
+from ota_proxy.policy.media_types import ota_types
 from ota_proxy.rules.evidence import file_name, proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict, Outcome
 from ota_proxy.rules.predicates import manifest_state, package_state, walk
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.support.answers import MANIFEST, PACKAGE, Effect, at, every, understood
+from ota_proxy.servers.effective import Effective
+from ota_proxy.servers.text import Span
 
 _REFUSED = (400, 403, 404)
 """What a deny rule or a rule about the form of URLs answers."""
@@ -19,9 +23,33 @@ _CONSEQUENCES = ("OTA301", "OTA401", "OTA402")
 """What such a file would be reported as where its cause is not known."""
 
 
-@checks("OTA611")
+@checks("OTA611", "live", "files")
 def name_pattern_denied(facts: Facts) -> Iterator[Finding]:
     """Every OTA file that lies on the server is given out, whatever its name and extension."""
+    if facts.files is not None:
+        yield from _denied(understood(facts))
+    if facts.files is None or facts.install is not None:
+        yield from _kept_back(facts)
+
+
+def _denied(files: Effective) -> Iterator[Finding]:
+    """What lies in the tree by its name, and manifests and packages of any name; a line that refuses several is told once."""
+    told: set[tuple[Span, str]] = set()
+    for extension in ota_types():
+        if not files.files(extension) and extension not in (*MANIFEST, *PACKAGE):
+            continue
+        for finding in every(files, extension, _by_name):
+            known = (finding.span, finding.message if finding.span == files.start else "")
+            if known not in told:
+                told.add(known)
+                yield finding
+
+
+def _by_name(seen: Effect) -> Iterator[Finding]:
+    return (at(seen.files, one.reason) for one in seen.answer.refused if one.cause == "name")
+
+
+def _kept_back(facts: Facts) -> Iterator[Finding]:
     install = walk(facts)
     if facts.site is None:
         raise NotApplicable("what lies on the server is not known")

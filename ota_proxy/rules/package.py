@@ -26,6 +26,7 @@ from ota_proxy.rules.predicates import (
 from ota_proxy.rules.refusals import failure
 from ota_proxy.rules.registry import checks
 from ota_proxy.rules.remedies import remedy_for
+from ota_proxy.rules.support.answers import PACKAGE, Live, each
 from ota_proxy.rules.validators import VALIDATORS, other_validators
 
 _NEVER_SEEN = ("loop", "left-https", "barred")
@@ -168,11 +169,14 @@ def _steady(name: str, package: PackageFacts) -> bool:
     return get is None or second is None or not package.second.ok or _same(name, get, second)
 
 
-@checks("OTA411")
+@checks("OTA411", "live", "files")
 def package_wrong_type(facts: Facts) -> Iterator[Finding]:
     """Apple documents application/octet-stream; the type is observed not to be examined, so this is a warning."""
-    for package in delivered(facts):
-        yield from wrong_type(package.get, "package")
+    return each(facts, _archives, PACKAGE, lambda seen: wrong_type(seen, "package"))
+
+
+def _archives(facts: Facts) -> Iterator[Live]:
+    return (Live(package.get.last) for package in delivered(facts))
 
 
 @checks("OTA415")

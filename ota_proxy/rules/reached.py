@@ -16,7 +16,7 @@ from ota_proxy.rules.predicates import WHY, is_login, manifest_state, package_st
 def unread(facts: Iterable[Facts]) -> str:
     """Return why an install of these walks, or a configuration, was not read to its end, the first reason; empty where all were."""
     known = tuple(facts)
-    files = (why for one in known if one.config is not None for why in one.config.unreadable)
+    files = (why for one in known if one.files is not None for why in one.files.unreadable)
     return next(files, "") or next((why for _, why in _all_gaps(known)), "")
 
 

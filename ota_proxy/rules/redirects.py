@@ -18,6 +18,8 @@ from ota_proxy.rules.places import Place, internal_places
 from ota_proxy.rules.predicates import leaves_https, location_of, needed, visits, walk
 from ota_proxy.rules.registry import checks
 from ota_proxy.rules.sites import severity_at
+from ota_proxy.rules.support.answers import ANY_NAME, Live, at, understood
+from ota_proxy.servers.effective import Answer, Effective, Request
 
 _PERMANENT = (301, 308)
 _OURS = ("dns", "unreachable")
@@ -61,28 +63,76 @@ def _first_https(visit: Visit) -> str:
     return next((url for url in _targets(visit) if url.lower().startswith("https:")), "")
 
 
-@checks("OTA201")
+@checks("OTA201", "live", "files")
 def http_no_redirect(facts: Facts) -> Iterator[Finding]:
     """What answers on the plain port must lead to https; a closed port is fine."""
-    for probe in (plain.probe for plain in _plain(facts)):
-        if _first_https(probe) or probe.stopped in {"loop", "too-many"}:
-            continue
-        if 200 <= probe.status < 300:
-            message = "Plain http serves content instead of redirecting to https"
-        else:
-            message = f"Plain http answers {probe.status} and does not redirect to https"
-        yield _at(facts, probe, Finding(probe.first.url, message, proof(probe.last, "location")))
+    if facts.files is not None:
+        yield from _unredirected(understood(facts))
+    if facts.files is None or facts.install is not None:
+        for probe in (plain.probe for plain in _plain(facts)):
+            if not _first_https(probe) and probe.stopped not in {"loop", "too-many"}:
+                yield _at(facts, probe, Finding(probe.first.url, _instead(probe.status), proof(probe.last, "location")))
 
 
-@checks("OTA202")
+def _instead(status: int | None) -> str:
+    """Say what plain http does instead of redirecting."""
+    if status is not None and 200 <= status < 300:
+        return "Plain http serves content instead of redirecting to https"
+    return f"Plain http answers {status} and does not redirect to https"
+
+
+def _unredirected(files: Effective) -> Iterator[Finding]:
+    found = _asked_plain(files)
+    if found.redirects:
+        return
+    if found.unknown:
+        raise NoVerdict(found.unknown[0].reason.why)
+    secure = files.ask(Request(found.request.path))
+    if secure.unheard:
+        raise NotApplicable(secure.unheard)
+    if files.unseen:
+        raise NoVerdict(files.unseen)
+    yield at(files, found.decided, _instead(found.status))
+
+
+def _asked_plain(files: Effective) -> Answer:
+    """Return what a manifest gets over plain http; NotApplicable where nothing answers there."""
+    if not files.folders():
+        raise NotApplicable("no site was read")
+    found = files.ask(Request(f"/{ANY_NAME}.plist", scheme="http", query="build=1", named=False))
+    if found.unheard:
+        raise NotApplicable(found.unheard)
+    return found
+
+
+@checks("OTA202", "live", "files")
 def http_redirect_drops_path(facts: Facts) -> Iterator[Finding]:
     """Path and query must arrive byte for byte, `%2F` included."""
-    for probe in _redirecting(facts):
-        target = _first_https(probe)
-        asked, got = _path_and_query(probe.first.url), _path_and_query(target)
-        if asked != got:
-            message = f"The redirect to https turns {asked} into {got or '/'}{_glued(probe, target)}"
-            yield _at(facts, probe, Finding(probe.first.url, message, proof(probe.first, "location")))
+    if facts.files is not None:
+        yield from _lossy(understood(facts))
+    if facts.files is None or facts.install is not None:
+        for probe in _redirecting(facts):
+            target = _first_https(probe)
+            message = _lost(_path_and_query(probe.first.url), target)
+            if message:
+                message += _glued(probe, target)
+                yield _at(facts, probe, Live(probe.first).finding(message, "location"))
+
+
+def _lost(asked: str, target: str) -> str:
+    got = _path_and_query(target)
+    return f"The redirect to https turns {asked} into {got or '/'}" if asked != got else ""
+
+
+def _lossy(files: Effective) -> Iterator[Finding]:
+    found = _asked_plain(files)
+    redirects = [one for one in found.redirects if one.about_scheme]
+    if not redirects:
+        raise NotApplicable("no redirect from http stands in these files")
+    for one in redirects:
+        message = _lost(found.request.target, one.location)
+        if message:
+            yield at(files, one.reason, f"{message} ({one.name})")
 
 
 def _redirecting(facts: Facts) -> list[Visit]:

@@ -21,6 +21,9 @@ from ota_proxy.rules.stages import struck
 
 Door = Literal["v", "c", "a", "l"]
 
+Source = Literal["live", "files"]
+"""What a check can judge: what a walk and a host showed, or what configuration files say."""
+
 _MODULES = (
     "link",
     "landing",
@@ -40,27 +43,23 @@ _MODULES = (
     "signing",
     "names",
     "server",
+    "configuration",
 )
-_LINT_MODULES = ("iis_schema", "iis_files", "iis_names", "iis_transport")
 _CHECKS: dict[str, Check] = {}
-_LINTS: dict[str, Check] = {}
+_SOURCES: dict[str, frozenset[Source]] = {}
 
 
-def checks(rule_id: str) -> Callable[[Check], Check]:
-    """Register a generator over `Facts` as the check of a rule; KeyError for an id that the catalogue does not have or that has one."""
-    return _registrar(rule_id, _CHECKS)
+def checks(rule_id: str, *sources: Source) -> Callable[[Check], Check]:
+    """Register a generator over `Facts` as the one check of a rule, for what is live unless told otherwise.
 
+    KeyError for an id that the catalogue does not have, or that has a check already, whatever it judges.
+    """
 
-def lints(rule_id: str) -> Callable[[Check], Check]:
-    """Register a generator over `Facts.config` as what `lint` makes of a rule; KeyError as for `checks`."""
-    return _registrar(rule_id, _LINTS)
-
-
-def _registrar(rule_id: str, known: dict[str, Check]) -> Callable[[Check], Check]:
     def register(check: Check) -> Check:
-        if rule_id not in catalogue() or rule_id in known:
+        if rule_id not in catalogue() or rule_id in _CHECKS:
             raise KeyError(rule_id)
-        known[rule_id] = check
+        _CHECKS[rule_id] = check
+        _SOURCES[rule_id] = frozenset(sources or ("live",))
         return check
 
     return register
@@ -68,23 +67,16 @@ def _registrar(rule_id: str, known: dict[str, Check]) -> Callable[[Check], Check
 
 @cache
 def registered() -> dict[str, Check]:
-    """Return every check of answers and hosts by rule id, in the order of ids; imports the rule modules."""
+    """Return every check by rule id, in the order of ids; imports the rule modules."""
     for name in _MODULES:
         importlib.import_module(f"ota_proxy.rules.{name}")
     return dict(sorted(_CHECKS.items()))
 
 
-@cache
-def linted() -> dict[str, Check]:
-    """Return every check of files by rule id, in the order of ids; imports the rule modules."""
-    for name in _LINT_MODULES:
-        importlib.import_module(f"ota_proxy.rules.{name}")
-    return dict(sorted(_LINTS.items()))
-
-
 def checks_of(door: Door) -> dict[str, Check]:
-    """Return the checks that a door runs; those of rules that it does not have are among them."""
-    return linted() if door == "l" else registered()
+    """Return the checks that can judge what a door sees, `lint` files and the others what is live; those of rules that the door does not have are among them."""
+    source: Source = "files" if door == "l" else "live"
+    return {id_: check for id_, check in registered().items() if source in _SOURCES[id_]}
 
 
 def unchecked(door: Door) -> tuple[Rule, ...]:

@@ -210,7 +210,7 @@ def _is_unique(url: str) -> bool:
 
 
 def _kept_long(response: Response) -> bool:
-    rules = cache_control(response)
+    rules = cache_control(response.headers_all("cache-control"))
     if {"no-store", "no-cache"} & rules.keys():
         return False
     age = seconds(rules.get("s-maxage", rules.get("max-age", "")))

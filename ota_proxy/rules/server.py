@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 
 from ota_proxy.facts.host import HostFacts
 from ota_proxy.facts.install import Exchange
@@ -11,6 +13,8 @@ from ota_proxy.rules.evidence import proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.predicates import answers, is_encoded, is_html, walk
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.support.answers import MANIFEST, PACKAGE, Live, Seen, affected, at, each, understood
+from ota_proxy.servers.effective import Effective, Request
 from ota_proxy.servers.text import Span
 
 _VERSION_HEADERS = ("server", "x-powered-by", "x-aspnet-version", "x-aspnetmvc-version")
@@ -43,33 +47,56 @@ def content_type_added_twice(facts: Facts) -> Iterator[Finding]:
             return
 
 
-@checks("OTA605")
+@checks("OTA605", "live", "files")
 def compression_covers_package(facts: Facts) -> Iterator[Finding]:
-    """The server compresses the manifest for a client that offers it; for a package that is OTA409."""
+    """The server compresses the manifest for a client that offers it, or would compress a package; that a package came so is OTA409."""
+    if facts.files is not None:
+        yield from affected(understood(facts), PACKAGE, lambda seen: _encoded(seen, "package"), compressed=True)
+    for finding in each(facts, _compressed, MANIFEST, lambda seen: _encoded(seen, "manifest"), compressed=True):
+        yield replace(finding, severity="warning") if finding.span.file else finding
+
+
+def _encoded(seen: Seen, kind: str) -> Finding | None:
+    values = seen.values("content-encoding")
+    if not any(value.strip().lower() not in {"", "identity"} for value in values):
+        return None
+    message = f"The {kind} is sent with Content-Encoding: {', '.join(values)}"
+    return seen.finding(message, "content-encoding", "vary?", "etag?", "content-length?")
+
+
+def _compressed(facts: Facts) -> Iterator[Live]:
+    """The manifest as it comes to a client that offers compression; where the host was not looked at, that is nobody's business."""
     if facts.host is None:
         raise NotApplicable("the host itself was not looked at")
     manifest = walk(facts).manifest
     if manifest is None:
         raise NoVerdict("no manifest was reached")
     asked = (manifest.compressed, manifest.visit)
-    visit = next((visit for visit in asked if visit is not None and visit.ok and is_encoded(visit.response)), None)
-    if visit is not None:
-        value = visit.response.header("content-encoding") if visit.response else ""
-        message = f"The manifest is sent with Content-Encoding: {value}"
-        yield Finding(
-            visit.last.url, message, proof(visit.last, "content-encoding", "vary?", "etag?", "content-length?")
-        )
+    encoded = (visit.last for visit in asked if visit is not None and visit.ok and is_encoded(visit.response))
+    yield from map(Live, islice(encoded, 1))
 
 
-@checks("OTA612")
+@checks("OTA612", "live", "files")
 def version_exposed(facts: Facts) -> Iterator[Finding]:
     """A version number in a header or in an error page."""
+    if facts.files is not None:
+        yield from _told_by_files(understood(facts))
+    if facts.files is None or facts.install is not None:
+        yield from _told_by_answers(facts)
+
+
+def _version(name: str, value: str) -> str:
+    """Return what is wrong with the value of a header that speaks of the server; empty where nothing is."""
+    return f"The header {name.title()} shows the version: {value}" if _NUMBER.search(value) else ""
+
+
+def _told_by_answers(facts: Facts) -> Iterator[Finding]:
     found = _answers(facts)
     for name in _VERSION_HEADERS:
         for hop in found:
-            value = (hop.response.header(name) or "") if hop.response else ""
-            if _NUMBER.search(value):
-                yield Finding(hop.url, f"The header {name.title()} shows the version: {value}", proof(hop, name))
+            message = _version(name, (hop.response.header(name) or "") if hop.response else "")
+            if message:
+                yield Live(hop).finding(message, name)
                 return
     missing = walk(facts).missing
     body = missing.response.body if missing and missing.response else b""
@@ -79,9 +106,38 @@ def version_exposed(facts: Facts) -> Iterator[Finding]:
         yield Finding(missing.last.url, f"The error page shows the version: {shown}", f"{proof(missing.last)}\n{shown}")
 
 
-@checks("OTA613")
+def _told_by_files(files: Effective) -> Iterator[Finding]:
+    """Each line that names the server or what runs on it, which can be deleted whether it has a number or not; then the server's own header."""
+    paths = files.folders()
+    if not paths:
+        raise NotApplicable("no site was read")
+    headers = dict.fromkeys(one for path in paths for one in files.ask(Request(path)).headers)
+    for header in headers:
+        if header.name in _VERSION_HEADERS and header.reason.span.line:
+            message = _version(header.name, header.value)
+            if message or header.name == "x-powered-by":
+                yield at(files, header.reason, message or f"The header {header.name.title()} says: {header.value}")
+    own = [one for one in files.ask(Request(paths[0])).header("server") if not one.reason.span.line]
+    for header in own:
+        if header.reason.fixed:
+            raise NotApplicable(header.reason.why)
+        if message := _version(header.name, header.value):
+            yield at(files, header.reason, f"{message}: {header.reason.why}")
+
+
+@checks("OTA613", "live", "files")
 def listing_enabled(facts: Facts) -> Iterator[Finding]:
     """The folder of the builds lists its files to anyone."""
+    message = "The folder of the builds lists its files"
+    if facts.files is not None:
+        files = understood(facts)
+        listings = dict.fromkeys(files.ask(Request(path)).listing for path in files.folders())
+        yield from (at(files, reason, message) for reason in listings if reason is not None)
+    if facts.files is None or facts.install is not None:
+        yield from (Live(hop).finding(message, extra=shown) for hop, shown in _listed(facts))
+
+
+def _listed(facts: Facts) -> Iterator[tuple[Exchange, str]]:
     visit = walk(facts).folder
     if visit is None:
         raise NotApplicable("the folder of the manifest was not asked for")
@@ -89,8 +145,7 @@ def listing_enabled(facts: Facts) -> Iterator[Finding]:
         raise NoVerdict("the folder of the manifest gave no answer")
     listed = _LISTING.search(visit.response.body)
     if visit.ok and listed and is_html(visit.response):
-        shown = listed[0].decode("latin-1")
-        yield Finding(visit.last.url, "The folder of the builds lists its files", f"{proof(visit.last)}\n{shown}")
+        yield visit.last, listed[0].decode("latin-1")
 
 
 def _host(facts: Facts, field: str) -> HostFacts:

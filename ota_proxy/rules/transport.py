@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ota_proxy.addresses import is_address
 from ota_proxy.facts.install import Exchange, InstallFacts, Response, Visit, origin
 from ota_proxy.numbers import seconds
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
 from ota_proxy.rules.evidence import answer, proof, request_line
-from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
+from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict, Severity
 from ota_proxy.rules.predicates import ZIP, answers, under_strange_names, walk
 from ota_proxy.rules.refusals import looks_like_plist
 from ota_proxy.rules.registry import checks
 from ota_proxy.rules.sites import is_own, severity_at
+from ota_proxy.rules.support.answers import Effect, Live, Seen, understood
+from ota_proxy.servers.effective import Effective, Request
+from ota_proxy.servers.text import Span
 
 _HSTS = "strict-transport-security"
 _HOP_BY_HOP = ("connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade")
@@ -24,81 +27,125 @@ _AGE = re.compile(r"""(?i)(?:^|;)\s*max-age\s*=\s*"?([0-9]+)"?\s*(?=;|$)""")
 _DAY = 86_400
 
 
-def _secure_answers(install: InstallFacts) -> dict[str, list[Exchange]]:
-    """Return host → every https answer of it, redirects and errors too, the walk's own host first.
+@dataclass(frozen=True, slots=True)
+class _Host:
+    """The answers of one host over https, and those over http that bring the header; `of` names the host where it is not the walk's own."""
 
-    HSTS says nothing for an address: browsers ignore it there (RFC 6797 §8.1.1).
-    """
-    found: dict[str, list[Exchange]] = {install.host: []} if install.host else {}
+    secure: tuple[Seen, ...]
+    plain: tuple[Seen, ...] = ()
+    of: str = ""
+    severity: Severity | None = None
+    own: bool = True
+
+
+def _hosts(facts: Facts) -> Iterator[_Host]:
+    """Yield each host whose answers are known: of the configuration, then of the walk with its own host first."""
+    if facts.files is not None:
+        yield _of_files(understood(facts))
+    if facts.files is None or facts.install is not None:
+        yield from _of_walk(walk(facts))
+
+
+def _of_walk(install: InstallFacts) -> Iterator[_Host]:
+    """HSTS says nothing for an address: browsers ignore it there (RFC 6797 §8.1.1)."""
+    plain: dict[str, list[Seen]] = {}
+    secure: dict[str, list[Seen]] = {install.host: []} if install.host else {}
     for hop in answers(install):
+        host = origin(hop.url)[1].lower()
         if hop.url.lower().startswith("https:"):
-            found.setdefault(origin(hop.url)[1].lower(), []).append(hop)
-    if not any(found.values()):
+            secure.setdefault(host, []).append(Live(hop))
+        elif hop.response is not None and hop.response.header(_HSTS) is not None:
+            plain.setdefault(host, []).append(Live(hop))
+    for host, found in list(plain.items())[:1]:
+        yield _Host((), tuple(found), severity=severity_at(install, host))
+    if not any(secure.values()):
         raise NoVerdict("no answer over https was seen")
-    named = {host: hops for host, hops in found.items() if hops and not is_address(host)}
+    named = {host: hops for host, hops in secure.items() if hops and not is_address(host)}
     if not named:
         raise NotApplicable("the host is an IP address, for which browsers ignore HSTS (RFC 6797 §8.1.1)")
-    return named
+    for host, hops in named.items():
+        of = "" if host == install.host else f" of {host}"
+        yield _Host(tuple(hops), of=of, severity=severity_at(install, host), own=is_own(install, host))
 
 
-def _value(hop: Exchange) -> str | None:
-    return hop.response.header(_HSTS) if hop.response else None
+def _of_files(files: Effective) -> _Host:
+    """The answers of all paths; where one of them has the header, those that have it, each line once: which requests the others get is not known."""
+    asked = [Effect(files, files.ask(Request(path))) for path in files.folders()]
+    plain = [Effect(files, files.ask(Request(path, scheme="http"))) for path in files.folders()]
+    plain = [one for one in plain if not one.answer.unheard]
+    lines = {one.answer.header(_HSTS): one for one in asked if one.values(_HSTS)}
+    if not lines and asked:
+        first = asked[0].answer
+        unknown = next((one.reason.why for one in first.unknown if one.what == _HSTS), "")
+        if unknown:
+            raise NoVerdict(unknown)
+        if first.unheard:
+            raise NotApplicable(first.unheard)
+    sent = {one.answer.header(_HSTS): one for one in plain if one.values(_HSTS)}
+    return _Host(tuple(lines.values()) or tuple(asked[:1]), tuple(sent.values()))
 
 
-@checks("OTA219")
+@checks("OTA219", "live", "files")
 def hsts_missing(facts: Facts) -> Iterator[Finding]:
     """Strict-Transport-Security on every https answer, never over http (RFC 6797 §7.2), at least the guideline's age."""
-    install = walk(facts)
-    for hop in answers(install):
-        if hop.url.lower().startswith("http:") and _value(hop) is not None:
-            severity = severity_at(install, origin(hop.url)[1])
-            message = "Strict-Transport-Security is sent over plain http"
-            yield Finding(hop.url, message, proof(hop, _HSTS), severity=severity)
-            break
-    for host, secure in _secure_answers(install).items():
-        bare = [hop for hop in secure if _value(hop) is None]
-        of = "" if host == install.host else f" of {host}"
-        found = [_too_short(secure, of)]
+    for host in _hosts(facts):
+        found = [seen.finding("Strict-Transport-Security is sent over plain http", _HSTS) for seen in host.plain]
+        found = found[:1] if facts.files is None else found
+        bare = [seen for seen in host.secure if not seen.values(_HSTS)]
         if bare:
-            message = f"Strict-Transport-Security is missing on {len(bare)} of {len(secure)} answers{of} over https"
-            found.insert(0, Finding(bare[0].url, message, proof(bare[0], _HSTS)))
-        yield from (replace(one, severity=severity_at(install, host)) for one in found if one is not None)
+            how_many = f"on {len(bare)} of {len(host.secure)} answers{host.of} over https"
+            found.append(bare[0].finding(f"Strict-Transport-Security is missing {how_many}", _HSTS))
+        found += _too_short(host)
+        yield from (replace(one, severity=host.severity) for one in found)
 
 
-def _too_short(secure: list[Exchange], of: str) -> Finding | None:
-    for hop in secure:
-        value = _value(hop)
-        if value is None:
-            continue
-        age = _AGE.search(value)
-        if age is None:
-            message = f"Strict-Transport-Security{of} has no max-age that can be read"
-            return Finding(hop.url, message, proof(hop, _HSTS))
-        lasts = seconds(age[1]) or 0
-        if lasts < HSTS_MINIMUM_AGE:
-            days, wanted = lasts // _DAY, HSTS_MINIMUM_AGE // _DAY
-            message = f"Strict-Transport-Security{of} lasts {days} days; the guideline asks for {wanted}"
-            return Finding(hop.url, message, proof(hop, _HSTS))
-    return None
+def _too_short(host: _Host) -> Iterator[Finding]:
+    """Yield the first answer whose policy does not last; of a configuration, each such line."""
+    told: set[Span] = set()
+    for seen in host.secure:
+        why = next(filter(None, (_age_problem(value, host.of) for value in seen.values(_HSTS)[:1])), "")
+        finding = seen.finding(why, _HSTS) if why else None
+        if finding is not None and finding.span not in told:
+            told.add(finding.span)
+            yield finding
 
 
-@checks("OTA220")
+def _age_problem(value: str, of: str) -> str:
+    age = _AGE.search(value)
+    if age is None:
+        return f"Strict-Transport-Security{of} has no max-age that can be read"
+    lasts = seconds(age[1]) or 0
+    if lasts >= HSTS_MINIMUM_AGE:
+        return ""
+    days, wanted = lasts // _DAY, HSTS_MINIMUM_AGE // _DAY
+    return f"Strict-Transport-Security{of} lasts {days} days; the guideline asks for {wanted}"
+
+
+@checks("OTA220", "live", "files")
 def hsts_preload(facts: Facts) -> Iterator[Finding]:
     """What includeSubDomains and preload bind (RFC 6797 §6.1.2, hstspreload.org), on hosts of the site."""
-    install = walk(facts)
-    own = [hop for host, hops in _secure_answers(install).items() if is_own(install, host) for hop in hops]
-    for hop in own:
-        words = {part.strip().lower() for part in (_value(hop) or "").split(";")}
-        if "preload" in words:
-            message = (
-                "HSTS asks for preload: browsers will ship the name as https-only, for years after you change your mind"
-            )
-            yield Finding(hop.url, message, proof(hop, _HSTS))
-            return
-        if "includesubdomains" in words:
-            message = "HSTS includes sub-domains: every host below this name must speak https, internal ones too"
-            yield Finding(hop.url, message, proof(hop, _HSTS))
-            return
+    own = [seen for host in _hosts(facts) if host.own for seen in host.secure]
+    if facts.files is not None and not any(seen.values(_HSTS) for seen in own):
+        raise NotApplicable("no HSTS stands in these files")
+    told: set[Span] = set()
+    for seen in own:
+        message = _binds(next(iter(seen.values(_HSTS)), ""))
+        finding = seen.finding(message, _HSTS) if message else None
+        if finding is not None and finding.span not in told:
+            told.add(finding.span)
+            yield finding
+
+
+def _binds(value: str) -> str:
+    """Say what a policy binds beside its own host; empty where it binds nothing else."""
+    given = {part.strip().lower() for part in value.split(";")}
+    words = [word for word in ("preload", "includeSubDomains") if word.lower() in given]
+    if not words:
+        return ""
+    every = "every host below this name must speak https, internal ones too"
+    if "preload" in words:
+        every = "browsers will ship the name as https-only, for years after you change your mind"
+    return f"HSTS asks for {' and '.join(words)}: {every}"
 
 
 @checks("OTA221")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
-from ota_proxy.servers.iis.effective import read_facts
+from ota_proxy.servers.iis.effective import read_effective
 from ota_proxy.servers.iis.in_force import Configuration
 from ota_proxy.servers.iis.schema import table
 from ota_proxy.servers.iis.schema.model import Element
@@ -100,8 +100,8 @@ def lint(data: bytes, apphost: bytes) -> None:
         for path in ("/", "/a/App+1.ipa", "/none"):
             configuration.violation(path)
             configuration.section("system.webServer/staticContent", path).entries()
-        facts = read_facts(configuration, root, windows="2022", own_server=True)
-        assert evaluate(Facts(config=facts, server="iis"), "site", "l")
+        facts = read_effective(configuration, root, windows="2022", own_server=True)
+        assert evaluate(Facts(files=facts, server="iis"), "site", "l")
 
 
 @settings(max_examples=80, deadline=None)

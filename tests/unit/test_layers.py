@@ -21,7 +21,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "numbers": ("limits",),
     "printable": ("limits",),
     "resources": (),
-    "facts": ("addresses", "limits", "numbers", "servers.text"),
+    "facts": ("addresses", "limits", "numbers"),
     "policy": BASE,
     "site": (*BASE, "policy"),
     "settings": (*BASE, "policy", "site", "rules.catalogue"),
@@ -32,7 +32,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "servers": (*BASE, "policy", "facts", "site"),
     "files": ("errors", "servers.header", "servers.result"),
     "iis_emulator": (*BASE, "policy", "facts", "servers"),
-    "rules": (*BASE, "policy", "facts", "site", "apps", "servers.text"),
+    "rules": (*BASE, "policy", "facts", "site", "apps", "servers.effective", "servers.text"),
     "report": (*BASE, "policy", "facts", "rules"),
     "harness": (
         *BASE,
@@ -65,10 +65,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
 """Package or module → what it may import beside itself; `cli` may import everything."""
 NARROWER: dict[str, tuple[str, ...]] = {
     "facts.host": (),
-    "facts.configuration": ("servers.text",),
+    "servers.effective": ("servers.text",),
     "servers.text": (),
     "facts.levels": (),
-    "rules.model": ("site", "facts", "servers.text"),
+    "rules.model": ("site", "facts", "servers.effective", "servers.text"),
     "policy.tables": ("resources",),
     "harness.engine": ("errors", "site", "policy", "hosts.answers"),
     "harness.docker.daemon": ("errors",),

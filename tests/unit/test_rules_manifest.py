@@ -113,6 +113,7 @@ DELIVERY = {
     "no Cache-Control lets caches guess": (cached(cache_control=""), {"OTA315"}),
     "an hour in caches": (cached(cache_control="public, max-age=3600"), {"OTA315"}),
     "no-cache is right": (cached(cache_control="no-cache"), set()),
+    "max-age=0 alone may be served while the server is away": (cached(cache_control="max-age=0"), {"OTA315"}),
     "max-age=0 with must-revalidate is right": (cached(cache_control="max-age=0, must-revalidate"), set()),
     "an Age says that a cache answered": (cached(age="12"), {"OTA315"}),
 }

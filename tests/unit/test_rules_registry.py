@@ -75,8 +75,31 @@ def test_a_check_needs_an_id_of_the_catalogue_that_is_still_free(id_: str) -> No
         registry.checks(id_)(lambda _: iter(()))
 
 
+@pytest.mark.parametrize("id_", ["OTA315", "OTA601"])
+@pytest.mark.parametrize("sources", [("live",), ("files",), ("live", "files")])
+def test_no_rule_has_a_second_check_whatever_it_judges(id_: str, sources: tuple[registry.Source, ...]) -> None:
+    assert id_ in registry.registered()
+    with pytest.raises(KeyError):
+        registry.checks(id_, *sources)(lambda _: iter(()))
+
+
+def test_what_is_live_and_what_is_a_file_share_their_checks() -> None:
+    live, files = registry.checks_of("c"), registry.checks_of("l")
+    assert {id_ for id_ in live if id_ in files and live[id_] is files[id_]} == live.keys() & files.keys()
+    assert {
+        "OTA201",
+        "OTA202",
+        "OTA219",
+        "OTA220",
+        "OTA225",
+        "OTA314",
+        "OTA315",
+        "OTA411",
+    } <= live.keys() & files.keys()
+
+
 def test_every_check_has_a_remedy_and_every_remedy_a_check() -> None:
-    assert remedies().keys() == {*registry.registered(), *registry.linted()}
+    assert remedies().keys() == set(registry.registered())
     for texts in remedies().values():
         assert "any" in texts
         assert texts.keys() <= {"any", "nginx", "apache", "iis"}

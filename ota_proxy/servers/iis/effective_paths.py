@@ -1,14 +1,130 @@
-"""What is in force for URL paths of an IIS site, read from the merged sections."""
+"""What is in force for URL paths of an IIS site, read from the merged sections, each value with its span."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from ota_proxy.facts.configuration import Condition, Entry, ErrorPage, Outbound, PathFacts, Redirect, Rewrite
 from ota_proxy.servers.iis.in_force import Configuration, Node
 from ota_proxy.servers.text import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of a list that is in force: a header and its value, a media type and its extension, a verb and whether it is allowed."""
+
+    name: str
+    value: str
+    at: Span
+
+    @property
+    def on(self) -> bool:
+        """Whether an `allowed` or `enabled` is true."""
+        return self.value == "true"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition of a rewrite rule."""
+
+    input: str
+    kind: str
+    pattern: str
+    ignore_case: bool
+    negate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """An inbound rewrite rule that is enabled; `sets` are the server variables it sets, `base` the URL path its pattern is relative to."""
+
+    name: str
+    at: Span
+    base: str
+    syntax: str
+    pattern: str
+    ignore_case: bool
+    negate: bool
+    conditions: tuple[Condition, ...]
+    any_condition: bool
+    action: str
+    url: str
+    append_query: bool
+    stops: bool
+    sets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """An outbound rule that writes a header; its pre-condition's conditions are among `conditions`."""
+
+    name: str
+    at: Span
+    variable: str
+    value: str
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPage:
+    """An entry of httpErrors: `mode` is File, ExecuteURL or Redirect."""
+
+    status: int
+    path: str
+    mode: str
+    at: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """An enabled httpRedirect."""
+
+    destination: str
+    exact: bool
+    status: str
+    at: Span
+
+
+@dataclass(frozen=True, slots=True)
+class PathFacts:
+    """What is in force for a URL path and below it, as far as nothing deeper says otherwise."""
+
+    path: str
+    types: Mapping[str, Entry] = field(repr=False)
+    """Extension in lower case → its media type."""
+    cache_mode: str = "NoControl"
+    cache_custom: str = ""
+    cache_seconds: int = 0
+    cache_expires: str = ""
+    cache_at: Span | None = None
+    cache_unused: tuple[Entry, ...] = ()
+    """Settings of clientCache that do nothing, and the mode they need."""
+    headers: tuple[Entry, ...] = ()
+    compresses: tuple[bool, bool] = (False, False)
+    """Static files, dynamic content."""
+    static_types: tuple[Entry, ...] = ()
+    dynamic_types: tuple[Entry, ...] = ()
+    verbs: tuple[Entry, ...] = ()
+    other_verbs: bool = True
+    verbs_at: Span | None = None
+    extensions: tuple[Entry, ...] = ()
+    other_extensions: bool = True
+    extensions_at: Span | None = None
+    hidden: tuple[Entry, ...] = ()
+    sequences: tuple[Entry, ...] = ()
+    double_escaping: bool = False
+    listing: Span | None = None
+    needs_tls: bool = False
+    client_certificate: Span | None = None
+    """Where a certificate is demanded of clients; None where it is not."""
+    redirect: Redirect | None = None
+    errors: tuple[ErrorPage, ...] = ()
+    server_header_removed: bool = False
+    rewrites: tuple[Rewrite, ...] = ()
+    outbound: tuple[Outbound, ...] = ()
+
 
 Part = dict[str, Any]
 """Some fields of `PathFacts`."""
@@ -57,6 +173,7 @@ class PathReader:
             "cache_mode": cache.text("cacheControlMode"),
             "cache_custom": cache.text("cacheControlCustom"),
             "cache_seconds": int(age.total_seconds()) if isinstance(age, timedelta) else 0,
+            "cache_expires": cache.text("httpExpires"),
             "cache_at": _where(cache, "cacheControlMode"),
             "cache_unused": tuple(_unused(cache)),
         }

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ota_proxy.rules.model import Facts, Outcome
-from ota_proxy.rules.registry import evaluate, linted
-from ota_proxy.servers.iis.effective import read_facts
+from ota_proxy.rules.registry import checks_of, evaluate
+from ota_proxy.servers.iis.effective import read_effective
 from ota_proxy.servers.iis.in_force import Configuration
 from tests.unit.iis.conftest import web
 
@@ -50,9 +50,9 @@ def lint(tmp_path: Path) -> Lint:
         configuration = Configuration.load(
             site, tmp_path / "applicationHost.config" if apphost else None, windows=windows, **flags
         )
-        facts = read_facts(configuration, site, windows=windows, own_server=bool(apphost))
+        facts = read_effective(configuration, site, windows=windows, own_server=bool(apphost))
         found: dict[str, list[Outcome]] = {}
-        for outcome in evaluate(Facts(config=facts, server="iis"), "site", "l"):
+        for outcome in evaluate(Facts(files=facts, server="iis"), "site", "l"):
             found.setdefault(outcome.rule.id, []).append(outcome)
         return found
 
@@ -156,10 +156,17 @@ def test_a_rule_about_files_holds_and_fails_at_its_line(lint: Lint, rule: str, i
             '<staticContent><clientCache cacheControlMode="UseMaxAge" cacheControlMaxAge="01:00:00" /></staticContent>',
             "3600 s",
         ),
-        ('<staticContent><clientCache cacheControlMode="UseExpires" httpExpires="x" /></staticContent>', "httpExpires"),
+        (
+            '<staticContent><clientCache cacheControlMode="UseExpires" httpExpires="x" /></staticContent>',
+            "its Expires: x",
+        ),
         (
             '<staticContent><clientCache cacheControlMode="UseMaxAge" cacheControlMaxAge="00:00:00" /></staticContent>',
-            "",
+            "Cache-Control is max-age=0",
+        ),
+        (
+            '<httpProtocol><customHeaders><add name="cache-control" value="public, max-age=60" /></customHeaders></httpProtocol>',
+            "for 60 s",
         ),
         ('<staticContent><clientCache cacheControlMode="DisableCache" /></staticContent>', ""),
         ('<staticContent><clientCache cacheControlCustom="no-store" /></staticContent>', ""),
@@ -463,7 +470,7 @@ def test_a_file_that_is_no_xml_leaves_everything_else_without_a_verdict(lint: Li
 
 def test_every_rule_of_these_files_was_asked_and_says_what_to_do(lint: Lint) -> None:
     found = lint("")
-    assert found.keys() == linted().keys()
+    assert found.keys() == checks_of("l").keys()
     assert [
         one.rule.id for outcomes in found.values() for one in outcomes if one.status == "failed" and not one.remedy
     ] == []

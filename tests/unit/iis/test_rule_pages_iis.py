@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.rules.model import Facts
-from ota_proxy.rules.registry import evaluate, linted
-from ota_proxy.servers.iis.effective import read_facts
+from ota_proxy.rules.registry import checks_of, evaluate
+from ota_proxy.servers.iis.effective import read_effective
 from ota_proxy.servers.iis.in_force import Configuration
 from tests.rule_pages import Block, blocks
 
@@ -67,8 +67,8 @@ def findings(block: Block, folder: Path) -> set[str]:
     path.write_text(text)
     flags = frozenset({"rewrite"}) if block.rule == "OTA622" and block.verdict != "right" else frozenset[str]()
     configuration = Configuration.load(folder, path if server else None, without_modules=flags)
-    facts = read_facts(configuration, folder, windows="2022", own_server=server)
-    outcomes = evaluate(Facts(config=facts, server="iis"), "page", "l")
+    facts = read_effective(configuration, folder, windows="2022", own_server=server)
+    outcomes = evaluate(Facts(files=facts, server="iis"), "page", "l")
     return {one.rule.id for one in outcomes if one.status == "failed" and one.severity != "note"}
 
 
@@ -79,12 +79,14 @@ def test_a_block_of_a_rule_page_is_what_the_page_says(block: Block, tmp_path: Pa
         assert found & SCHEMA == set()
     elif block.verdict == "refused":
         assert found & SCHEMA
-    elif block.rule in linted():
+    elif block.rule in checks_of("l"):
         assert block.rule in found
 
 
 @pytest.mark.parametrize(
-    "block", [one for one in BLOCKS if one.verdict == "right" and one.rule in linted()], ids=lambda block: block.name
+    "block",
+    [one for one in BLOCKS if one.verdict == "right" and one.rule in checks_of("l")],
+    ids=lambda block: block.name,
 )
 def test_the_rule_of_the_page_does_not_find_the_right_block(block: Block, tmp_path: Path) -> None:
     assert block.rule not in findings(block, tmp_path)
