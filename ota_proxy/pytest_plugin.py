@@ -39,16 +39,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         " skip: never in Docker",
     )
     group.addoption(
-        "--ota-keep", action="store_true", default=False, help="leave servers running, and say how to go on by hand"
+        "--ota-keep", action="store_true", default=False, help="leave servers running, and say how to continue by hand"
     )
     group.addoption(
         "--ota-image",
         action="append",
         metavar="SERVER=REF",
-        help="container image of a server: nginx=nginx:1.28, or a Debian suite built here, apache=bookworm (repeat)",
+        help="container image of a server: nginx=nginx:1.28, or a Debian suite built here, apache=bookworm (may be repeated)",
     )
     group.addoption(
-        "--ota-base-url", metavar="URL", help="ota_site is what already runs at this address; no server is started"
+        "--ota-base-url", metavar="URL", help="ota_site is the live server at this address; no server is started"
     )
     group.addoption(
         "--ota-artifacts",
@@ -261,7 +261,7 @@ def ota_site(request: pytest.FixtureRequest, ota_base_url: str | None, ota_serve
 def ota_device(request: pytest.FixtureRequest, ota_way: How) -> Device:
     """Return a simulated iPhone: `install(url)` on this test's site, `check(url, ca=…, resolve=…)` on anything; both return a report.
 
-    On the report: `assert report.installable`; also errors, warnings, rules, sees (the sentence on the phone), stage, exchanges, status(rule), text(), json(), html().
+    On the report: `assert report.installable`; also errors, warnings, rules, sees (the alert on the phone), stage, exchanges, status(rule), text(), json(), html().
     What the nearest ota-proxy.toml ignores (`[options] ignore`) is in none of these, but in `report.suppressed`, each with its reason.
     Scope: function. Cost: half a second an install.
     """

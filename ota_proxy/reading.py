@@ -63,7 +63,7 @@ def open_below(path: Path, root: Path) -> BinaryIO:
         raise
     if not same:
         file.close()
-        raise OSError(errno.EACCES, "it was exchanged while it was opened")
+        raise OSError(errno.EACCES, "it was replaced while it was opened")
     return file
 
 
@@ -88,7 +88,7 @@ def opened(path: str, flags: int) -> BinaryIO:
     try:
         descriptor = os.open(path, flags)
     except ValueError:  # a zero byte
-        raise OSError(errno.EINVAL, "the name is none of a file") from None
+        raise OSError(errno.EINVAL, "the name is not a valid file name") from None
     except OSError as error:
         if error.errno == errno.ENXIO:  # open(2): the file is a UNIX domain socket
             raise OSError(errno.EINVAL, "it is a socket, not a file") from None

@@ -34,18 +34,18 @@ def install_link(manifest_url: str, context: Literal["text", "html"] = "text") -
     `text` is for scripts, QR codes and redirects, `html` for an attribute. Everything but unreserved characters is encoded.
     """
     if not manifest_url.startswith("https://") or not _is_url(manifest_url):
-        raise UsageError(f"the manifest URL '{manifest_url}' cannot stand in a link", hint=_instead(manifest_url))
+        raise UsageError(f"the manifest URL '{manifest_url}' cannot be used in a link", hint=_instead(manifest_url))
     link = f"{SCHEME}//?action={ACTION}&url={quote(manifest_url, safe='')}"
     return html.escape(link) if context == "html" else link
 
 
 def _instead(url: str) -> str:
     if url.lower().startswith(SCHEME):
-        return "this is an install link already; give the URL of its manifest"
+        return "this is already an install link; give the URL of its manifest"
     https = f"https://{url.rpartition('://')[2]}"
     if https != url and _is_url(https):
         return f"did you mean {https}?"
-    return "it starts with https:// and has blanks and other characters percent-encoded"
+    return "it starts with https:// and has spaces and other characters percent-encoded"
 
 
 def is_install_link(text: str) -> bool:
@@ -82,7 +82,7 @@ def _read(link: str, problems: dict[str, str]) -> str:
     if not link[len(SCHEME) :].startswith("//"):
         problems["slashes-lost"] = f"the two slashes after {SCHEME} are lost"
     if link.lower().count(SCHEME) > 1:
-        problems["malformed"] = f"{SCHEME} stands in it twice"
+        problems["malformed"] = f"{SCHEME} is in it twice"
     pairs = _pairs(_query(link))
     _check_action(dict(pairs), problems)
     return _manifest_url(pairs, link, problems)
@@ -100,13 +100,13 @@ def _check_action(values: dict[str, str], problems: dict[str, str]) -> None:
     action = values.get("action")
     if action != ACTION:
         said = f"'{action}'" if action is not None else "missing"
-        problems.setdefault("malformed", f"the action is {said}, it must be {ACTION}")
+        problems.setdefault("malformed", f"the action is {said}; it must be {ACTION}")
 
 
 def _manifest_url(pairs: list[tuple[str, str]], link: str, problems: dict[str, str]) -> str:
     raw = dict(pairs).get("url", "")
     if not raw:
-        problems.setdefault("malformed", "there is no url= in it")
+        problems.setdefault("malformed", "it has no url=")
         return ""
     strange = [name for name, _ in pairs if name not in _PARAMETERS]
     if strange or "#" in link:
@@ -145,7 +145,7 @@ def _check_url(url: str, problems: dict[str, str]) -> None:
         problems.setdefault("malformed", "the manifest URL cannot be read")
         return
     if parts.scheme == "http":
-        problems["not-https"] = "the manifest URL is http, a device takes https only"
+        problems["not-https"] = "the manifest URL is http; a device accepts https only"
     elif parts.scheme != "https" or not parts.hostname:
         problems.setdefault("malformed", "the manifest URL is not absolute: it has no https:// and host")
 
@@ -187,11 +187,11 @@ def _behind(before: str, link: str) -> Lost | None:
         return None  # the parameter of another address
     shown = before.strip()
     if shown.lower() == "unsafe:":
-        return Lost("'unsafe:' stands before its scheme, which Angular writes there", "angular", link)
+        return Lost("'unsafe:' is in front of its scheme, where Angular writes it", "angular", link)
     if not shown or all(unicodedata.category(char)[0] in "CZ" for char in shown):
         named = ", ".join(dict.fromkeys(f"U+{ord(char):04X}" for char in before if char > "\x20"))
-        return Lost(f"an invisible character ({named}) stands before its scheme", "invisible", link)
-    return Lost(f"'{shown[:60]}' stands before its scheme", "editor", link)
+        return Lost(f"an invisible character ({named}) is in front of its scheme", "invisible", link)
+    return Lost(f"'{shown[:60]}' is in front of its scheme", "editor", link)
 
 
 def _misspelt(value: str) -> Lost | None:

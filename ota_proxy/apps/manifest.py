@@ -74,8 +74,8 @@ def _https(url: str) -> str:
         parts = urlsplit("")
     if parts.scheme != "https" or not parts.hostname or not url.isascii() or any(char <= " " for char in url):
         raise UsageError(
-            f"the URL '{url}' cannot stand in a manifest",
-            hint="write it absolute, from https:// on, with blanks and other characters percent-encoded",
+            f"the URL '{url}' cannot be used in a manifest",
+            hint="write it as an absolute https:// URL, with spaces and other characters percent-encoded",
         )
     return url
 

@@ -52,14 +52,14 @@ _BINDS = re.compile(r"(?:on[a-z]*$|[:@*#(\[]|v-|x-|ng-|data-ng-|bind-|on-|th:|da
 _WORDS = frozenset({"title", "alt", "placeholder", "aria-label", "content", "name", "id", "class", "src", "srcset"})
 """Attributes whose value no script takes for an address to go to."""
 _INERT = {
-    "noscript": "stands in <noscript>, which phones do not show",
+    "noscript": "is in <noscript>, which phones do not show",
     "template": "",
-    "textarea": "stands in a text field",
-    "title": "stands in the title",
-    "xmp": "stands there as text",
-    "plaintext": "stands there as text",
-    "noembed": "stands in <noembed>, which phones do not show",
-    "noframes": "stands in <noframes>, which phones do not show",
+    "textarea": "is in a text field",
+    "title": "is in the title",
+    "xmp": "is there as text only",
+    "plaintext": "is there as text only",
+    "noembed": "is in <noembed>, which phones do not show",
+    "noframes": "is in <noframes>, which phones do not show",
 }
 """Elements whose tags a browser that runs scripts does not take for tags, or does not show, and why a link there is none."""
 _RAW = ("script", "style")
@@ -199,7 +199,7 @@ class Reader(BoundedParser):
             if not self._inert:
                 self.texts.append(data)
             if is_mentioned(data):
-                why = next((_INERT[name] for name in self._inert if _INERT[name]), "stands there as text")
+                why = next((_INERT[name] for name in self._inert if _INERT[name]), "is there as text only")
                 self.unseen = self.unseen or why
 
     def code(self, text: str, depth: int = 0, *, read: bool = True) -> None:
@@ -306,7 +306,7 @@ class Reader(BoundedParser):
             return
         link = read_link(text, context, target)
         if broken and " " in text:
-            why = "the attribute is broken over lines, and the blanks at their beginning become part of the address"
+            why = "the attribute is broken over lines, and the spaces at their beginning become part of the address"
             meant = read_link(text.replace(" ", ""), context, target).manifest_url
             link = replace(link, detail=why, cause="broken-lines", manifest_url=meant)
         self._add(link)

@@ -149,13 +149,13 @@ class _Grammar:
     def _place(self, name: str) -> None:
         parent = self.open[-1] if self.open else ""
         if parent in _LEAVES:
-            self._fail(f"<{name}> stands inside <{parent}>")
+            self._fail(f"<{name}> is inside <{parent}>")
         if parent == "dict":
             if (name == "key") == self.keyed[-1]:
                 self._fail(f"a <{'value' if self.keyed[-1] else 'key'}> is missing before <{name}>")
             self.keyed[-1] = name == "key"
         elif name == "key":
-            self._fail("a <key> stands outside a <dict>")
+            self._fail("a <key> is outside a <dict>")
 
     def _end(self, name: str) -> None:
         self.open.pop()
@@ -164,7 +164,7 @@ class _Grammar:
 
     def _text(self, text: str) -> None:
         if self.open and self.open[-1] in _HOLDERS and text.strip():
-            self._fail(f"the text '{text.strip()[:40]}' stands between elements")
+            self._fail(f"the text '{text.strip()[:40]}' is between elements")
 
 
 _AHEAD = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]+(?=<)")

@@ -126,14 +126,14 @@ def signed_content(message: bytes) -> bytes:
     """Return what a CMS signed message carries; DerProblem, and nothing else, where it is none or carries nothing."""
     outer = _Reader(message).inside(_SEQUENCE)
     if outer.take(_OBJECT) != _SIGNED_DATA:
-        raise DerProblem("it is another kind of CMS message than signed data")
+        raise DerProblem("it is a CMS message, but not signed data")
     signed = outer.inside(_EXPLICIT).inside(_SEQUENCE)
     signed.take(_INTEGER)
     signed.take(_SET)
     content = signed.inside(_SEQUENCE)
     content.take(_OBJECT)
     if content.at_end:
-        raise DerProblem("the signature stands alone, without the content that was signed")
+        raise DerProblem("the signature comes without the content that was signed")
     return content.inside(_EXPLICIT).take(_OCTETS)
 
 
@@ -157,7 +157,7 @@ class _Reader:
         """Pass an element with this tag and return its value."""
         found = self._byte()
         if found != tag:
-            raise DerProblem(f"byte 0x{found:02x} stands where 0x{tag:02x} should")
+            raise DerProblem(f"byte 0x{found:02x} is found instead of 0x{tag:02x} should")
         length = self._length()
         end = self._at + length
         if end > len(self._data):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 Ask a live server for an install as an iPhone does, and report what the phone would show and which line to change.
-URL is a landing page, a manifest, a package (.ipa), an itms-services link as it was pasted, or a picture of a QR code.
+URL is a landing page, a manifest, a package (.ipa), an itms-services link as it was pasted, or an image of a QR code.
 
   ota-proxy check https://ota.example.com/
   ota-proxy check 'itms-services://?action=download-manifest&url=https%3A%2F…'
@@ -34,7 +34,7 @@ URL is a landing page, a manifest, a package (.ipa), an itms-services link as it
   ota-proxy check https://ota.example.com/ --ca root.pem \\
       --resolve ota.example.com:443:192.0.2.7
   ota-proxy check https://ota.example.com/ --browser on --format html \\
-      -o report.html             with pictures of the page; ota-proxy[browser]
+      -o report.html             with screenshots; ota-proxy[browser]
   ota-proxy check --targets urls.txt --jobs 32 -o results.jsonl
 """
 _UDID = re.compile(r"[0-9A-Fa-f]{40}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{16}")
@@ -55,7 +55,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
         "urls",
         nargs="*",
         metavar="URL",
-        help="landing page, manifest, package, itms-services link, or a picture of a QR code",
+        help="landing page, manifest, package, itms-services link, or an image of a QR code",
     )
     _add_way_flags(command)
     _add_phone_flags(command)
@@ -66,13 +66,13 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
 
 def _add_way_flags(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("way to the server")
-    group.add_argument("--ca", metavar="FILE", type=Path, help="PEM file with further roots that the device trusts")
+    group.add_argument("--ca", metavar="FILE", type=Path, help="PEM file with additional roots that the device trusts")
     group.add_argument(
         "--resolve",
         metavar="HOST:PORT:ADDR",
         action="append",
         default=[],
-        help="connect to ADDR for HOST:PORT, IPv6 in brackets; HOST:PORT:ADDR:PORT for another port (repeat)",
+        help="connect to ADDR for HOST:PORT, IPv6 in brackets; HOST:PORT:ADDR:PORT for another port (may be repeated)",
     )
     group.add_argument(
         "--allow-private",
@@ -83,8 +83,8 @@ def _add_way_flags(command: argparse.ArgumentParser) -> None:
 
 
 def _add_phone_flags(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("what is looked at")
-    group.add_argument("--full", action="store_true", help="download packages above 64 MB too, and look at every byte")
+    group = command.add_argument_group("what is checked")
+    group.add_argument("--full", action="store_true", help="download packages above 64 MB too, and check every byte")
     group.add_argument(
         "--ats",
         action="store_true",
@@ -108,9 +108,9 @@ def _add_many_flags(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--targets",
         metavar="FILE",
-        help="one URL a line, # starts a comment, - is stdin; prints one JSON line for each target as it is done",
+        help="file with one URL a line, # starts a comment, - is stdin; prints one JSON line for each target when it is done",
     )
-    group.add_argument("--jobs", metavar="N", type=int, default=16, help="targets at once (default: 16)")
+    group.add_argument("--jobs", metavar="N", type=int, default=16, help="number of targets at once (default: 16)")
     group.add_argument(
         "--timeout",
         metavar="SECONDS",

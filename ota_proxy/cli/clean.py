@@ -9,7 +9,7 @@ from ota_proxy.cli.site_flags import say
 from ota_proxy.errors import EXIT_CLEAN
 
 _DESCRIPTION = """\
-Remove containers that ota-proxy made and no living run owns, those of --keep included, and temporary folders of runs that died.
+Remove containers that ota-proxy made and that no current run owns, including those of --keep, and temporary folders of runs that were killed.
 
   ota-proxy verify nginx --keep     leaves its server running
   ota-proxy clean                   removes it

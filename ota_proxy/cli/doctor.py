@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "ota-proxy/doctor/1"
 _DESCRIPTION = """\
-Say what this machine can run, what is missing, and how to get it. Looks only: nothing is started or pulled.
-Exit code 0 when nginx or Apache can be started here, else 3.
+Say what this machine can run, what is missing, and how to get it. Nothing is started or pulled.
+Exit code 0 if nginx or Apache can be started here, otherwise 3.
 
   ota-proxy doctor
   ota-proxy doctor --format json
@@ -99,8 +99,8 @@ def _end(probes: list[Probe], paint: Paint) -> Iterator[str]:
         ways = ", ".join(names) if names else "nothing here can start it"
         yield f"{paint.mark('good' if names else 'unknown')} {server}: {ways}"
     if exit_code(probes):
-        hint = "No real server can be started yet. The quickest way: python -m pip install 'ota-proxy[embedded]'"
+        hint = "No real server can be started yet. The quickest remedy: python -m pip install 'ota-proxy[embedded]'"
         broken = [one.name for one in probes if one.needed and one.status == "missing"]
-        yield from paint.wrap(f"Mend {', '.join(broken)} first." if broken else hint, "")
+        yield from paint.wrap(f"Repair {', '.join(broken)} first." if broken else hint, "")
         return
     yield f"Next: ota-proxy verify {real(probes)[0]}"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ota_proxy.rules.model import Rule
 
 _DESCRIPTION = """\
-Explain a rule, a sentence of the phone, an error code, any complaint in your own words, or a log: causes, most likely first, and what to run next.
+Explain a rule, an alert of the phone, an error code, any complaint in your own words, or a log: causes, most likely first, and what to run next.
 
   ota-proxy explain OTA406
   ota-proxy explain package-no-range
@@ -27,7 +27,7 @@ Explain a rule, a sentence of the phone, an error code, any complaint in your ow
   ota-proxy explain - < console.log
 
 `-` reads a device's console, a browser's console or a server's error or access log from standard input, and names the rules with the lines.
-Words may be misspelt and in other languages. Nothing is asked of any network. What fits nothing is answered too, and said to fit nothing.
+Words may be misspelt and in other languages. The network is not used. If nothing fits, the answer says so.
 """
 _ID = re.compile(r"(?i)(?:ota)?[-_ ]?(\d{3})")
 _ALMOST_ID = re.compile(r"(?i)ota[-_ ]?[\w]{1,4}")
@@ -47,7 +47,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
     """Add the command."""
     command = commands.add_parser(
         "explain",
-        help="what a rule, a sentence on the phone, an error code or a log means",
+        help="what a rule, an alert on the phone, an error code or a log means",
         description=_DESCRIPTION,
     )
     command.add_argument(

@@ -11,7 +11,7 @@ from ota_proxy.cli.streams import emit
 from ota_proxy.errors import UsageError
 
 _DESCRIPTION = """\
-Print the install link of a manifest URL, encoded for where it goes: text for scripts, mails and redirects, html for the value of an href attribute, \
+Print the install link of a manifest URL, encoded for its use: text for scripts, mails and redirects, html for the value of an href attribute, \
 qr for a QR code of the landing page (cameras open https, not itms-services).
 
   ota-proxy link https://ota.example.com/ota/app.plist
@@ -25,7 +25,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
     command = commands.add_parser("link", help="make an install link", description=_DESCRIPTION)
     command.add_argument("url", metavar="URL", help="https URL of the manifest (of the landing page with --for qr)")
     command.add_argument(
-        "--for", choices=("text", "html", "amp", "qr"), default="text", dest="place", help="where it will stand"
+        "--for", choices=("text", "html", "amp", "qr"), default="text", dest="place", help="where it will be used"
     )
     command.set_defaults(run=run)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ota_proxy.servers.recognise import Recognised
 
 _DESCRIPTION = """\
-Read an existing configuration and say what a device would see, and which line to change.
+Read an existing configuration and say what a device would see and which line to change.
 PATH is a web.config, an applicationHost.config, or a folder with web.config files and the builds beside them.
 IIS only so far: files of nginx and Apache get no verdict.
 
@@ -43,7 +43,9 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
     """Add the command."""
     command = commands.add_parser("lint", help="read an existing configuration", description=_DESCRIPTION)
     command.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="file or folder")
-    command.add_argument("--server", choices=SERVERS, help="whose files these are; default: by what they hold")
+    command.add_argument(
+        "--server", choices=SERVERS, help="which server the files are for; default: decided by their content"
+    )
     group = command.add_argument_group("IIS")
     group.add_argument(
         "--apphost",
@@ -57,13 +59,13 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
         metavar="NAME",
         action="append",
         default=[],
-        help="a module that is not installed: rewrite, arr, or a name in globalModules (repeat)",
+        help="a module that is not installed: rewrite, arr, or a name in globalModules (may be repeated)",
     )
     group.add_argument(
         "--iis-schema",
         metavar="DIR",
         type=Path,
-        help="the server's own inetsrv/config/schema folder, for sections that are not in our table",
+        help="the server's own inetsrv/config/schema folder, for sections that ota-proxy does not know",
     )
     add_report_flags(command)
     command.set_defaults(run=run)

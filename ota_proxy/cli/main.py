@@ -39,7 +39,7 @@ Will an iPhone install this from that server, and if not, which line do I change
 
   ota-proxy render nginx           print a working example configuration
   ota-proxy verify nginx           start it, install from it as an iPhone would
-  ota-proxy check https://ota.example.com/       likewise, where it already runs
+  ota-proxy check https://ota.example.com/       the same on a live server
   ota-proxy config show            every setting and where it came from
 
   ota-proxy render apache --domain ota.example.com --root /srv/ota \\

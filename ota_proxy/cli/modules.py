@@ -21,22 +21,22 @@ def add_module_flags(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         action="append",
         default=[],
-        help="nginx only: a compression module that it loads: brotli, zstd (repeat); kept away from packages and manifests",
+        help="nginx only: a compression module that it loads: brotli, zstd (may be repeated); not used for packages and manifests",
     )
     group.add_argument(
         "--without-module",
         metavar="NAME",
         action="append",
         default=[],
-        help="IIS only: a module that is not installed: rewrite, arr (repeat)",
+        help="IIS only: a module that is not installed: rewrite, arr (may be repeated)",
     )
 
 
 def check_modules(args: argparse.Namespace) -> None:
     """Raise UsageError for a module that the server to render for cannot have."""
     if args.with_module and args.server not in ("nginx", "all"):
-        why = {"apache": "what is rendered for Apache keeps mod_deflate and mod_brotli away by itself"}
-        hint = f"leave it out: {why.get(args.server, 'IIS compresses with modules of its own')}"
+        why = {"apache": "what is rendered for Apache switches mod_deflate and mod_brotli off where needed"}
+        hint = f"leave it out: {why.get(args.server, 'IIS compresses with its own modules')}"
         raise UsageError("only for nginx", place="--with-module", hint=hint)
 
 
@@ -54,7 +54,7 @@ def uses_rewrite(args: argparse.Namespace, server: str, site: Site) -> bool:
     missing = module_names(args.without_module)
     if unknown := sorted(missing - {_REWRITE, _ARR}):
         place = f"--without-module {unknown[0]}"
-        raise UsageError("what is rendered could only do without rewrite or arr", place=place)
+        raise UsageError("only rewrite and arr can be left out", place=place)
     if _ARR in missing and site.proxied:
         hint = "install Application Request Routing 3, or serve files"
         raise UsageError(

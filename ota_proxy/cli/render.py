@@ -56,26 +56,26 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
     group.add_argument(
         "--scope",
         choices=("snippet", "site", "full"),
-        help="inside a server block, whole sites (default), or everything",
+        help="what goes inside a server block, whole sites (default), or everything",
     )
     group.add_argument(
         "-o",
         "--output",
         metavar="PATH",
         type=_output,
-        help="file, or folder when there are several files; default, and -: stdout",
+        help="file, or folder if there are several files; default, and -: stdout",
     )
     group.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 when -o PATH is not what would be written"
+        "--check", action="store_true", help="write nothing; exit 1 if -o PATH differs from what would be written"
     )
     group.add_argument(
-        "--diff", action="store_true", help="write nothing; print the difference to -o PATH; exit 1 when there is one"
+        "--diff", action="store_true", help="write nothing; print the difference from -o PATH; exit 1 if there is one"
     )
     group.add_argument("--force", action="store_true", help="overwrite a file that ota-proxy did not make")
     group.add_argument(
         "--check-files",
         action="store_true",
-        help="look at the certificate files too: present, readable, key matching, names, dates, chain",
+        help="check the certificate files too: present, readable, matching key, names, dates, chain",
     )
     command.set_defaults(run=run)
 
@@ -226,7 +226,7 @@ def _write(rendered: Rendered, args: argparse.Namespace, *, several: bool = Fals
     changes = plan(rendered, Path(args.output), folder=args.output.endswith(("/", os.sep)))
     if args.diff:
         emit(shown(difference(changes)))
-    old = [f"{path}: is of no site any more; remove it" for path in left_over(changes)] if several else []
+    old = [f"{path}: belongs to no site any more; remove it" for path in left_over(changes)] if several else []
     if args.check or args.diff:
         told = [_drift(change) for change in changes if change.needed] + old
         return EXIT_FINDINGS if told else EXIT_CLEAN, told

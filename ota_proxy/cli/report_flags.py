@@ -35,7 +35,7 @@ def add_report_flags(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--fail-on",
         choices=("error", "warning", "note", "never"),
-        help="least severity that makes the exit code 1 (default: error)",
+        help="lowest severity that makes the exit code 1 (default: error)",
     )
     group.add_argument(
         "--ignore",
@@ -43,7 +43,7 @@ def add_report_flags(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         dest="ignores",
-        help="suppress the findings of a rule: they stay in the report, with the reason, and count for nothing (repeat)",
+        help="suppress the findings of a rule: they stay in the report, with the reason, and no longer count (may be repeated)",
     )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SCHEMA = "ota-proxy/rules/1"
 DOORS = {"c": "check", "v": "verify", "l": "lint", "a": "audit", "r": "render"}
 _DESCRIPTION = """\
-List the rules, and say which are looked for today.
+List the rules, and say which command checks which.
 
   ota-proxy rules
   ota-proxy rules --door check
@@ -83,5 +83,5 @@ def _text(rules: list[Rule], door: str | None) -> str:
     count = sum(map(bool, checked.values()))
     of = f" of {door}" if door else ""
     return "\n".join(
-        [*lines, "", f"{len(rules)} rules{of}, {count} of them looked for today by the commands in the last column"]
+        [*lines, "", f"{len(rules)} rules{of}, {count} of them checked by the commands in the last column"]
     )

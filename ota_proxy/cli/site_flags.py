@@ -22,33 +22,33 @@ def add_site_flags(command: argparse.ArgumentParser) -> None:
     """Add --site, --domain, --root and their kin."""
     group = command.add_argument_group(
         "site",
-        "Without a site file or flags: the example site ota.example.com. Flags win over OTA_PROXY_* variables, these over the file.",
+        "Without a site file or flags: the example site ota.example.com. Flags override OTA_PROXY_* variables, which override the file.",
     )
     group.add_argument(
         "--site",
         metavar="FILE",
-        help="site file, or a folder of them; default: ota-proxy.toml or [tool.ota-proxy], nearest upwards",
+        help="site file, or a folder of them; default: the nearest ota-proxy.toml or [tool.ota-proxy], from this folder upwards",
     )
     group.add_argument(
         "--domain",
         metavar="NAME",
         action="append",
         default=[],
-        help="name of the site, the first is canonical (repeat)",
+        help="name of the site; the first is canonical (may be repeated)",
     )
     group.add_argument(
         "--root",
         metavar="[PREFIX=]DIR",
         action="append",
         default=[],
-        help="serve a folder: /srv/ota or /ota/=/srv/ota (repeat)",
+        help="serve a folder: /srv/ota or /ota/=/srv/ota (may be repeated)",
     )
     group.add_argument(
         "--upstream",
         metavar="[PREFIX=]URL",
         action="append",
         default=[],
-        help="pass on to http://host:port, https://… or unix:/… (repeat)",
+        help="pass on to http://host:port, https://… or unix:/… (may be repeated)",
     )
     group.add_argument(
         "--cert",
@@ -65,7 +65,7 @@ def add_site_flags(command: argparse.ArgumentParser) -> None:
         metavar="NET",
         action="append",
         default=[],
-        help="address or network of a proxy in front (repeat)",
+        help="address or network of a proxy in front of the server (may be repeated)",
     )
     group.add_argument(
         "--set",
@@ -84,13 +84,13 @@ def add_server_flags(command: argparse.ArgumentParser) -> None:
         "--server-version",
         "--windows",
         metavar="V",
-        help="portable (default: starts on every supported version), auto (the server of this machine), latest, or such as 1.26.3, 2.4.62, "
+        help="portable (default: starts on every supported version), auto (the server on this machine), latest, or for instance 1.26.3, 2.4.62, "
         "2019 (IIS; default 2022), debian12, ubuntu24.04, rhel9 …",
     )
     group.add_argument(
         "--tls-library",
         metavar="LIB",
-        help="such as openssl-3.0.19; default: the preset's, else the oldest supported, so that no reload fails",
+        help="for instance openssl-3.0.19; default: the preset's, otherwise the oldest supported, so that no reload fails",
     )
 
 

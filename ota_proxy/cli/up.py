@@ -24,7 +24,7 @@ Start the site on a real server with test certificates, print how to reach it, a
   ota-proxy up nginx                      the example site
   ota-proxy up apache --engine local      the Apache of this machine, no root
   ota-proxy up nginx --ipa build/App.ipa --image bookworm
-  ota-proxy up iis --site-root wwwroot    the folder as it is, IIS emulated
+  ota-proxy up iis --site-root wwwroot    the folder as it is, with IIS emulated
 """
 
 

@@ -37,7 +37,7 @@ def add_folder_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of a folder that is run as it is."""
     group = command.add_argument_group(
         "IIS folder",
-        "Only for `up iis`: no site is rendered, the folder runs as it is. Its certificate names localhost, and what --domain says.",
+        "Only for `up iis`: no site is rendered, the folder is served as it is. Its certificate names localhost and the names given with --domain.",
     )
     group.add_argument("--site-root", metavar="DIR", type=Path, help="the site's folder, with its web.config")
     group.add_argument(

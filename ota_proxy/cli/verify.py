@@ -47,9 +47,11 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public ty
     add_server_flags(command)
     add_run_flags(command)
     group = command.add_argument_group("trial")
-    group.add_argument("--keep", action="store_true", help="leave the server running and say how to go on by hand")
+    group.add_argument("--keep", action="store_true", help="leave the server running and say how to continue by hand")
     group.add_argument(
-        "--dry-run", action="store_true", help="print what would be done; nothing is started, Docker is not asked"
+        "--dry-run",
+        action="store_true",
+        help="print what would be done; nothing is started and Docker is not contacted",
     )
     add_report_flags(command)
     command.set_defaults(run=run)
@@ -62,7 +64,7 @@ def add_run_flags(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--engine",
         choices=("auto", "docker", "local", "embedded", "emulator"),
-        help="what starts the server; auto tries them in this order, and plays IIS by the emulator",
+        help="what starts the server; auto tries them in this order, and uses the emulator for IIS",
     )
     group.add_argument(
         "--image",
@@ -85,7 +87,7 @@ def add_run_flags(command: argparse.ArgumentParser) -> None:
         "--check-files",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="look at the certificate files the site names first; --no-check-files where they live elsewhere",
+        help="check the certificate files that the site names first; --no-check-files if they are on another machine",
     )
 
 

@@ -197,7 +197,7 @@ def _nobody(seen: InstallFacts) -> str:
     if answered or faulty or first is None or first.kind not in _NOBODY:
         return ""
     return (
-        f"{first.message}; nothing answered any request, so there is nothing to judge: "
+        f"{first.message}; nothing answered any request, so nothing can be said: "
         "look at host, port, firewall and whether the server runs, or name its address with --resolve HOST:PORT:ADDR"
     )
 

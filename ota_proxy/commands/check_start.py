@@ -26,7 +26,7 @@ def start(text: str) -> Start:
     try:
         return Start(checked(found), text)
     except UsageError as error:
-        raise UsageError(f"the QR code says what no device can install from: {error.message}", place=text) from None
+        raise UsageError(f"no device can install from what the QR code says: {error.message}", place=text) from None
 
 
 def _asked(text: str) -> Start:
@@ -35,7 +35,9 @@ def _asked(text: str) -> Start:
     except UsageError:
         if not _is_here(text):
             raise
-    raise UsageError("this is a file or folder here, and a phone asks a server", place=text, hint=_instead(text))
+    raise UsageError(
+        "this is a file or folder on this machine; a phone needs a server", place=text, hint=_instead(text)
+    )
 
 
 def _is_here(text: str) -> bool:

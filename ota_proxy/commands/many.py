@@ -53,7 +53,7 @@ def check_many(  # noqa: PLR0913, PLR0917 - one argument for each flag of the co
         fleet = Fleet(options, judging, jobs)
         asyncio.run(run.all(chain(urls, targets_of(lines)), fleet))
     if not run.count:
-        raise UsageError("there is no target in it", place=f"--targets {file}", hint="write one URL a line")
+        raise UsageError("it has no targets", place=f"--targets {file}", hint="write one URL a line")
     for sentence in unused(judging.ignored, fleet.standings):
         sink.tell(f"note: {sentence}\n")
     return run.code

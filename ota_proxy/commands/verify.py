@@ -90,7 +90,7 @@ def _absent(outcomes: Iterable[Outcome]) -> Iterator[str]:
     said = "\n".join(one.evidence for one in outcomes if one.rule.id == "OTA615" and one.status == "failed")
     for path in dict.fromkeys(_MISSED.findall(said)):
         yield (
-            f"{path} was not there: --cert, --key and --root name the places where this configuration expects its "
+            f"{path} does not exist: --cert, --key and --root name the paths where this configuration expects its "
             "certificate and builds, and every other file has to be in the folder of --config"
         )
 

@@ -16,7 +16,7 @@ TLS12 = "TLSv1.2"
 
 
 def matrix(tls: TlsFacts, now: datetime) -> tuple[AtsRow, ...]:
-    """Return the rows: ATS as it is, the stricter rules announced for the 27 systems, ATS off, then each exception. `now` is UTC."""
+    """Return the rows: ATS as it is, the stricter rules announced for iOS 27, ATS off, then each exception. `now` is UTC."""
     return (_default(tls, now), _announced(tls, now), *_loosened(tls, now))
 
 
@@ -25,7 +25,7 @@ def _default(tls: TlsFacts, now: datetime) -> AtsRow:
 
 
 def _announced(tls: TlsFacts, now: datetime) -> AtsRow:
-    row = _row(tls, now, _Way("stricter rules announced for the 27 systems", TLS12))
+    row = _row(tls, now, _Way("stricter rules announced for iOS 27", TLS12))
     lacks = apple_tls.next_generation_problems(
         tls.versions, tls.suites.get(TLS12, ()), master_secret=tls.extended_master_secret
     )
@@ -118,7 +118,7 @@ def _weak(cert: CertificateFacts) -> str:
     if cert.key_bits < apple_tls.minimum_bits(cert.key_kind):
         return f"the key has {cert.key_bits} bits"
     if not apple_tls.key_accepted(cert.key_kind, cert.curve):
-        return f"the key is of a kind that is not taken: {cert.curve or cert.key_kind}"
+        return f"the key is of a kind that is not accepted: {cert.curve or cert.key_kind}"
     if not cert.self_signed and cert.signature_hash and cert.signature_hash not in apple_tls.accepted_hashes():
         return f"the signature uses {cert.signature_hash}"
     return ""

@@ -171,7 +171,7 @@ class Unpacker:
             return self._stop("the size in a local header does not lead to the next entry", cause="sizes")
         first = self._buffer.find(LOCAL)
         if first > 0:
-            return self._stop(f"{first} bytes stand before its first header", cause="ahead")
+            return self._stop(f"{first} bytes precede its first header", cause="ahead")
         return len(self._buffer) > _SEARCHED and self._stop()
 
     def _entry(self) -> bool:
@@ -222,7 +222,7 @@ class Unpacker:
             if bytes(self._buffer[end : end + 4]) in _SIGNATURES:
                 self._descriptor = False
                 return self._drop(end)
-        return self._stop(f"the size of '{self._name}' does not stand behind its data", cause="sizes")
+        return self._stop(f"the size of '{self._name}' is not where it should be, after its data", cause="sizes")
 
 
 def _zip64_size(extra: bytes) -> int:

@@ -87,7 +87,7 @@ def _routed(family: Family, address: Place) -> bool:
 async def visit_manifest(session: Session, url: str) -> ManifestFacts:
     """Ask for a manifest as installer, device management, older installers and browser, and in the ways that show more."""
     if origin(url)[0] != "https":
-        words = "the installer asks for no manifest over http"
+        words = "the installer requests no manifest over http"
         return ManifestFacts(url, session.refuse("manifest", url, "manifest", words))
     size = bounds(session)
     visit = await session.visit("manifest", url, "manifest", **size)

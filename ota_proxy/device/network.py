@@ -117,7 +117,7 @@ class Stream:
     async def send(self, data: bytes) -> None:
         """Write and wait until the other side has room; NetFault `timeout` when it never has."""
         self.writer.write(data)
-        async with _patience(self.idle, "the server does not take our request"):
+        async with _patience(self.idle, "the server does not read our request"):
             await self.writer.drain()
 
     async def receive(self) -> bytes:
@@ -225,7 +225,7 @@ _TLS_WORDS = {
     "TLSV1_ALERT_PROTOCOL_VERSION": "the server accepts no version from TLS 1.2 on",
     "UNSUPPORTED_PROTOCOL": "the server accepts no version from TLS 1.2 on",
     "TLSV1_UNRECOGNIZED_NAME": "the server refuses this name",
-    "TLSV1_ALERT_INTERNAL_ERROR": "the server failed in the handshake, often for want of a certificate for this name",
+    "TLSV1_ALERT_INTERNAL_ERROR": "the server failed in the handshake, often because it has no certificate for this name",
 }
 
 _FAMILIES: tuple[tuple[type[OSError], ErrorKind, str], ...] = (

@@ -178,7 +178,7 @@ def choose(
     if image and name not in ("auto", "docker"):
         raise NoVerdictError(f"--image {image} needs the docker engine, not {name}", hint="leave --engine out")
     if server == "iis" and names != ("emulator",):
-        hint = "take --engine emulator, without --image, to have it played; compose/iis.yml is for a Windows host"
+        hint = "use --engine emulator, without --image, to emulate it; compose/iis.yml is for a Windows host"
         raise NoVerdictError(f"the engine {names[0]} cannot start IIS, which needs Windows", hint=hint)
     refused: list[tuple[EngineName, NoVerdictError]] = []
     for candidate in names:

@@ -76,7 +76,7 @@ def check_pair(pair: Certificate, cert_place: str, key_place: str) -> list[x509.
         raise UsageError(
             f"the key {pair.key} does not belong to the certificate {pair.cert}",
             place=key_place,
-            hint="the leaf must stand first in the certificate file; compare the public keys with openssl x509 -pubkey and openssl pkey -pubout",
+            hint="the leaf must come first in the certificate file; compare the public keys with openssl x509 -pubkey and openssl pkey -pubout",
         )
     return chain
 

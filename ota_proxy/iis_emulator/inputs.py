@@ -125,7 +125,7 @@ class _Reader:
         if not (written.isascii() and written.isdigit() and len(written) < 4) or (
             name == "R" and int(written) > _HIGHEST
         ):
-            raise self._bad(f"{{{name}:{written}}}, which is no back reference")
+            raise self._bad(f"{{{name}:{written}}}, which is not a back reference")
         number = int(written)
 
         def value(scope: Scope) -> str:

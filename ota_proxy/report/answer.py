@@ -50,10 +50,10 @@ def _head(answer: Answer, paint: Paint) -> Iterator[str]:
     for said in answer.asides:
         yield from paint.wrap(f"Known: {said}.", "  ", "")
     if not answer.guesses:
-        yield from paint.wrap("Nothing that is known here fits these words.", "  ", "") if not answer.asides else ()
+        yield from paint.wrap("Nothing in the catalogue fits these words.", "  ", "") if not answer.asides else ()
         return
     if not answer.fits:
-        yield from paint.wrap("Nothing fits these words well. The nearest, to be taken with care:", "  ", "")
+        yield from paint.wrap("Nothing fits these words well. The nearest causes, which may be wrong:", "  ", "")
         return
     for said in dict.fromkeys(said for one in answer.guesses for said in one.because):
         yield from paint.wrap(f"{said[:1].upper()}{said[1:]}.", "  ", "")
@@ -95,22 +95,20 @@ def _next(answer: Answer, paint: Paint, commands: Collection[str]) -> Iterator[s
     asked = [_COMMENT.sub("", _ask(rule, shown, commands)) for rule in shown]
     common = max(dict.fromkeys(asked), key=asked.count, default="")
     if asked.count(common) > 1 and common.startswith("ota-proxy check "):
-        yield from paint.wrap(f"`{common}` tells these apart: it walks the install as a phone does.", "  ", "")
+        yield from paint.wrap(f"`{common}` tells these apart: it installs as a phone does.", "  ", "")
     elif asked.count(common) > 1 and common.startswith("ota-proxy lint "):
         yield from paint.wrap(f"`{common}` tells these apart: it reads the file as IIS does.", "  ", "")
     else:
-        yield from paint.wrap(
-            f"`{_HOST_COMMAND}` walks the install as a phone does and names the cause by itself.", "  ", ""
-        )
+        yield from paint.wrap(f"`{_HOST_COMMAND}` installs as a phone does and names the cause.", "  ", "")
     if not answer.fits:
         yield from paint.wrap(
-            "Better words: the sentence on the phone, an error code, a line of the log (`ota-proxy explain - < error.log`). `ota-proxy rules` lists every rule.",
+            "More helpful: the alert on the phone, an error code, a line of the log (`ota-proxy explain - < error.log`). `ota-proxy rules` lists every rule.",
             "  ",
             "",
         )
     if shown:
         yield from paint.wrap(
-            f"`ota-proxy explain {shown[0]}` says more of a rule, with the lines to change.", "  ", ""
+            f"`ota-proxy explain {shown[0]}` says more about a rule, with the lines to change.", "  ", ""
         )
 
 
@@ -124,10 +122,12 @@ def reading_text(reading: Reading, paint: Paint, commands: Collection[str]) -> s
     parts += ["\n".join(_found(number, one, wide, ask)) for number, (one, ask) in numbered]
     parts += ["\n".join(_aside(one, wide)) for one in reading.asides]
     if reading.groups:
-        parts.append(f"`ota-proxy explain {reading.groups[0].rules[0]}` says more of a rule, with the lines to change.")
+        parts.append(
+            f"`ota-proxy explain {reading.groups[0].rules[0]}` says more about a rule, with the lines to change."
+        )
     else:
         parts.append(
-            f"`{_HOST_COMMAND}` walks the install as a phone does. An error log at its default level is enough; a device's console needs the lines of the"
+            f"`{_HOST_COMMAND}` installs as a phone does. An error log at its default level is enough; a device's console needs the lines of the"
             " moment of the install (macOS: Console, or `idevicesyslog`)."
         )
     return "\n\n".join(parts)
@@ -141,7 +141,7 @@ def _counted(reading: Reading) -> str:
         else f"The first {many} (the rest was not read; give the end of a long log: `tail -n 100000 LOG | ota-proxy explain -`)"
     )
     if not reading.groups and not reading.asides:
-        return f"{read}: none says anything that is known here."
+        return f"{read}: none of them is in the catalogue."
     return f"{read}. Most likely first:" if reading.groups else f"{read}."
 
 
@@ -158,7 +158,7 @@ def _found(number: int, group: Group, paint: Paint, command: str) -> Iterator[st
 
 
 def _aside(group: Group, paint: Paint) -> Iterator[str]:
-    yield from paint.wrap(f"Known, and no rule is behind it: {group.says[0]}", "      ", "   -  ")
+    yield from paint.wrap(f"Known, but there is no rule for it: {group.says[0]}", "      ", "   -  ")
     yield from _lines(group, paint)
 
 

@@ -1,6 +1,6 @@
 """What a report for people says about the TLS of a target's hosts, healthy or not: versions, groups, the chain as served, and two verdicts.
 
-The verdict on App Transport Security and the one on the stricter rules announced for the 27 systems stand apart: rules OTA216 and OTA218.
+The verdict on App Transport Security and the one on the stricter rules announced for iOS 27 stand apart: rules OTA216 and OTA218.
 The matrix has a row for every way that `nscurl --ats-diagnostics` tries.
 """
 
@@ -72,7 +72,7 @@ def _verdict(target: TargetReport, rule: str) -> str:
 
 
 def _announced(target: TargetReport) -> str:
-    return f"by the stricter rules announced for the 27 systems: {_verdict(target, 'OTA218')}"
+    return f"by the stricter rules announced for iOS 27: {_verdict(target, 'OTA218')}"
 
 
 TITLE = "App Transport Security, exception by exception"

@@ -100,7 +100,7 @@ def _target(target: TargetReport, number: int) -> Iterator[str]:
         yield f'<p class="about">{text(view.level(target))}</p>'
     yield from (f'<p class="about">{text(note)}</p>' for note in target.notes)
     if target.why or not target.outcomes:
-        yield f'<p class="reason">{text(target.why) or "Nothing was looked at."}</p>'
+        yield f'<p class="reason">{text(target.why) or "Nothing was checked."}</p>'
     yield from views.as_html(target, text)
     if target.outcomes:
         yield from _judged(target)

@@ -44,7 +44,7 @@ def _suite(target: TargetReport, root: Path, failing: Iterable[Severity]) -> ET.
         suite.append(_case(name, outcomes[0], [one for one in found if one.rule.id == rule], failing))
     if not target.judged:
         case = ET.SubElement(suite, "testcase", classname=name, name="verdict", time="0")
-        reason = safe(target.why) or "nothing could be looked at"
+        reason = safe(target.why) or "nothing could be checked"
         ET.SubElement(case, "error", message=f"no verdict: {reason}", type="no-verdict")
     _count(suite, suite.findall("testcase"))
     return suite

@@ -103,7 +103,7 @@ def unjudged(report: Report) -> Iterator[tuple[TargetReport, str]]:
     """Yield every target that has no verdict at all, with the reason."""
     for target in report.targets:
         if not target.judged:
-            yield target, safe(target.why) or "nothing could be looked at"
+            yield target, safe(target.why) or "nothing could be checked"
 
 
 def told(one: Result) -> str:

@@ -45,7 +45,7 @@ def _target(target: TargetReport, brush: Paint) -> Iterator[str]:
         yield from brush.wrap("\n".join(map(printable, note.split("\n"))), "    ", "  note: ")
     if not target.outcomes:
         yield from brush.wrap(
-            f"no verdict: {safe(target.why) or 'nothing was looked at'}", "    ", f"  {brush.mark('unknown')} "
+            f"no verdict: {safe(target.why) or 'nothing was checked'}", "    ", f"  {brush.mark('unknown')} "
         )
         return
     yield from _stages(target, brush)

@@ -111,7 +111,7 @@ def _amp_problem(page: PageFacts, link: LinkFacts) -> str:
     if page.amp == "amp4email":
         return "AMP for Email allows http, https and mailto links only"
     if link.context == "html-attribute" and link.target.lower() not in _AMP_TARGETS:
-        return f'the link\'s target="{link.target}" is none that AMP allows'
+        return f'the link\'s target="{link.target}" is not one that AMP allows'
     if link.context == "script":
         return "its link stands in a script, which AMP does not run"
     return ""

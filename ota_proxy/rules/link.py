@@ -177,7 +177,7 @@ def _part(part: PartFacts) -> Iterator[Finding]:
     elif not kind.startswith("image/"):
         drawn = not response.body.lstrip()[:200].lower().startswith((b"<svg", b"<?xml"))
         does = "Safari looks at its bytes, not every browser does" if drawn else "Safari does not show it"
-        message = f"A picture of the landing page comes as {shown}: {does}"
+        message = f"An image of the landing page comes as {shown}: {does}"
         yield Finding(
             part.url, message, evidence, remedy=remedy_for("OTA110", "part"), severity="note" if drawn else None
         )
@@ -237,7 +237,9 @@ def _no_link(page: PageFacts) -> Finding:
     opened = [view for view in page.views if view.engine]
     made = next((link for view in opened for link in view.links), None)
     if made is not None:
-        message = f"The page has no install link as delivered, and the one that its script makes is none: {made.detail}"
+        message = (
+            f"The page has no install link as delivered, and the one that its script makes is not valid: {made.detail}"
+        )
         return _without(page.visit, message, "spoilt", f"{_PLACES[made.context]}: {made.text}")
     if opened and not page.not_run:
         taps = sum(len(view.taps) for view in opened)

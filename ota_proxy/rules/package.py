@@ -198,5 +198,5 @@ def _no_picture(image: ImageFacts) -> str:
     if not image.visit.ok:
         return f"is answered with {response.status}"
     if response.body:
-        return "" if response.body.startswith(_PICTURES) else "is not a picture"
+        return "" if response.body.startswith(_PICTURES) else "is not an image"
     return "" if response.media_type.startswith("image/") else "is empty"

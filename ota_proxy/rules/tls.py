@@ -1,4 +1,4 @@
-"""OTA214 to OTA218: versions and suites, against App Transport Security today and the stricter rules announced for the 27 systems."""
+"""OTA214 to OTA218: versions and suites, against App Transport Security today and the stricter rules announced for iOS 27."""
 
 from __future__ import annotations
 
@@ -88,5 +88,5 @@ def ats_next_generation(facts: Facts) -> Iterator[Finding]:
             tls.versions, tls.suites.get(TLS12, ()), master_secret=tls.extended_master_secret
         )
         if lacks:
-            message = f"{tls.host} would be refused by the rules announced for the 27 systems: {', '.join(lacks)}"
+            message = f"{tls.host} would be refused by the rules announced for iOS 27: {', '.join(lacks)}"
             yield Finding(tls.place, f"{message}; whether they are enforced is not established", _accepts(tls))

@@ -142,7 +142,7 @@ def _http3(site: Site) -> None:
         )
     if site.http3 and site.listen.proxy_protocol:
         raise PartError(
-            "http3 and listen.proxy_protocol exclude each other: PROXY headers stand before TCP connections only,"
+            "http3 and listen.proxy_protocol exclude each other: PROXY headers come at the beginning of TCP connections only,"
             " and HTTP/3 is UDP; leave one out",
             "http3",
         )
@@ -151,7 +151,7 @@ def _http3(site: Site) -> None:
 def _proxy_protocol(site: Site) -> None:
     if site.listen.proxy_protocol and not site.trusted_proxies:
         raise PartError(
-            "listen.proxy_protocol needs trusted_proxies: the addresses whose PROXY header is believed, else anybody"
+            "listen.proxy_protocol needs trusted_proxies: the addresses whose PROXY header is trusted; otherwise anybody"
             " could claim any address",
             *("listen", "proxy_protocol"),
         )
@@ -163,7 +163,7 @@ def _auth(site: Site) -> None:
         return
     if not site.static:
         raise PartError(
-            "auth puts a password on the pages of folders, and every location here is an application: let it ask itself",
+            "auth puts a password on the pages of folders, and every location here is an application: let the application ask for it",
             *("auth", "htpasswd"),
         )
     for location in site.static:

@@ -59,7 +59,7 @@ def _origin(text: str) -> str:
     """Accept `https://host[:port]` and return it as browsers write it: lower case, ASCII, without the scheme's own port."""
     refuse_control(text, "the origin")
     if "*" in text or text == "null":
-        raise ValueError(f"the origin '{text}' allows sites that nobody named; write each one out")
+        raise ValueError(f"the origin '{text}' allows unnamed sites; write each one out")
     try:
         parts = urlsplit(text)
         port = parts.port

@@ -36,7 +36,7 @@ Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 
 def _only_false(value: object) -> object:
     if value is not False:
-        raise ValueError("must be a value or false, true says nothing")
+        raise ValueError("must be a value or false; true has no meaning here")
     return value
 
 
@@ -60,7 +60,7 @@ class Location(Part):
         None, description="CA file that vouches for an https upstream; without it the system's own CA bundle."
     )
     upstream_name: Domain | None = Field(
-        None, description="Name in the https upstream's certificate, where it is not the upstream's host."
+        None, description="Name in the https upstream's certificate, if it is not the upstream's host."
     )
     websocket: bool = Field(
         False,
@@ -136,7 +136,7 @@ class Tls(Part):
     )
     offloaded: bool = Field(
         False,
-        description="TLS ends at a proxy in front (see trusted_proxies); this server has one plain listener, listen.http.",
+        description="TLS is terminated by a proxy in front of this server (see trusted_proxies); this server has one plain listener, listen.http.",
     )
 
 
@@ -148,10 +148,10 @@ class Listen(Part):
     )
     https: Port | None = Field(None, description="TLS port; default: the port of public_url.")
     addresses: tuple[Network, ...] = Field((), description="Addresses to listen on; default: all.")
-    ipv6: bool = Field(True, description="Listen on IPv6 too (only where addresses is not given).")
+    ipv6: bool = Field(True, description="Listen on IPv6 too (only if addresses is not given).")
     proxy_protocol: bool = Field(
         False,
-        description="Every connection begins with a PROXY header (version 1 or 2), believed from trusted_proxies only.",
+        description="Every connection begins with a PROXY header (version 1 or 2), accepted from trusted_proxies only.",
     )
 
     @model_validator(mode="after")
@@ -183,7 +183,7 @@ class Log(Part):
 
     access: FilePath | Off | None = Field(None, description="Access log file; default: the server's; false: none.")
     error: FilePath | None = Field(None, description="Error log file; default: the server's.")
-    level: Literal["warn", "error", "info"] = Field("warn", description="Least severity in the error log.")
+    level: Literal["warn", "error", "info"] = Field("warn", description="Lowest severity in the error log.")
 
 
 DEFAULT_HEADERS = {
@@ -207,28 +207,30 @@ class Site(Part):
     listen: Listen = Field(Listen(), description="Ports and addresses of this server.")
     locations: tuple[Location, ...] = Field(min_length=1, description="What is served under which prefix.")
     certificates: tuple[Certificate, ...] = Field(
-        (), description="One for all names, or several: for one name at most an RSA and an ECDSA one."
+        (), description="One for all names, or several: for one name at most one RSA and one ECDSA certificate."
     )
     tls: Tls = Field(Tls(), description="TLS policy.")
-    redirect: Redirect = Field(Redirect(), description="From http to https.")
+    redirect: Redirect = Field(Redirect(), description="The redirect from http to https.")
     hsts: Hsts = Field(Hsts(), description="Strict-Transport-Security.")
     trusted_proxies: tuple[TrustedNetwork, ...] = Field(
         (),
-        description="Proxies in front that are believed, whether TLS ends there or here: the first entry of X-Forwarded-Proto says how the device came"
-        " (https is served, http is redirected), X-Forwarded-For (or a PROXY header) who it is. Nobody else's are read.",
+        description="Proxies in front of this server that are trusted, whether TLS ends there or here: the first entry of X-Forwarded-Proto says how the device came"
+        " (https is served, http is redirected), X-Forwarded-For (or a PROXY header) which device it is. Headers from anybody else are ignored.",
     )
-    media_types: dict[Extension, MediaType] = Field({}, description="Your own, beside (or instead of) the OTA set.")
+    media_types: dict[Extension, MediaType] = Field(
+        {}, description="Your own, in addition to (or instead of) the OTA set."
+    )
     cache: Cache = Field(Cache(), description="Cache rules by kind of file.")
     headers: dict[HeaderName, HeaderValue] = Field(
         DEFAULT_HEADERS,
-        description="Security headers of every answer; those of an application are kept where it sends its own. Replaces the default set.",
+        description="Security headers of every answer; an application's own are kept if it sends them. Replaces the default set.",
     )
     access: Access = Field(Access(), description="Access by network.")
     auth: Auth = Field(Auth(), description="A password on the landing page.")
     limits: Limits = Field(Limits(), description="Requests for pages from one address.")
     cors: Cors = Field(Cors(), description="Scripts of other sites.")
     client_certificates: ClientCertificates = Field(
-        ClientCertificates(), description="Locations for holders of a client certificate."
+        ClientCertificates(), description="Locations that require a client certificate."
     )
     error_pages: ErrorPages = Field(ErrorPages(), description="Error pages of your own.")
     http2: bool = Field(True, description="Offer HTTP/2.")

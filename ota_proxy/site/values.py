@@ -146,8 +146,8 @@ def _prefix(text: str) -> str:
         )
     if bad := next((char for step in steps for char in step if not _in_prefix(char)), ""):
         raise ValueError(
-            f"the location path '{text}' has '{bad}', which no prefix can have; letters and digits of any script, blanks"
-            f" and {_PREFIX_SIGNS.strip()} can stand between the slashes"
+            f"the location path '{text}' has '{bad}', which no prefix can have; letters and digits of any script, spaces"
+            f" and {_PREFIX_SIGNS.strip()} are allowed between the slashes"
         )
     return plain
 
@@ -177,14 +177,14 @@ def _header_name(text: str) -> str:
     if text.lower() in {"content-type", "cache-control", "strict-transport-security"}:
         raise ValueError(f"the header {text} is written by ota-proxy; use media_types, cache or hsts instead")
     if text.lower() in _FRAMING:
-        raise ValueError(f"the header {text} is the server's own word on each file; it cannot have one value for all")
+        raise ValueError(f"the header {text} is set by the server for each file; it cannot have one value for all")
     return text
 
 
 def _header_value(text: str) -> str:
     refuse_control(text, "the header value")
     if not text.isascii() or text != text.strip() or not text:
-        raise ValueError("a header value is printable ASCII, not empty, without blanks at its ends (RFC 9110 §5.5)")
+        raise ValueError("a header value is printable ASCII, not empty, without spaces at its ends (RFC 9110 §5.5)")
     return text
 
 
@@ -263,7 +263,7 @@ def parse_upstream(text: str) -> Upstream:
             f"the upstream '{text}' has a path or query: it gets the device's path unchanged, so write host and port only"
         )
     if parts.username is not None:
-        raise ValueError("the upstream must not carry a user or password: a configuration file is no place for it")
+        raise ValueError("the upstream must not carry a user or password: a configuration file is not the place for it")
     if port == 0:
         raise ValueError(f"the upstream '{text}' has port 0; a port is 1 to 65535")
     return Upstream(
@@ -276,7 +276,7 @@ def parse_upstream(text: str) -> Upstream:
 def _several(text: str) -> ValueError:
     shown = "..." if "@" in text else text  # what stands before an @ may be a password
     return ValueError(
-        f"the upstream '{shown}' looks like several, and a location has one: name a load balancer there that stands before"
+        f"the upstream '{shown}' looks like several, and a location has one: name a load balancer in front of"
         " them (HAProxy, or an nginx with an upstream block and a server line for each)"
     )
 

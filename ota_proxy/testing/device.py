@@ -131,7 +131,7 @@ class Device:
     def _home(self) -> str:
         if self.site is None:
             hint = "add the fixture ota_site to the test, or name what to install"
-            raise UsageError("ota_device.install() needs a URL where the test has no ota_site", hint=hint)
+            raise UsageError("ota_device.install() needs a URL if the test has no ota_site", hint=hint)
         return self.site.base_url
 
     def _own(self, target: str) -> bool:

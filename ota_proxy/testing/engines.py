@@ -23,7 +23,7 @@ def choose_engine(  # noqa: PLR0913 - what the site, the session and the test sa
     names = _names(wanted, server, docker, own=own or bool(image))
     if own and server in IMAGED and "docker" not in names:
         reason = "your own configuration names its own paths and ports, so only Docker can start it"
-        raise NoVerdictError(f"{reason}, and it is not to be used here")
+        raise NoVerdictError(f"{reason}, and it must not be used here")
     if server not in IMAGED:
         return choose(names[0], server, version=version)
     return choose("auto", server, image) if names == ("auto",) else _first(names, server, image)

@@ -81,7 +81,7 @@ class InstallReport:
     def installable(self) -> Verdict:
         """Whether an iPhone installs it: at least one rule could judge, and none found an error. Warnings and notes do not count."""
         if not self.target.judged:
-            return Verdict(yes=False, reason=f"no verdict, {_short(self.target.why) or 'nothing was looked at'}")
+            return Verdict(yes=False, reason=f"no verdict, {_short(self.target.why) or 'nothing was checked'}")
         first = _first(self.target)
         if first is None:
             return Verdict(yes=True, reason=view.counts(Report((self.target,))))
@@ -95,7 +95,7 @@ class InstallReport:
 
     @property
     def sees(self) -> str:
-        """The sentence on the phone; empty where there is none."""
+        """The alert text on the phone; empty if there is none."""
         first = view.phone(self.target)
         return first.sees if first else ""
 
@@ -145,7 +145,7 @@ class InstallReport:
         return self.target.log
 
     def text(self, width: int = 100, *, ascii_only: bool = False) -> str:
-        """Return the report for people: stages, the sentence on the phone, findings with evidence and remedy, log."""
+        """Return the report for people: stages, the alert on the phone, findings with evidence and remedy, log."""
         shown = dataclasses.replace(self.target, outcomes=tuple(map(self._placed, self.target.outcomes)))
         return text.render(Report((shown,)), paint=Paint(width=width, ascii_only=ascii_only))
 

@@ -56,7 +56,7 @@ def test_it_ends_with_what_to_do_next() -> None:
     assert shown(*PROBES).endswith("Next: ota-proxy verify nginx\n")
     assert "pip install 'ota-proxy[embedded]'" in shown(PROBES[1]).splitlines()[-1]
     broken = Probe("installation", "packages", "missing", "h2 missing", needed=True)
-    assert shown(PROBES[0], broken).splitlines()[-1] == "Mend packages first."
+    assert shown(PROBES[0], broken).splitlines()[-1] == "Repair packages first."
 
 
 def test_json_has_every_probe_and_the_engines(run: Run) -> None:

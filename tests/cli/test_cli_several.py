@@ -64,7 +64,7 @@ def test_a_file_of_a_site_that_is_gone_is_drift_and_is_not_removed(run: Run) -> 
     Path("sites.toml").write_text(SITES.replace("b.example.com", "c.example.com"), encoding="utf-8")
     said = run(*RENDER, "-o", "out")
     assert said.code == 0
-    assert "out/100-b.example.com.conf: is of no site any more; remove it" in said.err
+    assert "out/100-b.example.com.conf: belongs to no site any more; remove it" in said.err
     assert "own.conf" not in said.err
     assert run(*RENDER, "-o", "out", "--check").code == 1
     Path("out/100-b.example.com.conf").unlink()

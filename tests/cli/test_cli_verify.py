@@ -214,7 +214,7 @@ def test_iis_on_another_engine_than_the_emulator_has_no_verdict_and_a_way_out(
     said = run(command, "iis", *words)
     assert said.code == 3
     assert "cannot start IIS, which needs Windows" in said.complaint
-    assert "take --engine emulator" in said.complaint
+    assert "use --engine emulator" in said.complaint
 
 
 def test_no_verdict_is_a_report_for_those_who_asked_for_one(run: Run) -> None:
@@ -239,7 +239,7 @@ def test_a_report_on_iis_names_its_level_and_the_windows_that_was_played(run: Ru
     [
         (
             ("--without-module", "nothing"),
-            "--without-module nothing: what is rendered could only do without rewrite or arr",
+            "--without-module nothing: only rewrite and arr can be left out",
         ),
         (
             (*FLAGS, "--no-check-files", "--without-module", "arr", "--upstream", "/app/=http://127.0.0.1:1"),

@@ -84,4 +84,4 @@ def test_any_bytes_are_read_without_a_crash(data: bytes, size: int) -> None:
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 def test_something_before_the_first_header_is_counted(size: int) -> None:
     data = b"junk" + packed([b"content"], zipfile.ZIP_STORED, streamed=False)
-    assert read(data, size).problem == "4 bytes stand before its first header"
+    assert read(data, size).problem == "4 bytes precede its first header"

@@ -227,7 +227,7 @@ def test_a_complaint_may_come_by_standard_input(monkeypatch: pytest.MonkeyPatch,
 def test_a_log_that_says_nothing_is_answered(monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:
     for data in (b"", b"all is well\n" * 100):
         hand_in(monkeypatch, data)
-        assert "none says anything that is known here" in told(["-"], capsys)
+        assert "none of them is in the catalogue" in told(["-"], capsys)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_the_list_says_of_every_rule_who_looks_for_it(capsys: Said) -> None:
         assert (name, severity) == (rule.name, rule.severity)
         assert commands == (", ".join(checked_by(rule, COMMANDS)) or "-")
     count = sum(commands != "-" for *_, commands in rows)
-    assert f"{len(rows)} rules, {count} of them looked for today" in said
+    assert f"{len(rows)} rules, {count} of them checked by the commands" in said
 
 
 @pytest.mark.parametrize("door", ["v", "verify"])

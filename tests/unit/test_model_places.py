@@ -101,7 +101,7 @@ def test_a_port_is_a_whole_number_from_1_to_65535(field: str, port: object) -> N
 
 def test_the_http_listener_can_be_switched_off_and_only_off() -> None:
     assert site(listen={"http": False}).listen.http is False
-    assert "true says nothing" in refusal(listen={"http": True})
+    assert "true has no meaning here" in refusal(listen={"http": True})
 
 
 def test_one_port_is_not_both_listeners() -> None:
@@ -284,7 +284,7 @@ def test_an_upstream_that_cannot_be_meant_is_refused_with_the_reason(text: str, 
 )
 def test_several_upstreams_are_refused_with_what_to_do(value: object) -> None:
     said = refusal(**proxied(value))  # type: ignore[arg-type] # what somebody may write
-    assert "looks like several, and a location has one: name a load balancer there" in said
+    assert "looks like several, and a location has one: name a load balancer in front of them" in said
 
 
 def test_a_socket_with_a_blank_in_its_path_is_one_upstream() -> None:

@@ -32,7 +32,7 @@ def test_a_healthy_host_is_told_with_versions_and_both_verdicts() -> None:
     assert found[f"TLS at {HOST}:443"] == (
         "TLSv1.2, TLSv1.3; groups X25519MLKEM768, x25519, secp256r1 and 1 more; h2, http/1.1 offered"
     )
-    assert found["App Transport Security"] == "accepted; by the stricter rules announced for the 27 systems: accepted"
+    assert found["App Transport Security"] == "accepted; by the stricter rules announced for iOS 27: accepted"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_private_root_is_told_with_the_switch_that_devices_need() -> None:
 
 def test_the_verdict_on_the_announced_rules_stands_apart() -> None:
     found = said(versions=("TLSv1.2",), suites={"TLSv1.2": CBC})
-    assert found["App Transport Security"] == "accepted; by the stricter rules announced for the 27 systems: refused"
+    assert found["App Transport Security"] == "accepted; by the stricter rules announced for iOS 27: refused"
 
 
 def test_every_host_has_its_line_and_one_that_was_not_reached_has_none() -> None:

@@ -51,7 +51,7 @@ def said(facts: InstallFacts, rule: str = "OTA114") -> Outcome:
             "ota-proxy[browser]",
         ),
         (b"<!-- <a href='itms-services://?action=download-manifest&url=x'> -->", "is commented out", "can be tapped"),
-        (b"<p>itms-services://?action=download-manifest&url=x", "stands there as text", "can be tapped"),
+        (b"<p>itms-services://?action=download-manifest&url=x", "is there as text only", "can be tapped"),
         (b'<p>Hello <a href="itms-services://?action=download-manifest&amp;url=https%3A%2F%2Fo', "is cut off", "whole"),
         (b"", "is empty", "Fill the page"),
     ],

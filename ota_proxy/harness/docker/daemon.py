@@ -209,7 +209,7 @@ def _address() -> str:
         raise NoVerdictError(
             f"the Docker daemon at {address} is not on this machine, so the ports it publishes cannot be reached",
             place="DOCKER_HOST",
-            hint="unset DOCKER_HOST (and DOCKER_CONTEXT) to use the daemon here, or take --engine embedded",
+            hint="unset DOCKER_HOST (and DOCKER_CONTEXT) to use the daemon here, or use --engine embedded",
         )
     return address
 
@@ -248,7 +248,7 @@ def _verdict(what: str, error: Exception) -> NoVerdictError:
     )
 
 
-_INSTALL = "install Docker and start it, or take --engine local or embedded, which need none"
+_INSTALL = "install Docker and start it, or use --engine local or embedded, which need none"
 _REASONS: tuple[tuple[type[BaseException], str, str], ...] = (
     (FileNotFoundError, "there is no Docker socket", _INSTALL),
     (

@@ -82,7 +82,7 @@ def connected() -> Iterator[Daemon]:
         raise NoVerdictError(
             f"the Python package {error.name} is missing",
             place="docker",
-            hint="install it with `pip install docker`, or take --engine local or embedded",
+            hint="install it with `pip install docker`, or use --engine local or embedded",
         ) from error
     with Daemon() as daemon:
         yield daemon

@@ -148,7 +148,7 @@ class ImageFacts:
         """Look the server up in the capability table; NoVerdictError when the image has no such server, or an unknown one."""
         if not self.versions[server]:
             raise NoVerdictError(
-                f"the image {self.image} has no {server}", place="docker", hint="take another one with --image"
+                f"the image {self.image} has no {server}", place="docker", hint="choose another one with --image"
             )
         try:
             known = capabilities.resolve(server, self.versions[server], self.tls[server], self.layouts[server])

@@ -51,7 +51,7 @@ def _reachable(hosts: tuple[str, ...]) -> str:
         raise NoVerdictError(
             "the docker engine reaches containers over IPv4, and the site listens on IPv6 addresses only",
             key=("listen", "addresses"),
-            hint="add an IPv4 address, or take --engine local",
+            hint="add an IPv4 address, or use --engine local",
         )
     return found
 
@@ -207,7 +207,7 @@ def _network(play: Play, server: Box) -> None:
             raise NoVerdictError(
                 f"the addresses of this site cannot be added to a container: {admin.line.output()}",
                 place="docker",
-                hint="take an image that has `ip` and `nft`, such as one of compose/build-images.sh",
+                hint="use an image that has `ip` and `nft`, such as one of compose/build-images.sh",
             )
 
 

@@ -42,7 +42,7 @@ def judge_images(version: str, tags: Collection[str]) -> Probe:
         status: Status = "ok" if runs == _SERVERS else "limited"
         found = f"Docker {version}, images: {', '.join(here)}"
         return Probe("engines", "docker", status, found, _DOCKER, "" if status == "ok" else _build(), runs)
-    found = f"Docker {version} answers, but has no image of a server; one is pulled at the first use where a registry is reached"
+    found = f"Docker {version} answers, but has no image of a server; one is pulled at the first use if a registry can be reached"
     return Probe("engines", "docker", "limited", found, _DOCKER, _build())
 
 

@@ -47,7 +47,7 @@ def look(looks: Sequence[Named] | None = None, seconds: float = SECONDS) -> list
             result = answer.get(timeout=max(0.0, end - time.monotonic()))
         except queue.Empty:
             text = f"no answer within {seconds:g} s"
-            found.append(Probe(group, name, "missing", text, remedy="look whether it hangs, and run this again"))
+            found.append(Probe(group, name, "missing", text, remedy="check whether it hangs, and run this again"))
             continue
         if isinstance(result, BaseException):
             raise result

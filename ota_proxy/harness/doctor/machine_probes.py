@@ -28,7 +28,7 @@ ROOM = 200 * 1024 * 1024
 """Free space that a run with a package of usual size needs."""
 _SOCKET = len("/ota-proxy-xxxxxxxx/side/upstream-00.sock")
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)[^;]*(?:;.*extra\s*==\s*['\"]([\w-]+)['\"])?")
-_EXTRAS = {"qr": "finds the QR code in a picture of a landing page"}
+_EXTRAS = {"qr": "finds the QR code in an image of a landing page"}
 """What extras are for; `embedded` is an engine."""
 _TOOLS = {
     "compose": (
@@ -47,7 +47,7 @@ def python() -> Probe:
     if ssl.HAS_TLSv1_3 and ssl.HAS_ALPN:
         return Probe("installation", "python", "ok", found, needed=True)
     lacks = "TLS 1.3" if not ssl.HAS_TLSv1_3 else "ALPN"
-    remedy = "take a Python that is built with OpenSSL 1.1.1 or newer"
+    remedy = "use a Python that is built with OpenSSL 1.1.1 or newer"
     return Probe("installation", "python", "limited", f"{found}; it lacks {lacks}", "the simulated device", remedy)
 
 
@@ -110,7 +110,7 @@ def _installed(name: str) -> str:
 
 def temporary() -> Probe:
     """Look at the folder in which local servers live and files are put together."""
-    purpose, remedy = "what a run puts together and removes again", "name another folder in TMPDIR"
+    purpose, remedy = "files of a run, removed at its end", "name another folder in TMPDIR"
     try:
         place = Path(tempfile.gettempdir())
     except FileNotFoundError as error:
@@ -157,8 +157,8 @@ def tool(name: str) -> Probe:
 
 
 def browser() -> Probe:
-    """Look for what opens pages that scripts build; it is not asked for its version, for that would start it."""
-    purpose, why = "check --browser: opens pages that scripts build", browsers.missing()
+    """Look for what opens pages that are built by scripts; it is not asked for its version, for that would start it."""
+    purpose, why = "check --browser: opens pages that are built by scripts", browsers.missing()
     if why:
         found, _, remedy = why.partition(": ")
         return Probe("tools", "browser", "missing", found, purpose, remedy)

@@ -61,7 +61,7 @@ class _Server:
         """Do what one command of setup.ps1 does."""
         verb = _VERBS.get(call.command)
         if verb is None:
-            raise ValueError(f"setup.ps1 has a command that nobody taught the emulator: {call.command}")
+            raise ValueError(f"setup.ps1 has a command that the emulator does not know: {call.command}")
         verb(self, call.arguments)
 
     def add(self, section: str, location: str, steps: _Steps, collection: str, key: _Given) -> None:

@@ -46,7 +46,7 @@ def find(server: str) -> Binary:
     path = where(server)
     if path is None:
         names = " or ".join(server_values.binaries(server).names)
-        raise NoVerdictError(f"no {names} is on the PATH", hint=f"install {server} or take another --engine")
+        raise NoVerdictError(f"no {names} is on the PATH", hint=f"install {server} or use another --engine")
     return nginx(path) if server == "nginx" else apache(path.resolve())
 
 

@@ -109,7 +109,7 @@ class Home:
             path = Path(file.path)
             if not path.is_relative_to(self.path):
                 raise NoVerdictError(
-                    f"the path {file.path} is outside the folder of this run", hint="take --engine docker for it"
+                    f"the path {file.path} is outside the folder of this run", hint="use --engine docker for it"
                 )
             try:
                 _write(path, file)
@@ -267,7 +267,7 @@ class Relocation:
         if _DRIVE.match(path) and self._server == "iis":
             path = f"/{path[0].upper()}{path[2:]}".replace("\\", "/")
         if not path.startswith("/"):
-            raise NoVerdictError(f"the path {path} has no place on this machine", hint="take --engine docker for it")
+            raise NoVerdictError(f"the path {path} has no place on this machine", hint="use --engine docker for it")
         return str(self._home.path / "site" / path.lstrip("/"))
 
     def front_ports(self, site: Site) -> tuple[int, int]:

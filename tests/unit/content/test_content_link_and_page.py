@@ -33,7 +33,7 @@ def test_a_space_in_the_manifest_url_ends_up_encoded_twice() -> None:
     "url", ["http://h/a.plist", "https://h/my app.plist", "a.plist", "https://h/%zz", "https://h/é"]
 )
 def test_a_url_that_cannot_stand_in_a_link_is_refused(url: str) -> None:
-    with pytest.raises(UsageError, match="cannot stand in a link"):
+    with pytest.raises(UsageError, match="cannot be used in a link"):
         install_link(url)
 
 
@@ -44,9 +44,9 @@ def test_a_url_that_cannot_stand_in_a_link_is_refused(url: str) -> None:
         ("h.example/a.plist", "did you mean https://h.example/a.plist?"),
         (
             "https://h.example/my app.plist",
-            "it starts with https:// and has blanks and other characters percent-encoded",
+            "it starts with https:// and has spaces and other characters percent-encoded",
         ),
-        (GOOD, "this is an install link already; give the URL of its manifest"),
+        (GOOD, "this is already an install link; give the URL of its manifest"),
     ],
 )
 def test_a_refused_url_comes_with_what_was_meant(url: str, hint: str) -> None:

@@ -49,7 +49,7 @@ def test_of_both_hashes_only_sha256_counts() -> None:
 
 @pytest.mark.parametrize("url", ["http://ota.example.com/a.ipa", "a.ipa", "https:///a.ipa", "https://h/my app.ipa"])
 def test_a_url_that_devices_refuse_is_not_written(url: str) -> None:
-    with pytest.raises(UsageError, match="cannot stand in a manifest"):
+    with pytest.raises(UsageError, match="cannot be used in a manifest"):
         build_manifest(EXAMPLE_APP, url)
 
 
@@ -65,7 +65,7 @@ def test_a_url_that_devices_refuse_is_not_written(url: str) -> None:
         (document("<dict><string>x</string></dict>"), "line 3, column 7: a <key> is missing"),
         (document("<dict><key>a</key></dict>"), "no value"),
         (document("<dict><key>a</key><key>b</key></dict>"), "a <value> is missing"),
-        (document("<array>loose</array>"), "'loose' stands between elements"),
+        (document("<array>loose</array>"), "'loose' is between elements"),
         (document("<array/>"), "root is an array"),
         (document("<string>x</string>"), "root is a string"),
         (document("<dict><key>a</key><integer>x</integer></dict>"), "no property list"),

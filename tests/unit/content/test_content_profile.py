@@ -43,7 +43,7 @@ def test_the_content_of_a_signed_message_is_found_whatever_else_is_in_it(options
 
 
 def test_a_signature_without_its_content_is_told() -> None:
-    with pytest.raises(DerProblem, match="stands alone"):
+    with pytest.raises(DerProblem, match="comes without"):
         signed_content(signed(b"hello", PKCS7Options.DetachedSignature))
 
 
@@ -95,9 +95,9 @@ def test_a_device_is_found_by_its_letters_and_digits() -> None:
 
 BAD: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "cut off"),
-    "text": (b"<?xml version='1.0'?><plist/>", "0x3c stands where 0x30 should"),
+    "text": (b"<?xml version='1.0'?><plist/>", "0x3c is found instead of 0x30 should"),
     "cut off": (example_profile()[:500], "cut off"),
-    "another CMS message": (b"0\x0b\x06\x09" + bytes.fromhex("2a864886f70d010703"), "another kind"),
+    "another CMS message": (b"0\x0b\x06\x09" + bytes.fromhex("2a864886f70d010703"), "not signed data"),
     "indefinite length": (b"0\x80\x06\x09", "no length that DER allows"),
     "a length of five bytes": (b"0\x85\x01\x01\x01\x01\x01", "no length that DER allows"),
     "no property list": (signed(b"hello"), "not a property list"),

@@ -115,7 +115,7 @@ def test_a_host_where_nobody_answers_is_exit_3_with_a_sentence(capsys: pytest.Ca
     assert main(["check", "https://localhost:1/"]) == 3
     output = " ".join(capsys.readouterr().out.split())
     assert "no verdict: nothing listens at" in output
-    assert "there is nothing to judge" in output
+    assert "so nothing can be said" in output
     assert "--resolve" in output
 
 
