@@ -116,6 +116,17 @@ VARIANTS: dict[str, tuple[Raw, str, Scope]] = {
     "full-everything-rhel10": (EVERYTHING, "rhel10", "full"),
 }
 
+GOLDEN = (
+    "static-portable",
+    "everything-portable",
+    "features-debian13",
+    "snippet-debian12",
+    "snippet-everything-latest",
+    "full-portable",
+    "full-everything-rhel10",
+)
+"""Variants whose text is the promise: a plain one and those with everything, of each scope. The others are read as nginx reads them."""
+
 
 def rendered(name: str) -> Rendered:
     """Render a variant as its golden file has it."""

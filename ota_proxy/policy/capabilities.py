@@ -36,6 +36,8 @@ class Capabilities:
     """The missing features that the server may have after all → what naming its version or library would add."""
     portable: bool = False
     """Stands for every version from this one on, and has what all of them have."""
+    newest: str = ""
+    """The newest version that is known."""
     library_assumed: bool = False
     """Nobody named the TLS library, so it is taken for the oldest: a group it does not know ends Apache at its next reload."""
     compressors: Mapping[str, str] = field(default_factory=dict)
@@ -56,7 +58,7 @@ class Capabilities:
     @property
     def described(self) -> str:
         """The server and its TLS library in words, for people."""
-        number = f"{self.version} or later" if self.portable else self.version
+        number = f"{self.version} to {self.newest}" if self.portable else self.version
         library = f"{self.tls_library} or later" if self.library_assumed else self.tls_library
         return f"{self.server} {number} with {library}"
 
@@ -114,6 +116,7 @@ def resolve(server: str, version: str = PORTABLE, tls_library: str = "", layout:
         missing={name: row.get("without", "") for name, row in absent.items()},
         unnamed={name: _adds(row) for name, row in absent.items() if portable or (assumed and "tls" in row)},
         portable=portable,
+        newest=own["latest"],
         library_assumed=assumed,
         compressors_unknown=tuple(compressors(server)),
     )

@@ -12,6 +12,11 @@ def ota_types(own: Mapping[str, str] | None = None) -> dict[str, str]:
     return dict(sorted({**table("media_types")["types"], **(own or {})}.items()))
 
 
+def hosted_types() -> dict[str, str]:
+    """Return extension → media type, sorted, of everything that is found beside apps: the OTA set, and what other phones install."""
+    return dict(sorted({**table("media_types")["types"], **table("media_types")["beside"]}.items()))
+
+
 def for_installer(extension: str) -> bool:
     """Say whether devices fetch such files without a person: they ask for no password and may not be counted."""
     return extension in table("media_types")["types"] or extension in extensions("image")

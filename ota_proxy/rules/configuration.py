@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ota_proxy.policy.media_types import ota_types
+from ota_proxy.policy.media_types import hosted_types
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.registry import checks
 from ota_proxy.rules.support.answers import MANIFEST, PACKAGE, Effect, affected, at, configured, understood
@@ -24,7 +24,7 @@ def _refused(seen: Effect, cause: Cause) -> Finding | None:
 def media_type_unmapped(facts: Facts) -> Iterator[Finding]:
     """Every extension of an OTA file has a media type: those that every site serves, and the others where such a file lies in the tree."""
     files = understood(facts)
-    for extension in ota_types():
+    for extension in hosted_types():
         if files.files(extension) or extension in (*MANIFEST, *PACKAGE):
             found = affected(files, (extension,), lambda seen: _refused(seen, "media-type"))
             yield from (one for one in [next(found, None)] if one is not None)

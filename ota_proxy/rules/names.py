@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ota_proxy.facts.install import InstallFacts, Visit
-from ota_proxy.policy.media_types import ota_types
+from ota_proxy.policy.media_types import hosted_types
 from ota_proxy.rules.evidence import file_name, proof
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict, Outcome
 from ota_proxy.rules.predicates import manifest_state, package_state, walk
@@ -35,7 +35,7 @@ def name_pattern_denied(facts: Facts) -> Iterator[Finding]:
 def _denied(files: Effective) -> Iterator[Finding]:
     """What lies in the tree by its name, and manifests and packages of any name; a line that refuses several is told once."""
     told: set[tuple[Span, str]] = set()
-    for extension in ota_types():
+    for extension in hosted_types():
         if not files.files(extension) and extension not in (*MANIFEST, *PACKAGE):
             continue
         for finding in every(files, extension, _by_name):

@@ -31,9 +31,9 @@ def with_mark(text: str) -> str:
 
 
 _TITLES = {
-    "would-add": "What naming the server would add (--server-version {example}, debian12 or auto, --tls-library):",
+    "would-add": "What naming your version would add (--server-version {example}, debian12 or auto; --tls-library):",
     "cannot-enforce": "What this version cannot enforce:",
-    "needs-parent": "What this file needs from the configuration around it:",
+    "needs-parent": "What this file needs around it:",
     "warning": "Warnings:",
     "info": "Good to know:",
 }
@@ -43,9 +43,8 @@ _EXAMPLES = {"nginx": "1.26.3", "apache": "2.4.62", "iis": "2022"}
 def header_lines(caps: Capabilities, profile: Profile, scope: Scope, command: str, notes: Sequence[Note]) -> list[str]:
     """Return the header without comment signs. Every line is plain ASCII or has passed `comment_text`."""
     lines = [
-        f"{MARK} {__version__}; edit the site and render again instead of editing this file.",
-        f"For {caps.described}, scope {scope},",
-        f"TLS guideline {profile.version} {profile.name}.",
+        f"{MARK} {__version__}; change the site and render it again instead of editing this file.",
+        f"For {caps.described}, scope {scope}, TLS guideline {profile.version} {profile.name}.",
         "Command: " + comment_text(command),
     ]
     for kind, title in _TITLES.items():

@@ -17,13 +17,17 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
+from typing import TYPE_CHECKING
 
 import jinja2
 
 from ota_proxy import resources
 from ota_proxy.servers.header import comment_text
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _WIDTH = 96  # columns of a comment, without the indentation of its section
 _BOX = 72
@@ -97,7 +101,7 @@ class Style:
         return f"{first}{text} {end}" if end else f"{first}{text}"
 
 
-NGINX = Style(("# ", "# ", ""), "-", re.compile(r"\{(?: # \(.*)?$"), re.compile(r"^\}"), 4)
+NGINX = Style(("# ", "# ", ""), "-", re.compile(r"\{(?: # [^\";]*)?$"), re.compile(r"^\}"), 4)
 APACHE = Style(("# ", "# ", ""), "-", re.compile(r"^<(?!/)"), re.compile(r"^</"), 4)
 XML = Style(("<!-- ", "     ", "-->"), "=", re.compile(r"^<(?![/!?])(?!.*(?:/>|</[^>]*>)$)"), re.compile(r"^</"), 2)
 POWERSHELL = Style(("# ", "# ", ""), "-", re.compile(r"[{(]$"), re.compile(r"^[})]"), 4)
@@ -180,6 +184,11 @@ def indented(text: str, style: Style) -> str:
         comment, shift = line.startswith("<!--") and "-->" not in line, len(raw) - len(raw.lstrip())
         depth += bool(not line.startswith("#") and style.opens.search(line))
     return "\n".join(out).rstrip("\n") + "\n"
+
+
+def variables(view: DataclassInstance) -> dict[str, object]:
+    """Return the fields of a server's view as the variables of its templates."""
+    return {field.name: getattr(view, field.name) for field in fields(view)}
 
 
 def render_template(name: str, view: Mapping[str, object], style: Style | None = None) -> Quoted:

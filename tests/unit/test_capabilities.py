@@ -206,7 +206,7 @@ def test_the_default_is_portable_and_has_exactly_what_every_supported_version_ha
     assert seen.portable
     assert seen.features == frozenset.intersection(*(one.features for one in every))
     assert set(seen.unnamed) == set(seen.missing)
-    assert seen.described == f"{server} {oldest.version} or later with {oldest.tls_library} or later"
+    assert seen.described == f"{server} {oldest.version} to {seen.newest} with {oldest.tls_library} or later"
 
 
 def test_iis_is_never_portable() -> None:

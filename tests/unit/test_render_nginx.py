@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +20,7 @@ from ota_proxy.servers.nginx.render import render
 from ota_proxy.servers.result import Scope
 from ota_proxy.site import Site
 from tests.golden import assert_golden
-from tests.nginx_variants import EVERYTHING, OFFLOADED, PAIR, PROXIED, STATIC, VARIANTS, Raw, rendered
+from tests.nginx_variants import EVERYTHING, GOLDEN, OFFLOADED, PAIR, PROXIED, STATIC, VARIANTS, Raw, rendered
 
 
 def text(raw: Raw, version: str = "latest", scope: Scope = "site") -> str:
@@ -59,7 +60,7 @@ def servers(config: str) -> list[list[dict[str, Any]]]:
     ]
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", GOLDEN)
 def test_the_file_is_byte_for_byte_its_golden_file(name: str) -> None:
     result = rendered(name)
     assert [file.name for file in result.files] == ["nginx.conf" if VARIANTS[name][2] == "full" else "ota-proxy.conf"]
@@ -85,14 +86,18 @@ def test_every_note_stands_in_the_header(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_every_number_beside_a_directive_is_explained_above_it(name: str) -> None:
-    explained: set[str] = set()
-    for line in rendered(name).files[0].text.splitlines():
-        bare = line.strip()
-        if bare.startswith("# ("):
-            explained.add(bare[2 : bare.index(")") + 1])
-        elif ("; # (" in bare) or ("{ # (" in bare):
-            assert bare.rsplit("# ", 1)[1] in explained, line
+def test_notes_are_numbered_in_the_order_in_which_the_lines_of_a_section_need_them(name: str) -> None:
+    for section in rendered(name).files[0].text.split("# | ")[1:]:
+        lines = [line.strip() for line in section.splitlines()]
+        listed = [int(found[1]) for line in lines if (found := re.match(r"# \((\d+)\) ", line))]
+        used = [int(found[1]) for line in lines if (found := re.search(r"[;{] # \((\d+)\)$", line))]
+        assert listed == list(range(1, len(listed) + 1))
+        assert list(dict.fromkeys(used)) == listed
+
+
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name.startswith("static-")])
+def test_a_site_of_one_folder_is_read_in_one_sitting(name: str) -> None:
+    assert len(rendered(name).files[0].text.splitlines()) <= 170
 
 
 @pytest.mark.parametrize("version", presets())
@@ -103,24 +108,32 @@ def test_the_version_decides_between_http2_on_and_a_word_on_the_listen_line(vers
 
 
 @pytest.mark.parametrize("version", presets())
-def test_a_stranger_gets_no_handshake_or_a_note_says_so(version: str) -> None:
+def test_an_unknown_host_gets_no_handshake_or_a_note_says_so(version: str) -> None:
     caps, config = resolve("nginx", version), text(STATIC, version)
     assert ("ssl_reject_handshake on;" in config) == caps.has("reject_handshake")
     assert (("cannot-enforce", caps.cannot("reject_handshake")) in said(STATIC, version)) != caps.has(
         "reject_handshake"
     )
-    strangers = [
+    defaults = [
         block for block in servers(config) if any("default_server" in listen for listen in args(block, "listen"))
     ]
-    assert [args(block, "return") for block in strangers] == [[["421"]], [["444"]]]
+    refusals = [["421"]] if caps.has("reject_handshake") else [["444"]]
+    assert args(defaults[0], "return") == refusals
+    assert [args(block, "server_name") for block in defaults].count([["_"]]) == 1 + caps.has("reject_handshake")
+    assert len(defaults) == 2
 
 
 @pytest.mark.parametrize("version", presets())
 def test_the_default_server_of_the_port_has_the_same_tls_policy_as_the_site(version: str) -> None:
+    """Each line where it counts: suites with the site, sessions and early data with the port, the rest with both."""
     blocks = [block for block in servers(text(STATIC, version)) if args(block, "ssl_protocols")]
-    assert len(blocks) == 2
-    for name in ("ssl_protocols", "ssl_ciphers", "ssl_ecdh_curve", "ssl_session_cache", "ssl_session_tickets"):
-        assert args(blocks[0], name) == args(blocks[1], name) != []
+    assert len(blocks) == 1 + resolve("nginx", version).has("reject_handshake")
+    for name in ("ssl_protocols", "ssl_ecdh_curve", "ssl_session_tickets"):
+        assert args(blocks[0], name) == args(blocks[-1], name) != []
+    assert args(blocks[0], "ssl_early_data") == [["off"]]
+    assert [len(args(blocks[0], name)) for name in ("ssl_session_cache", "ssl_session_timeout")] == [1, 1]
+    assert args(blocks[-1], "ssl_ciphers")
+    assert args(blocks[-1], "ssl_prefer_server_ciphers") == [["off"]]
 
 
 @pytest.mark.parametrize("version", presets())
@@ -130,7 +143,8 @@ def test_groups_and_protocols_are_the_guidelines_as_far_as_the_library_speaks_th
     for block in (b for b in servers(text(STATIC, version)) if args(b, "ssl_protocols")):
         assert args(block, "ssl_ecdh_curve") == [[":".join(groups)]]
         assert args(block, "ssl_protocols") == [list(guideline.protocols)]
-        assert args(block, "ssl_ciphers") == [[":".join(guideline.ciphers)]]
+        if args(block, "ssl_certificate"):
+            assert args(block, "ssl_ciphers") == [[":".join(guideline.ciphers)]]
 
 
 def test_modern_speaks_only_tls_13_and_asks_for_an_ecdsa_leaf() -> None:
@@ -198,22 +212,68 @@ def test_every_extension_has_its_type_and_cache_rule_inside_each_folder(cache: s
     raw = {**EVERYTHING, "cache": {"packages": cache}}
     folders = [d for d in every(tree(text(raw))) if d["directive"] == "location" and args(d["block"], "alias")]
     assert len(folders) == 2
+    own = media_types.ota_types(Site.model_validate(raw).media_types)
     for folder in folders:
-        inner = [d for d in folder["block"] if d["directive"] == "location" and args(d["block"], "types")]
-        found = {}
-        for location in inner:
-            names = location["args"][1].removeprefix("\\.").removesuffix("$").removeprefix("(?:").removesuffix(")")
-            for name in names.split("|"):
-                rule = next(line[1] for line in args(location["block"], "set") if line[0] == "$ota_proxy_cache")
-                found["." + name] = (args(location["block"], "default_type")[0][0], rule)
-        own = Site.model_validate(raw).media_types
-        assert {key: value[0] for key, value in found.items()} == media_types.ota_types(own)
-        assert found[".plist"][1] == "no-store"
-        assert ("immutable" in found[".ipa"][1]) == (cache == "immutable")
-        assert found[".mobileconfig"][1] == "no-cache"
+        (inner,) = (d for d in folder["block"] if d["directive"] == "location" and args(d["block"], "types"))
+        (types,) = (d["block"] for d in inner["block"] if d["directive"] == "types")
+        assert {f".{name}": row["directive"] for row in types for name in row["args"]} == own
+        assert re.fullmatch(r"\\\.\(\?:.*\)\$", inner["args"][1])
+        for name in ("App.ipa", "APP.IPA", "app.plist", "a.b.mobileconfig"):
+            assert re.search(inner["args"][1], name, re.IGNORECASE)
+        assert not re.search(inner["args"][1], "index.html")
 
 
-def test_types_are_only_emptied_inside_the_locations_of_one_kind() -> None:
+@pytest.mark.parametrize(
+    ("cache", "answer", "wanted"),
+    [
+        ("revalidate", "/app.plist:200", "no-store"),
+        ("revalidate", "/APP.PLIST:206", "no-store"),
+        ("revalidate", "/App.ipa:200", "no-cache"),
+        ("revalidate", "/App.ipa:304", "no-cache"),
+        ("revalidate", "/App.ipa:404", "no-store"),
+        ("revalidate", "/:301", "no-cache"),
+        ("revalidate", "/a:200:403", "no-store"),
+        ("immutable", "/App.ipa:206", "public, max-age=31536000, immutable"),
+        ("immutable", "/App.ipa:404", "no-store"),
+        ("immutable", "/App.ipa/index.html:200", "no-cache"),
+        ("immutable", "/app.plist:200", "no-store"),
+    ],
+)
+def test_the_first_cache_rule_that_fits_path_and_status_counts(cache: str, answer: str, wanted: str) -> None:
+    (rules,) = (d for d in every(tree(text({**STATIC, "cache": {"packages": cache}}))) if d["args"][:1] == ["$uri:$status"])
+    (default,) = (row["args"][0] for row in rules["block"] if row["directive"] == "default")
+    patterns = [(row["directive"], row["args"][0]) for row in rules["block"] if row["directive"] != "default"]
+    assert default == "no-store"
+    assert next((value for pattern, value in patterns if matches(pattern, answer)), default) == wanted
+
+
+def matches(pattern: str, value: str) -> bool:
+    """Read a key of a map as nginx does: `~` a regular expression, `~*` one in which case means nothing."""
+    flags = re.IGNORECASE if pattern.startswith("~*") else re.NOFLAG
+    return re.search(pattern.removeprefix("~").removeprefix("*"), value, flags) is not None
+
+
+@pytest.mark.parametrize(("length", "size"), [(46, 0), (47, 128), (110, 128), (111, 256), (1000, 1024)])
+def test_a_long_extension_asks_for_a_larger_hash_bucket(length: int, size: int) -> None:
+    found = args(tree(text({**STATIC, "media_types": {"x" * length: "text/plain"}})), "types_hash_bucket_size")
+    assert found == [[str(size)]] * bool(size)
+
+
+def test_many_extensions_are_told_in_patterns_that_nginx_can_read() -> None:
+    config = text({**STATIC, "media_types": {f"e{number}": "text/plain" for number in range(2000)}})
+    patterns = [d["args"][1] for d in every(tree(config)) if d["directive"] == "location" and args(d["block"], "types")]
+    assert len(patterns) > 1
+    assert max(map(len, patterns)) < 4000
+    assert all(any(re.search(pattern, f"/x.e{number}") for pattern in patterns) for number in range(2000))
+
+
+def test_an_android_package_has_a_type_only_where_the_site_asks_for_it() -> None:
+    assert "apk" not in text(STATIC)
+    android = "application/vnd.android.package-archive"
+    assert f"{android} apk;" in text({**STATIC, "media_types": {"apk": android}})
+
+
+def test_types_stand_only_inside_the_locations_of_their_files() -> None:
     for directive in every(tree(text(EVERYTHING))):
         if "types" in [inner["directive"] for inner in directive.get("block", [])]:
             assert directive["args"][0] == "~*"
@@ -363,7 +423,7 @@ def test_a_compressor_that_is_there_is_kept_away_wherever_gzip_is() -> None:
 
 @pytest.mark.parametrize(("scope", "said_there"), [("snippet", True), ("site", True), ("full", False)])
 def test_a_compressor_nobody_looked_for_is_left_to_the_parent_in_words(scope: Scope, *, said_there: bool) -> None:
-    assert any("a module for brotli and zstd" in line for _, line in said(STATIC, "portable", scope)) == said_there
+    assert any("brotli or zstd, where loaded" in line for _, line in said(STATIC, "portable", scope)) == said_there
     assert "brotli off" not in text(STATIC, "portable", scope)
 
 

@@ -38,8 +38,8 @@ def test_nginx_has_each_default_server_and_each_shared_map_once() -> None:
     whole = "\n".join(texts(several("nginx", *BOTH)).values())
     assert whole.count("listen 443 ssl http2 default_server;") == 1
     assert whole.count("listen 80 default_server;") == 1
-    for name in ("errors", "silent"):
-        assert whole.count(f" $ota_proxy_{name}__shared {{") == 1
+    assert whole.count(" $ota_proxy_silent__shared {") == 1
+    assert whole.count('map "$uri:$status" $ota_proxy_cache_') == len(BOTH)
     assert whole.count(" $ota_proxy_hsts_") == len(BOTH) + 1 + whole.count("Security $ota_proxy_hsts_")
     assert {line.split(":")[1] for line in whole.splitlines() if "ssl_session_cache" in line} == {"ota_proxy__shared"}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
-from ota_proxy.policy.media_types import ota_types
+from ota_proxy.policy.media_types import hosted_types
 from ota_proxy.servers.effective import Answer, Header, Reason, Redirect, Refusal, Request, Unknown
 from ota_proxy.servers.iis.effective_paths import Entry, PathFacts
 from ota_proxy.servers.iis.matching import about_scheme, catches, drops_path, keeps_query
@@ -152,7 +152,7 @@ def _header(variable: str) -> str:
 
 def _encoding(path: PathFacts, extension: str, entry: Entry | None) -> Iterator[Header]:
     """Judge the type that the extension has, or ought to have where it has none yet."""
-    media_type = entry.value if entry else ota_types().get(extension, "")
+    media_type = entry.value if entry else hosted_types().get(extension, "")
     chosen = _first_match(path.static_types, media_type) if path.compresses[0] else None
     if chosen is not None and chosen.on:
         why = f"{extension} is {media_type}, which static compression covers ({chosen.name})"
@@ -170,7 +170,7 @@ def _first_match(types: tuple[Entry, ...], media_type: str) -> Entry | None:
 def _extension(request: Request) -> str:
     """Return the extension of the file that is asked for, in lower case and with its dot; of the OTA types where it ends with one."""
     name = request.path.lower().rpartition("/")[2]
-    known = next((one for one in ota_types() if name.endswith(one)), "")
+    known = next((one for one in hosted_types() if name.endswith(one)), "")
     return known or (f".{name.rpartition('.')[2]}" if "." in name else "")
 
 

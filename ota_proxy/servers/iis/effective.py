@@ -11,7 +11,7 @@ from typing import Final
 
 from ota_proxy.numbers import port
 from ota_proxy.policy.capabilities import resolve
-from ota_proxy.policy.media_types import ota_types
+from ota_proxy.policy.media_types import hosted_types
 from ota_proxy.servers.effective import Answer, Problem, Proxied, Reason, Request
 from ota_proxy.servers.iis.answers import Binding, Hsts, Server, ask
 from ota_proxy.servers.iis.effective_paths import Entry, PathFacts, PathReader
@@ -268,7 +268,7 @@ def _sections(element: Element, path: str) -> Iterator[tuple[str, Element]]:
 
 def _names(root: Path) -> Iterator[str]:
     """Yield URL paths of OTA files below a folder."""
-    wanted, found = tuple(ota_types()), 0
+    wanted, found = tuple(hosted_types()), 0
     for folder, folders, names in os.walk(root):
         folders.sort()
         for name in sorted(names):

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import Capabilities, advisories
 from ota_proxy.policy.media_types import extensions
 from ota_proxy.servers.features import certificate_warnings, error_files, for_folders_only, open_to_installers, refuse
+from ota_proxy.servers.nginx.locations import ending
 from ota_proxy.servers.nginx.quote import quote, quote_path
 from ota_proxy.servers.result import Scope
 from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Site
 
 _ALT_SVC_SECONDS = 86_400  # RFC 7838 section 3.1: the default, written down
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """The optional keys; each is empty where its key is not given."""
+
+    http3: bool
+    reuseport: bool
+    alt_svc: Quoted
+    proxy_protocol: bool
+    htpasswd: Quoted | None
+    realm: Quoted
+    images: Quoted | None
+    limit_rate: int
+    limit_burst: int
+    cors: tuple[Quoted, ...]
+    cors_max_age: int
+    client_ca: Quoted | None
+    client_depth: int
+    error_folder: Quoted | None
+    error_statuses: tuple[int, ...]
 
 
 def possible(site: Site, caps: Capabilities, scope: Scope) -> None:
@@ -28,32 +51,28 @@ def possible(site: Site, caps: Capabilities, scope: Scope) -> None:
         )
 
 
-def features(site: Site, scope: Scope) -> dict[str, object]:
-    """Return the templates' variables for the optional keys; each is empty where its key is not given."""
+def features(site: Site, scope: Scope) -> Features:
+    """Return what the templates print of the optional keys."""
     inside = scope == "snippet"
     http3 = site.http3 and not inside
-    alt_svc = f'h3=":{site.public_port}"; ma={_ALT_SVC_SECONDS}'
-    return {
-        "http3": http3,
-        "reuseport": http3 and site.unknown_hosts == "ignore" and scope == "full",
-        "alt_svc": quote(alt_svc, ("http3",)),
-        "proxy_protocol": site.listen.proxy_protocol,
-        "htpasswd": quote_path(site.auth.htpasswd, ("auth", "htpasswd")) if site.auth.htpasswd else None,
-        "realm": quote(site.auth.realm, ("auth", "realm")),
-        "images": _images() if site.auth.htpasswd or site.limits.requests_per_second else None,
-        "limit_rate": 0 if inside else site.limits.requests_per_second or 0,
-        "limit_burst": site.limits.burst,
-        "cors": [quote(origin, ("cors", "origins")) for origin in site.cors.origins],
-        "cors_max_age": site.cors.max_age,
-        "client_ca": _client_ca(site) if not inside else None,
-        "client_depth": site.client_certificates.depth,
-        "error_folder": _error_folder(site),
-        "error_statuses": list(site.error_pages.statuses),
-    }
-
-
-def _images() -> Quoted:
-    return Quoted(rf"\.(?:{'|'.join(name.removeprefix('.') for name in extensions('image'))})$")
+    told_apart = site.auth.htpasswd or site.limits.requests_per_second
+    return Features(
+        http3=http3,
+        reuseport=http3 and site.unknown_hosts == "ignore" and scope == "full",
+        alt_svc=quote(f'h3=":{site.public_port}"; ma={_ALT_SVC_SECONDS}', ("http3",)),
+        proxy_protocol=site.listen.proxy_protocol,
+        htpasswd=quote_path(site.auth.htpasswd, ("auth", "htpasswd")) if site.auth.htpasswd else None,
+        realm=quote(site.auth.realm, ("auth", "realm")),
+        images=ending(extensions("image")) if told_apart else None,
+        limit_rate=0 if inside else site.limits.requests_per_second or 0,
+        limit_burst=site.limits.burst,
+        cors=tuple(quote(origin, ("cors", "origins")) for origin in site.cors.origins),
+        cors_max_age=site.cors.max_age,
+        client_ca=_client_ca(site) if not inside else None,
+        client_depth=site.client_certificates.depth,
+        error_folder=_error_folder(site),
+        error_statuses=tuple(site.error_pages.statuses),
+    )
 
 
 def _client_ca(site: Site) -> Quoted | None:
@@ -70,11 +89,11 @@ def modules(site: Site, scope: Scope) -> Iterator[str]:
     """Yield the modules that the optional keys need."""
     inside = scope == "snippet"
     wanted = {
-        "http_v3_module": site.http3 and not inside,
-        "http_geo_module": site.listen.proxy_protocol and not inside,
-        "http_auth_basic_module": site.auth.htpasswd is not None,
-        "http_limit_req_module": site.limits.requests_per_second is not None and not inside,
-        "http_access_module": site.error_pages.folder is not None,
+        "http_v3": site.http3 and not inside,
+        "http_geo": site.listen.proxy_protocol and not inside,
+        "http_auth_basic": site.auth.htpasswd is not None,
+        "http_limit_req": site.limits.requests_per_second is not None and not inside,
+        "http_access": site.error_pages.folder is not None,
     }
     yield from (name for name, needed in wanted.items() if needed)
 

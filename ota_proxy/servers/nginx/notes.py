@@ -11,6 +11,7 @@ from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE, Profile
 from ota_proxy.servers.applications import front_notes, fronted, upload_notes, websocket_notes
 from ota_proxy.servers.log_notes import log_folders
 from ota_proxy.servers.nginx import features
+from ota_proxy.servers.nginx.quote import bucket
 from ota_proxy.servers.result import Note, Scope
 from ota_proxy.servers.version_notes import version_notes
 from ota_proxy.site import Site
@@ -18,7 +19,6 @@ from ota_proxy.site import Site
 _LEAST_CONNECTIONS = 8192  # serves 1,000 slow downloads with room for the manifests of the next phones
 _LEAST_FILES = 65535
 _WITH_VARIABLES = ("http3", "auth", "limits", "cors", "client_certificates", "error_pages")  # keys that bring maps
-_LONGEST_NAME = 46  # bytes of a server name that fit nginx's default server_names_hash_bucket_size of 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,7 @@ def limits(site: Site) -> Limits:
 
 def name_bucket(site: Site) -> int:
     """Return the server_names_hash_bucket_size that the longest domain needs, or 0 where nginx's default does."""
-    longest = max(len(domain) for domain in site.domains)
-    return 0 if longest <= _LONGEST_NAME else next(size for size in (128, 256, 512) if longest + 18 <= size)
+    return bucket(max(len(domain) for domain in site.domains))
 
 
 def variable_bucket(site: Site) -> int:
@@ -103,21 +102,19 @@ def _snippet_cannot(site: Site) -> Iterator[str]:
 
 def _needs(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
     if scope == "full":
-        yield f"nginx with {', '.join(_modules(site, scope))}"
+        yield f"modules {_modules(site, scope)}"
         yield from log_folders(site)
         return
     numbers = limits(site)
     yield (
-        f"in the main context, for {site.expected_devices} phones at once: worker_processes auto, worker_rlimit_nofile "
-        f"{numbers.files} or more, and in events worker_connections {numbers.connections} or more (the usual soft limit "
-        "of 1024 open files ends at about 500 downloads a worker)"
+        f"for {site.expected_devices} phones: worker_processes auto, worker_rlimit_nofile {numbers.files},"
+        f" worker_connections {numbers.connections}"
     )
-    yield f"in the http block: include mime.types and a default_type; nginx with {', '.join(_modules(site, scope))}"
+    yield f"in the http block mime.types and default_type; modules {_modules(site, scope)}"
     if caps.compressors_unknown:
-        names = " and ".join(caps.compressors_unknown)
+        names = " or ".join(caps.compressors_unknown)
         yield (
-            f"where nginx loads a module for {names}: not on for packages and manifests, which lose length and ranges; "
-            f"--with-module {caps.compressors_unknown[0]} switches it off in this file"
+            f"{names}, where loaded, off for packages and manifests: --with-module {caps.compressors_unknown[0]} adds that"
         )
     if scope == "snippet" and site.hsts.enabled and not site.tls.offloaded:
         yield (
@@ -127,10 +124,7 @@ def _needs(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
     if scope == "snippet":
         yield f"a server block for {' '.join(site.domains)} around it, and no location in it with the same prefix"
     elif site.unknown_hosts == "refuse":
-        yield (
-            f"no other default_server on {_ports(site)}, such as Debian's sites-enabled/default: this file has it "
-            "(unknown_hosts = ignore leaves it out)"
-        )
+        yield (f"no other default_server on {_ports(site)}, such as Debian's sites-enabled/default")
     if scope == "site" and (size := name_bucket(site)):
         yield f"in the http block: server_names_hash_bucket_size {size}; for the long domain"
     if scope == "site" and (size := variable_bucket(site)):
@@ -139,20 +133,19 @@ def _needs(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
         yield from log_folders(site)
 
 
-def _modules(site: Site, scope: Scope) -> Iterator[str]:
+def _modules(site: Site, scope: Scope) -> str:
     https = any(location.target and location.target.scheme == "https" for location in site.proxied)
     terminates = not site.tls.offloaded
     wanted = {
-        "http_map_module": scope != "snippet",
-        "http_ssl_module": terminates or https,
-        "http_v2_module": terminates and site.http2 and scope != "snippet",
-        "http_realip_module": bool(site.trusted_proxies),
-        "http_geo_module (Debian 11 has it in nginx-core, not in nginx-light)": fronted(site) and scope != "snippet",
-        "http_proxy_module": bool(site.proxied),
-        "http_rewrite_module": True,
+        "http_map": scope != "snippet",
+        "http_ssl": terminates or https,
+        "http_v2": terminates and site.http2 and scope != "snippet",
+        "http_realip": bool(site.trusted_proxies),
+        "http_geo (Debian 11 has it in nginx-core, not in nginx-light)": fronted(site) and scope != "snippet",
+        "http_proxy": bool(site.proxied),
+        "http_rewrite": True,
     }
-    yield from (name for name, needed in wanted.items() if needed)
-    yield from features.modules(site, scope)
+    return ", ".join((*(name for name, needed in wanted.items() if needed), *features.modules(site, scope)))
 
 
 def _ports(site: Site) -> str:
@@ -179,7 +172,7 @@ def _infos(site: Site, caps: Capabilities, profile: Profile, scope: Scope) -> It
     elif "rsa" not in profile.leaf_kinds:
         yield f"the profile {profile.name} wants an ECDSA certificate; which kind the files have is not seen here"
     if names := sorted({t.host for x in site.proxied if (t := x.target) and t.host and not is_address(t.host)}):
-        yield f"{' and '.join(names)} must resolve when nginx loads this file: one dead name stops every reload"
+        yield f"{' and '.join(names)} must resolve whenever nginx starts or reloads: with a dead name it does neither"
     if site.http2 and not caps.has("http2_directive") and scope == "site" and not site.tls.offloaded:
         yield f"http2 on a listen line holds for every server of port {site.https_port}"
     yield from upload_notes(site)

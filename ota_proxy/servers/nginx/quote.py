@@ -12,6 +12,7 @@ _BARE = re.compile(r"[A-Za-z0-9_./:@*\[\]+-]+", re.ASCII)
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 _LONGEST = 4000  # bytes of one token; nginx reads its files through a buffer of 4096 (NGX_CONF_BUFFER)
 _LONGEST_SOCKET = 107  # bytes; sun_path of unix(7) has 108 with the end
+_LONGEST_KEY = 46  # bytes of a key that fit a bucket of 64, beside two pointers and the length
 _LONGEST_ID = 24  # a variable named after the site must fit variables_hash_bucket_size 64
 
 
@@ -55,6 +56,16 @@ def quote_socket(path: str, key: Key) -> Quoted:
     if len(path.encode()) > _LONGEST_SOCKET:
         raise _refused(path, key, f"a socket's path has at most {_LONGEST_SOCKET} bytes")
     return quote(f"unix:{path}", key)
+
+
+def regex(pattern: str) -> Quoted:
+    """Quote a regular expression made of escaped text; its `$` starts no variable, because a condition has none on that side."""
+    return Quoted('"' + pattern.replace("\\", "\\\\") + '"')
+
+
+def bucket(length: int) -> int:
+    """Return the bucket size that a key of this length needs in a hash of nginx, or 0 where the usual 64 bytes do."""
+    return 0 if length <= _LONGEST_KEY else 1 << (length + 17).bit_length()
 
 
 def identifier(domain: str, port: int) -> Quoted:

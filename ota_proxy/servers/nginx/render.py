@@ -10,7 +10,7 @@ from ota_proxy.servers.nginx.notes import notes
 from ota_proxy.servers.nginx.quote import comment
 from ota_proxy.servers.nginx.view import view
 from ota_proxy.servers.result import Note, Rendered, RenderedFile, Scope
-from ota_proxy.servers.templates import render_template
+from ota_proxy.servers.templates import NGINX, render_template, variables
 from ota_proxy.site import Site
 
 
@@ -23,6 +23,7 @@ def render(site: Site, caps: Capabilities, scope: Scope, command: str, further: 
     profile = guideline_profile(site.tls.profile)
     said = (*notes(site, caps, scope, profile), *further)
     header = [comment(line) for line in header_lines(caps, profile, scope, command, said)]
-    text = render_template(f"nginx/{scope}.conf.j2", {"header": header, **view(site, caps, scope, profile)})
+    printed = variables(view(site, caps, scope, profile))
+    text = render_template(f"nginx/{scope}.conf.j2", {**printed, "header": header, "body": None}, NGINX)
     name = "nginx.conf" if scope == "full" else "ota-proxy.conf"
     return Rendered("nginx", scope, (RenderedFile(name, text),), said)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.guideline import profile as guideline_profile
 from ota_proxy.servers.header import header_lines
 from ota_proxy.servers.nginx.notes import limits, name_bucket, notes, variable_bucket
 from ota_proxy.servers.nginx.quote import comment, identifier, quote
-from ota_proxy.servers.nginx.view import COMMON, addresses, view
+from ota_proxy.servers.nginx.view import COMMON, View, addresses, names_of, view
 from ota_proxy.servers.result import Note, Rendered, RenderedFile
 from ota_proxy.servers.several import COMMON_FILE, Several, file_names, files, once, shared_notes
-from ota_proxy.servers.templates import Quoted, render_template
+from ota_proxy.servers.templates import NGINX, Quoted, render_template, variables
 from ota_proxy.site import Site
 
-View = dict[str, object]
 _NEEDS = Note("needs-parent", f"the file {COMMON_FILE}, which was rendered with this one")
 
 _MANY = 12  # sites; from about 25 on nginx -t warns that it cannot build the hash of their variables (nginx 1.22)
@@ -34,7 +34,7 @@ def render(several: Several) -> Rendered:
     head = _header(several, first, shared)
     texts = ["\n".join([*head, "", _common(several, views)])]
     texts += [
-        render_template("nginx/site.conf.j2", made | {"header": _header(several, part.site, (_NEEDS, *said_))})
+        _render("site", made, header=_header(several, part.site, (_NEEDS, *said_)))
         for part, made, said_ in zip(several.parts, views, own, strict=True)
     ]
     names = (COMMON_FILE, *file_names(several.sites, [100] * len(several.parts)))
@@ -61,7 +61,8 @@ def _view(several: Several, number: int) -> View:
         profile = guideline_profile(part.site.tls.profile)
         made = view(part.site, several.caps, several.scope, profile, several.neighbours(part.site))
     before = [site.https_port for site in several.sites[:number]]
-    return made | {"reuseport": made["reuseport"] and part.site.https_port not in before}  # once for each port
+    once_a_port = made.features.reuseport and part.site.https_port not in before
+    return replace(made, features=replace(made.features, reuseport=once_a_port))
 
 
 def _notes(several: Several, site: Site) -> tuple[Note, ...]:
@@ -88,16 +89,20 @@ def _distinct(several: Several) -> None:
             known[name] = part.site
 
 
+def _render(name: str, made: View, **further: object) -> Quoted:
+    return render_template(f"nginx/{name}.conf.j2", variables(made) | further, NGINX)
+
+
 def _common(several: Several, views: Sequence[View]) -> str:
     hsts = _hsts(several.sites)
-    made = views[0] | {
-        "id": COMMON,
-        "hsts": quote(hsts, ()) if hsts else None,
-        "static": any(made["static"] for made in views),
-        "proxied": any(made["proxied"] for made in views),
-    }
+    made = replace(
+        views[0],
+        names=names_of(COMMON, COMMON, several.scope),
+        hsts=quote(hsts, ()) if hsts else None,
+        proxied=tuple(app for made in views for app in made.proxied),
+    )
     catch_alls = [Quoted(text.strip("\n")) for text in _catch_alls(several, views, made)]
-    return render_template("nginx/common.conf.j2", made | {"catch_alls": catch_alls})
+    return _render("common", made, catch_alls=catch_alls)
 
 
 def _hsts(sites: Iterable[Site]) -> str:
@@ -109,7 +114,7 @@ def _hsts(sites: Iterable[Site]) -> str:
 
 def _catch_alls(several: Several, views: Sequence[View], common: View) -> Iterator[str]:
     """Yield the catch-all servers: one for each TLS port, the first with those of plain http, and one for what is behind a proxy."""
-    refusing = [(part.site, made) for part, made in zip(several.parts, views, strict=True) if made["refuse"]]
+    refusing = [(part.site, made) for part, made in zip(several.parts, views, strict=True) if made.refuse]
     ending = [(site, made) for site, made in refusing if not site.tls.offloaded]
     behind = [(site, made) for site, made in refusing if site.tls.offloaded]
     plain = _union(addresses(site, site.listen.http) for site, _ in ending if site.listen.http)
@@ -121,11 +126,17 @@ def _catch_alls(several: Several, views: Sequence[View], common: View) -> Iterat
 
 
 def _catch_all(here: Sequence[tuple[Site, View]], common: View, tls: Sequence[Quoted], plain: Sequence[Quoted]) -> str:
-    logs = {key: here[0][1][key] for key in ("access_log", "access_log_off", "error_log", "log_level")}
-    alike = all(made[key] == value for _, made in here for key, value in logs.items())
-    silent: View = {"access_log": None, "access_log_off": False, "error_log": None}
-    own = here[0][1] | (logs if alike else silent) | {"id": COMMON, "hsts": common["hsts"]}
-    return render_template("nginx/_catch_all.conf.j2", own | {"tls_listen": list(tls), "plain_listen": list(plain)})
+    first = here[0][1]
+    alike = all(made.log == first.log for _, made in here)
+    silent = replace(first.log, access=None, access_off=False, error=None)
+    made = replace(
+        first,
+        names=common.names,
+        hsts=common.hsts,
+        log=first.log if alike else silent,
+        listen=replace(first.listen, tls=tuple(tls), plain=tuple(plain)),
+    )
+    return _render("unknown", made)
 
 
 def _union(lists: Iterable[Sequence[Quoted]]) -> list[Quoted]:
@@ -133,15 +144,15 @@ def _union(lists: Iterable[Sequence[Quoted]]) -> list[Quoted]:
 
 
 def _full(several: Several, views: Sequence[View], said: Sequence[Note]) -> str:
-    body = [_common(several, views), *(render_template("nginx/_http.conf.j2", made) for made in views)]
+    body = [_common(several, views), *(_render("http", made) for made in views)]
     numbers = [limits(site) for site in several.sites]
-    sized = {
-        "devices": several.devices,
-        "connections": sum(one.connections for one in numbers),
-        "files": sum(one.files for one in numbers),
-        "name_bucket": max(name_bucket(site) for site in several.sites),
-        "variable_bucket": _variable_bucket(several),
-        "body": Quoted("\n".join(body)),
-        "header": _header(several, several.sites[0], said),
-    }
-    return render_template("nginx/full.conf.j2", views[0] | sized)
+    main = replace(
+        views[0].main,
+        devices=several.devices,
+        connections=sum(one.connections for one in numbers),
+        files=sum(one.files for one in numbers),
+        name_bucket=max(name_bucket(site) for site in several.sites),
+        variable_bucket=_variable_bucket(several),
+    )
+    header = _header(several, several.sites[0], said)
+    return _render("full", replace(views[0], main=main), header=header, body=Quoted("\n".join(body)))
