@@ -240,7 +240,9 @@ def test_every_extension_has_its_type_and_cache_rule_inside_each_folder(cache: s
     ],
 )
 def test_the_first_cache_rule_that_fits_path_and_status_counts(cache: str, answer: str, wanted: str) -> None:
-    (rules,) = (d for d in every(tree(text({**STATIC, "cache": {"packages": cache}}))) if d["args"][:1] == ["$uri:$status"])
+    (rules,) = (
+        d for d in every(tree(text({**STATIC, "cache": {"packages": cache}}))) if d["args"][:1] == ["$uri:$status"]
+    )
     (default,) = (row["args"][0] for row in rules["block"] if row["directive"] == "default")
     patterns = [(row["directive"], row["args"][0]) for row in rules["block"] if row["directive"] != "default"]
     assert default == "no-store"
