@@ -9,8 +9,9 @@ import zipfile
 
 from ota_proxy.apps.package import build_package
 from ota_proxy.harness.served import Content
+from tests.container.faults import nginx_edits
 from tests.container.faults.manifest import ROOT
-from tests.container.faults.model import NGINX_IPA, SMALL, Fault, fault, replaced
+from tests.container.faults.model import SMALL, Fault, fault, replaced
 
 
 def _archive(name: str, ids: str, data: bytes) -> Fault:
@@ -94,7 +95,7 @@ FAULTS = (
     fault(
         "a single page application answers for packages",
         "OTA405",
-        replaced(f"({NGINX_IPA})", r"\1 rewrite ^ /index.html last;"),
+        nginx_edits.files("ipa", "rewrite ^ /index.html last;"),
         replaced(ROOT, r'\1RewriteRule "\\.ipa$" "/index.html" [PT]\n\g<0>'),
         site=SMALL,
         door="check",

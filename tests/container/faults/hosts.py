@@ -6,26 +6,15 @@ from ota_proxy.apps.landing_page import landing_page
 from ota_proxy.apps.package import EXAMPLE_APP
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
+from tests.container.faults import nginx_edits
 from tests.container.faults.behind import behind
-from tests.container.faults.model import NGINX_IPA, NGINX_OPEN, SMALL, Edit, Fault, fault, replaced, sent_away
+from tests.container.faults.model import NGINX_OPEN, SMALL, Edit, Fault, both, fault, replaced, sent_away
 from tests.container.faults.package import FILES
 from tests.container.faults.transport import CDN, GCM, TWO_HOSTS, first, spoken
 from tests.device_servers import issue
 
-REFUSES = r"ssl_reject_handshake on;(?:\n.*)??\n *return 421;"
+REFUSES = ("ssl_reject_handshake", "return")
 """What nginx's default server of the rendered site does."""
-
-
-def both(*edits: Edit) -> Edit:
-    """Return one edit of several."""
-
-    def edit(text: str) -> str:
-        for one in edits:
-            text = one(text)
-        return text
-
-    return edit
-
 
 # -- where a redirect leads ------------------------------------------------------------------------------------------
 
@@ -81,7 +70,7 @@ _STRANGERS = (
     fault(
         "a stranger's name in the handshake gets the content",
         "OTA223",
-        replaced(REFUSES, f"if ($ssl_server_name = ota.example.com) {{ return 421; }} {NGINX_OPEN}"),
+        nginx_edits.port(f"if ($ssl_server_name = ota.example.com) {{ return 421; }} {NGINX_OPEN}", without=REFUSES),
         replaced(
             r'^( *RewriteCond) .*\n( *)RewriteCond .*SSL_TLS_SNI.*\n( *RewriteRule "\^" - \[R=421,L\])$',
             r"\1 %{HTTP_HOST} !=ota.example.com\n\2RewriteCond %{SSL:SSL_TLS_SNI} =ota.example.com\n\3",
@@ -91,7 +80,7 @@ _STRANGERS = (
     fault(
         "a stranger's name gets the package and not the manifest",
         "OTA223",
-        replaced(REFUSES, f"location ~ [.]plist$ {{ return 421; }} {NGINX_OPEN}"),
+        nginx_edits.port(f"location ~ [.]plist$ {{ return 421; }} {NGINX_OPEN}", without=REFUSES),
         None,
         door="check",
     ),
@@ -99,10 +88,7 @@ _STRANGERS = (
 
 # -- client certificates ---------------------------------------------------------------------------------------------
 
-_ASKS_NGINX = replaced(
-    r"^( *ssl_early_data off;.*)$",
-    r"\1\n ssl_client_certificate /etc/ssl/ota/ecdsa.pem; ssl_verify_client on;",
-)
+_ASKS_NGINX = nginx_edits.tls("ssl_client_certificate /etc/ssl/ota/ecdsa.pem; ssl_verify_client on;")
 _ASKS_APACHE = replaced(
     r"^( *SSLEngine on)$", r"\1\nSSLCACertificateFile /etc/ssl/ota/ecdsa.pem\nSSLVerifyClient require"
 )
@@ -127,10 +113,9 @@ _CLIENTS = (
     fault(
         "devices are asked for a certificate for packages only",
         "OTA225",
-        replaced(
-            f"(\\A(?:.*\\n)*?)( *ssl_early_data off;.*)((?:.*\\n)*?)( *{NGINX_IPA})",
-            r"\1\2\n ssl_client_certificate /etc/ssl/ota/ecdsa.pem; ssl_verify_client optional;\3\4"
-            r" if ($ssl_client_verify != SUCCESS) { return 496; }",
+        both(
+            nginx_edits.port("ssl_client_certificate /etc/ssl/ota/ecdsa.pem; ssl_verify_client optional;"),
+            nginx_edits.files("ipa", "if ($ssl_client_verify != SUCCESS) { return 496; }"),
         ),
         replaced(r'(ipa\)\$">\s+ForceType "application/octet-stream")', r"\1\nSSLVerifyClient require"),
         site=SMALL,

@@ -12,7 +12,8 @@ from ota_proxy.apps.package import EXAMPLE_APP
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import MANIFEST, PACKAGE, Content
 from tests.builds import in_house
-from tests.container.faults.model import Fault, fault, replaced, sent_away
+from tests.container.faults import nginx_edits
+from tests.container.faults.model import Fault, both, fault, replaced, sent_away
 
 BASE = "https://ota.example.com"
 LINK = install_link(f"{BASE}/{MANIFEST}", "html")
@@ -33,12 +34,12 @@ ENCODED_MAP = 'map $uri $page_encoding { default ""; /index.html gzip; }\n'
 
 def encoded_nginx(text: str) -> str:
     """Say gzip of the page alone: headers are not inherited, so it goes to where the others are."""
-    return ENCODED_MAP + replaced(r"^( *add_header X-Robots-Tag )", r"add_header Content-Encoding $page_encoding;\n\1")(
-        text
-    )
+    return ENCODED_MAP + nginx_edits.folder("add_header Content-Encoding $page_encoding;")(text)
 
 
-FRAMES_NGINX = replaced(r"^ *add_header (?:X-Frame-Options|Content-Security-Policy) .*$", "")
+FRAMES_NGINX = both(
+    nginx_edits.without("add_header", "X-Frame-Options"), nginx_edits.without("add_header", "Content-Security-Policy")
+)
 FRAMES_APACHE = replaced(r"^ *Header always set (?:X-Frame-Options|Content-Security-Policy) .*$", "")
 
 
@@ -115,9 +116,9 @@ FAULTS = (
     fault(
         "pages have no type of their own",
         "OTA110",
-        replaced(r"^( *root /srv/ota;)", r"\1 types { } default_type application/octet-stream;", count=1),
+        nginx_edits.folder("types { } default_type application/octet-stream;"),
         replaced(
-            r'^( *)(<FilesMatch "\(\?i\)\[\.\]\(\?:apk\)\$">)',
+            r'^( *)(<FilesMatch "\(\?i\)\[\.\]\(\?:[a-z]+\)\$">)',
             r'\1<FilesMatch "html$">\n\1    ForceType application/octet-stream\n\1</FilesMatch>\n\1\2',
             count=1,
         ),
@@ -126,7 +127,7 @@ FAULTS = (
     fault(
         "search engines may show an in-house build",
         "OTA111",
-        replaced(r"^ *add_header X-Robots-Tag .*$", ""),
+        nginx_edits.without("add_header", "X-Robots-Tag"),
         replaced(r"^ *Header always set X-Robots-Tag .*$", ""),
         content=shown(ROBOTS, "", package=in_house()),
         door="check",
@@ -159,9 +160,9 @@ FAULTS = (
     fault(
         "a media type for stylesheets is missing",
         "OTA110",
-        replaced(r"^( *root /srv/ota;)", r"\1 types { text/html html; image/png png; }", count=1),
+        nginx_edits.folder("types { text/html html; image/png png; }"),
         replaced(
-            r'^( *)(<FilesMatch "\(\?i\)\[\.\]\(\?:apk\)\$">)',
+            r'^( *)(<FilesMatch "\(\?i\)\[\.\]\(\?:[a-z]+\)\$">)',
             r'\1<FilesMatch "css$">\n\1    ForceType text/plain\n\1</FilesMatch>\n\1\2',
             count=1,
         ),
@@ -170,10 +171,8 @@ FAULTS = (
     fault(
         "an address is for iPhones and iPads by their names",
         "OTA115",
-        replaced(
-            r"^( *)(location \^~ / \{)",
-            r'\1location = /install { if ($http_user_agent !~* "iPhone|iPad") { return 302 /desktop.html; } return 302 /index.html; }\n\1\2',
-            count=1,
+        nginx_edits.site(
+            'location = /install { if ($http_user_agent !~* "iPhone|iPad") { return 302 /desktop.html; } return 302 /index.html; }'
         ),
         replaced(
             r"^( *)(DocumentRoot )",
@@ -192,7 +191,7 @@ FAULTS = (
         "OTA110",
         encoded_nginx,
         replaced(
-            r'^( *)(<FilesMatch "\(\?i\)\[\.\]\(\?:apk\)\$">)',
+            r'^( *)(<FilesMatch "\(\?i\)\[\.\]\(\?:[a-z]+\)\$">)',
             r'\1<FilesMatch "html$">\n\1    Header set Content-Encoding gzip\n\1</FilesMatch>\n\1\2',
             count=1,
         ),

@@ -11,11 +11,10 @@ from typing import Any
 from ota_proxy.apps.manifest import build_manifest
 from ota_proxy.apps.package import EXAMPLE_APP, build_package
 from ota_proxy.harness.served import Content
-from tests.container.faults.model import SMALL, Door, Fault, fault, replaced
+from tests.container.faults import nginx_edits
+from tests.container.faults.model import SMALL, Door, Fault, both, fault, replaced
 from tests.variants import ECDSA, PROXIED, STATIC, variant
 
-NGINX_PLIST = r"location ~\* \\\.plist\$ \{"
-"""The rendered location of manifests in nginx, as a pattern."""
 ROOT = r'^( *)DocumentRoot "/srv/ota"'
 """Where something for the whole virtual host can be put into Apache's text."""
 BASE = "https://ota.example.com"
@@ -74,7 +73,7 @@ _DELIVERY = (
     fault(
         "manifests are not found",
         "OTA301",
-        replaced(f"({NGINX_PLIST})", r"\1 return 404;"),
+        nginx_edits.files("plist", "return 404;"),
         replaced(ROOT, r'\1RedirectMatch 404 "\\.plist$"\n\g<0>'),
         site=SMALL,
         door="check",
@@ -82,7 +81,7 @@ _DELIVERY = (
     fault(
         "manifests answer with a server error",
         "OTA301",
-        replaced(f"({NGINX_PLIST})", r"\1 return 500;"),
+        nginx_edits.files("plist", "return 500;"),
         replaced(ROOT, r'\1RedirectMatch 500 "\\.plist$"\n\g<0>'),
         site=SMALL,
         door="check",
@@ -90,9 +89,7 @@ _DELIVERY = (
     fault(
         "installers get no answer for manifests",
         "OTA301",
-        replaced(
-            f"({NGINX_PLIST})", r"\1 if ($http_user_agent) { return 444; }"
-        ),  # whoever waits for the start has none
+        nginx_edits.files("plist", "if ($http_user_agent) { return 444; }"),  # whoever waits for the start has none
         site=SMALL,
         door="check",
     ),
@@ -105,7 +102,7 @@ _DELIVERY = (
     fault(
         "a single page application answers for manifests",
         "OTA302",
-        replaced(f"({NGINX_PLIST})", r"\1 rewrite ^ /index.html last;"),
+        nginx_edits.files("plist", "rewrite ^ /index.html last;"),
         replaced(ROOT, r'\1RewriteRule "\\.plist$" "/index.html" [PT]\n\g<0>'),
         site=SMALL,
         door="check",
@@ -113,7 +110,7 @@ _DELIVERY = (
     fault(
         "manifests lead to a login",
         "OTA303",
-        replaced(f"({NGINX_PLIST})", r"\1 return 302 /login?next=$uri;"),
+        nginx_edits.files("plist", "return 302 /login?next=$uri;"),
         replaced(ROOT, rf'\1RedirectMatch 302 "\\.plist$" "{BASE}/login"\n\g<0>'),
         site=SMALL,
         door="check",
@@ -121,7 +118,7 @@ _DELIVERY = (
     fault(
         "manifests want a password",
         "OTA303",
-        replaced(f"({NGINX_PLIST})", r'\1 auth_basic "builds"; auth_basic_user_file /etc/nginx/none;'),
+        nginx_edits.files("plist", 'auth_basic "builds"; auth_basic_user_file /etc/nginx/none;'),
         replaced(
             r"\A((?:.*\n)*?)( *<FilesMatch \"\(\?i\)\[\.\]\(\?:plist\)\$\">)",
             r"LoadModule auth_basic_module modules/mod_auth_basic.so\n"
@@ -160,9 +157,7 @@ _DELIVERY = (
     fault(
         "manifests lead to a login by OpenID Connect",
         "OTA303",
-        replaced(
-            f"({NGINX_PLIST})", r"\1 return 302 /realms/x/protocol/openid-connect/auth?client_id=x&response_type=code;"
-        ),
+        nginx_edits.files("plist", "return 302 /realms/x/protocol/openid-connect/auth?client_id=x&response_type=code;"),
         replaced(
             ROOT,
             rf'\1RedirectMatch 302 "\\.plist$" "{BASE}/realms/x/protocol/openid-connect/auth?client_id=x&response_type=code"\n\g<0>',
@@ -190,7 +185,7 @@ _DELIVERY = (
     fault(
         "a filter lets only browsers have manifests",
         "OTA304",
-        replaced(f"({NGINX_PLIST})", r"\1 if ($http_user_agent !~ Mozilla) { return 403; }"),
+        nginx_edits.files("plist", "if ($http_user_agent !~ Mozilla) { return 403; }"),
         replaced(ROOT, r'\1RewriteCond %{HTTP_USER_AGENT} !Mozilla\n\1RewriteRule "\\.plist$" - [F]\n\g<0>'),
         site=SMALL,
         door="check",
@@ -198,7 +193,7 @@ _DELIVERY = (
     fault(
         "a challenge for robots stands before manifests",
         "OTA304",
-        replaced(f"({NGINX_PLIST})", r"\1 if ($http_user_agent !~ Mozilla) { rewrite ^ /index.html last; }"),
+        nginx_edits.files("plist", "if ($http_user_agent !~ Mozilla) { rewrite ^ /index.html last; }"),
         replaced(
             ROOT, r'\1RewriteCond %{HTTP_USER_AGENT} !Mozilla\n\1RewriteRule "\\.plist$" "/index.html" [PT]\n\g<0>'
         ),
@@ -208,7 +203,7 @@ _DELIVERY = (
     fault(
         "the manifest is redirected",
         "OTA305",
-        replaced(r"^    location \^~ / \{", r"    location = /app.plist { return 302 /space.plist; }\n\g<0>"),
+        nginx_edits.site("location = /app.plist { return 302 /space.plist; }"),
         replaced(ROOT, rf'\1RedirectMatch 302 "^/app\\.plist$" "{BASE}/space.plist"\n\g<0>'),
         site=SMALL,
         door="check",
@@ -216,9 +211,8 @@ _DELIVERY = (
     fault(
         "the manifest is redirected to another host",
         "OTA306",
-        replaced(
-            r"^    location \^~ / \{",
-            rf"    set $place $host$uri;\n    if ($place = ota.example.com/app.plist) {{ return 302 https://{OTHER}$uri; }}\n\g<0>",
+        nginx_edits.site(
+            f"set $place $host$uri; if ($place = ota.example.com/app.plist) {{ return 302 https://{OTHER}$uri; }}"
         ),
         replaced(
             ROOT,
@@ -309,21 +303,21 @@ _HEADERS = (
     fault(
         "manifests have no type of their own",
         "OTA314",
-        replaced(r"default_type text/xml;", "default_type application/octet-stream;"),
+        nginx_edits.files("plist", "default_type application/octet-stream;"),
         replaced(r'ForceType "text/xml"', "ForceType None"),
         site=SMALL,
     ),
     fault(
         "manifests may be cached",
         "OTA315",
-        replaced(r"set \$ota_proxy_cache no-store;(\s+if)", r'set $ota_proxy_cache "public, max-age=3600";\1'),
+        nginx_edits.cached("plist", "public, max-age=3600"),
         replaced(r'(Header always set Cache-Control) "no-store"', r'\1 "public, max-age=3600"'),
         site=SMALL,
     ),
     fault(
         "nothing says how long manifests may be kept",
         "OTA315",
-        replaced(r"set \$ota_proxy_cache no-store;(\s+if)", r'set $ota_proxy_cache "";\1'),
+        nginx_edits.cached("plist", ""),
         replaced(r'Header always set Cache-Control "no-store"\n', "Header always unset Cache-Control\n"),
         site=SMALL,
         door="check",
@@ -331,7 +325,7 @@ _HEADERS = (
     fault(
         "a cache answers for manifests",
         "OTA315",
-        replaced(r"add_header X-Robots-Tag noindex always;", r"\g<0> add_header Age 300;"),
+        nginx_edits.folder("add_header Age 300;"),
         replaced(r'(Header always set Cache-Control "no-store"\n)', r"\1Header always set Age 300\n"),
         site=SMALL,
         door="check",
@@ -342,21 +336,24 @@ _BEHIND = (
     fault(
         "the application is told http",
         "OTA312",
-        replaced(r"X-Forwarded-Proto https;", "X-Forwarded-Proto http;"),
+        nginx_edits.argument("proxy_set_header", "X-Forwarded-Proto", "http"),
         replaced(r'X-Forwarded-Proto "https"', 'X-Forwarded-Proto "http"'),
         site=variant("proxied", locations=PROXIED[:1]),
     ),
     fault(
         "the application is told an inner name",
         "OTA313",
-        replaced(r"X-Forwarded-Host \$\w+;", "X-Forwarded-Host 10.0.0.7;"),
+        nginx_edits.argument("proxy_set_header", "X-Forwarded-Host", "10.0.0.7"),
         replaced(r'X-Forwarded-Host "[^"]*"', 'X-Forwarded-Host "10.0.0.7"'),
         site=variant("proxied", locations=PROXIED[:1]),
     ),
     fault(
         "the application is told no port",
         "OTA313",
-        replaced(r"(X-Forwarded-Host \$host):8443;\n.*Port 8443;", r"\1;"),
+        both(
+            nginx_edits.argument("proxy_set_header", "X-Forwarded-Host", "$host"),
+            nginx_edits.without("proxy_set_header", "X-Forwarded-Port"),
+        ),
         replaced(r'(X-Forwarded-Host "[^:]*):8443"\n.*Port "8443"', r'\1"'),
         site=variant("mixed on port 8443"),
     ),

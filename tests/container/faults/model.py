@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -17,16 +17,15 @@ from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.model import Stage
 from ota_proxy.site import Site
+from tests.container.faults import nginx_edits
 from tests.variants import ECDSA, STATIC, variant
 
-Edit = Callable[[str], str]
+Edit = nginx_edits.Edit
 Door = Literal["verify", "check"]
 SERVERS = ("nginx", "apache")
 SMALL = variant("static", locations=STATIC[:1], certificates=[ECDSA])
 """A site of one folder, which one walk covers."""
 
-NGINX_IPA = r"location ~\* \\\.\(\?:ipa\|mobileprovision\)\$ \{"
-"""The rendered location of packages, as a pattern."""
 NGINX_OPEN = "ssl_certificate /etc/ssl/ota/ecdsa.pem; ssl_certificate_key /etc/ssl/private/ecdsa.key; root /srv/ota;"
 EXPOSED = {"cert": "/etc/ssl/ota/ecdsa.pem", "key": "/srv/ota/ecdsa.key"}
 
@@ -76,10 +75,21 @@ def replaced(pattern: str, new: str, *, count: int = 0) -> Edit:
     return edit
 
 
+def both(*edits: Edit) -> Edit:
+    """Return one edit of several."""
+
+    def edit(text: str) -> str:
+        for one in edits:
+            text = one(text)
+        return text
+
+    return edit
+
+
 def sent_away(path: str, url: str) -> tuple[Edit, Edit]:
     """Return edits, nginx's and Apache's, that let a path of the https site redirect."""
     return (
-        replaced(r"^( *)(location \^~ / \{)", rf'\1location = {path} {{ return 302 "{url}"; }}\n\1\2', count=1),
+        nginx_edits.site(f'location = {path} {{ return 302 "{url}"; }}'),
         replaced(r"^( *)(DocumentRoot )", rf'\1RedirectMatch 302 "^{path}$" "{url}"\n\1\2', count=1),
     )
 

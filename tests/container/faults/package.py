@@ -8,9 +8,10 @@ from typing import Any
 from ota_proxy.apps.package import build_package
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
+from tests.container.faults import nginx_edits
 from tests.container.faults.behind import FOLDER, behind
 from tests.container.faults.manifest import BASE, ROOT, written
-from tests.container.faults.model import NGINX_IPA, SMALL, Fault, fault, replaced
+from tests.container.faults.model import SMALL, Fault, both, fault, replaced
 
 
 def _other_build() -> bytes:
@@ -33,7 +34,7 @@ _DELIVERY = (
     fault(
         "packages are not found",
         "OTA401",
-        replaced(f"({NGINX_IPA})", r"\1 return 404;"),
+        nginx_edits.files("ipa", "return 404;"),
         replaced(ROOT, r'\1RedirectMatch 404 "\\.ipa$"\n\g<0>'),
         site=SMALL,
         door="check",
@@ -41,7 +42,7 @@ _DELIVERY = (
     fault(
         "packages answer with a server error",
         "OTA401",
-        replaced(f"({NGINX_IPA})", r"\1 return 500;"),
+        nginx_edits.files("ipa", "return 500;"),
         replaced(ROOT, r'\1RedirectMatch 500 "\\.ipa$"\n\g<0>'),
         site=SMALL,
         door="check",
@@ -49,7 +50,7 @@ _DELIVERY = (
     fault(
         "packages are not answered",
         "OTA401",
-        replaced(f"({NGINX_IPA})", r"\1 return 444;"),
+        nginx_edits.files("ipa", "return 444;"),
         site=SMALL,
         door="check",
     ),
@@ -63,7 +64,7 @@ _DELIVERY = (
     fault(
         "packages are denied",
         "OTA402",
-        replaced(f"({NGINX_IPA})", r"\1 deny all;"),
+        nginx_edits.files("ipa", "deny all;"),
         replaced(r'(ipa\)\$">\s+ForceType "application/octet-stream")', r"\1\nRequire all denied"),
         site=SMALL,
         door="check",
@@ -71,7 +72,7 @@ _DELIVERY = (
     fault(
         "packages lead to a login",
         "OTA402",
-        replaced(f"({NGINX_IPA})", r"\1 return 302 /login?next=$uri;"),
+        nginx_edits.files("ipa", "return 302 /login?next=$uri;"),
         replaced(ROOT, rf'\1RedirectMatch 302 "\\.ipa$" "{BASE}/login"\n\g<0>'),
         site=SMALL,
         door="check",
@@ -84,7 +85,7 @@ _DELIVERY = (
     fault(
         "HEAD is denied",
         "OTA403",
-        replaced(f"({NGINX_IPA})", r"\1 if ($request_method = HEAD) { return 405; }"),
+        nginx_edits.files("ipa", "if ($request_method = HEAD) { return 405; }"),
         replaced(
             r"AllowMethods GET HEAD\n(.*\n *# \(3\))",
             r'<FilesMatch "ipa$">\nRewriteEngine On\nRewriteCond %{REQUEST_METHOD} HEAD\nRewriteRule "^" - [R=405,L]\n</FilesMatch>\n\1',
@@ -122,14 +123,14 @@ _DELIVERY = (
     fault(
         "packages are called text",
         "OTA411",
-        replaced(r"default_type application/octet-stream;", "default_type text/plain;"),
+        nginx_edits.files("ipa", "default_type text/plain;"),
         replaced(r'(ipa\)\$">\s+ForceType) "application/octet-stream"', r'\1 "text/plain"'),
         site=SMALL,
     ),
     fault(
         "packages have no type",
         "OTA411",
-        replaced(r"default_type application/octet-stream;", 'default_type "";'),
+        nginx_edits.files("ipa", 'default_type "";'),
         replaced(r'(ipa\)\$">\s+ForceType) "application/octet-stream"', r"\1 None"),
         site=SMALL,
         door="check",
@@ -140,7 +141,7 @@ _RESUME = (
     fault(
         "ranges are off",
         "OTA406",
-        replaced(f"({NGINX_IPA})", r"\1 max_ranges 0;"),
+        nginx_edits.files("ipa", "max_ranges 0;"),
         replaced(r"(DirectoryIndex index\.html)", r"\1\n        MaxRanges none"),
         site=SMALL,
     ),
@@ -170,7 +171,7 @@ _RESUME = (
     fault(
         "ranges come from another build of the same size and time",
         "OTA407",
-        replaced(f"({NGINX_IPA})", r"\1 if ($http_range) { rewrite ^/App /other.ipa last; }"),
+        nginx_edits.files("ipa", "if ($http_range) { rewrite ^/App /other.ipa last; }"),
         replaced(ROOT, r'\1RewriteCond %{HTTP:Range} .\n\1RewriteRule "^/App\\.ipa$" "/other.ipa" [PT]\n\g<0>'),
         content=Content(extra=(TestFile("/srv/ota/other.ipa", _other_build()),)),
         site=SMALL,
@@ -199,7 +200,7 @@ _RESUME = (
     fault(
         "packages are compressed",
         "OTA409",
-        replaced(f"({NGINX_IPA}(?:.*\n)*?.*)gzip off;", r"\1gzip on; gzip_types application/octet-stream;"),
+        nginx_edits.files("ipa", "gzip on; gzip_types application/octet-stream;"),
         replaced(
             r"^( *)SetEnvIfNoCase Request_URI .* no-gzip no-brotli$",
             r"\1AddOutputFilterByType DEFLATE application/octet-stream",
@@ -209,9 +210,9 @@ _RESUME = (
     fault(
         "packages are called compressed",
         "OTA409",
-        replaced(
-            r"(\A(?:.*\n)*?)(server \{(?:.*\n)*?)((?:.*)add_header X-Robots-Tag noindex always;)",
-            r'\1map $uri $packed { default ""; "~[.]ipa$" gzip; }\n\2\3 add_header Content-Encoding $packed always;',
+        both(
+            nginx_edits.folder("add_header Content-Encoding $packed always;"),
+            lambda text: 'map $uri $packed { default ""; "~[.]ipa$" gzip; }\n' + text,
         ),
         replaced(r'(ipa\)\$">\s+ForceType "application/octet-stream")', r"\1\nHeader set Content-Encoding gzip"),
         site=SMALL,
@@ -220,10 +221,7 @@ _RESUME = (
     fault(
         "packages of one name may be kept for a year",
         "OTA414",
-        replaced(
-            r"(default_type application/octet-stream;\n *gzip off;.*\n *set \$ota_proxy_cache) no-cache;",
-            r'\1 "public, max-age=31536000, immutable";',
-        ),
+        nginx_edits.cached("ipa", "public, max-age=31536000, immutable"),
         replaced(
             r'(<FilesMatch "\(\?i\)\[\.\]\(\?:ipa\|apk\)\$">\n *Header onsuccess set Cache-Control) "no-cache"',
             r'\1 "public, max-age=31536000, immutable"',

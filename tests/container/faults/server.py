@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from tests.container.faults import nginx_edits
 from tests.container.faults.behind import FOLDER, behind
 from tests.container.faults.manifest import BASE, ROOT
-from tests.container.faults.model import EXPOSED, SMALL, fault, replaced
+from tests.container.faults.model import EXPOSED, SMALL, both, fault, replaced
 from tests.variants import STATIC, variant
 
 # A healthy ad hoc build has a note of its own, which stands before those about the server: the stage is `open`.
@@ -12,20 +13,20 @@ FAULTS = (
     fault(  # Apache sets the one field it has, whatever adds another
         "the content type is added as a second header",
         "OTA604",
-        replaced(r"(add_header X-Content-Type-Options nosniff always;)", r"\1 add_header Content-Type text/xml;"),
+        nginx_edits.folder("add_header Content-Type text/xml;"),
         site=SMALL,
     ),
     fault(
         "a rule against configuration files catches manifests",
         "OTA611",
-        replaced(r"^( *)location ~ /\\\.\(\?!well-known/\) \{", r"\1location ~ \.(?:plist|conf)$ { deny all; }\n\g<0>"),
+        nginx_edits.folder(r"location ~ \.(?:plist|conf)$ { deny all; }"),
         replaced(ROOT, r'\1<FilesMatch "\.(?:plist|conf)$">\nRequire all denied\n</FilesMatch>\n\g<0>'),
         site=SMALL,
     ),
     fault(
         "a plus in a name is refused",
         "OTA611",
-        replaced(r"^( *)location ~ /\\\.\(\?!well-known/\) \{", r"\1location ~ [+] { return 404; }\n\g<0>"),
+        nginx_edits.folder("location ~ [+] { return 404; }"),
         replaced(ROOT, r'\1RewriteRule "[+]" - [R=404,L]\n\g<0>'),
         site=SMALL,
         stage="package",
@@ -33,7 +34,7 @@ FAULTS = (
     fault(
         "the server tells its version",
         "",
-        replaced(r"server_tokens off;", "server_tokens on;"),
+        nginx_edits.value("server_tokens", "on"),
         replaced(r"\A", "ServerTokens Full\n"),
         notes="OTA612",
         stage="open",
@@ -60,7 +61,7 @@ FAULTS = (
     fault(
         "folders are listed",
         "OTA613",
-        replaced(r"index index\.html;\s+autoindex off;", "index none.html; autoindex on;"),
+        both(nginx_edits.value("index", "none.html"), nginx_edits.value("autoindex", "on")),
         replaced(r"(DirectoryIndex) index\.html((?:.*\n)*?.*Options FollowSymLinks)", r"\1 none.html\2 Indexes"),
         site=SMALL,
     ),
@@ -78,13 +79,13 @@ FAULTS = (
     fault(
         "the configuration has a typing error",
         "OTA615",
-        replaced(r"absolute_redirect off;", "absolute_redirct off;"),
+        nginx_edits.renamed("absolute_redirect", "absolute_redirct"),
         replaced(r"UseCanonicalName Off", "UseCanonicalNme Off"),
     ),
     fault(
         "the certificate is not there",
         "OTA615",
-        replaced(r"ssl_certificate /etc/ssl/ota/ecdsa\.pem;", "ssl_certificate /etc/ssl/ota/gone.pem;"),
+        nginx_edits.value("ssl_certificate", "/etc/ssl/ota/gone.pem"),
         replaced(r'SSLCertificateFile "/etc/ssl/ota/ecdsa\.pem"', 'SSLCertificateFile "/etc/ssl/ota/gone.pem"'),
         site=SMALL,
     ),

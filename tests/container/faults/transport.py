@@ -7,8 +7,9 @@ from ota_proxy.apps.package import EXAMPLE_APP
 from ota_proxy.commands.check import CheckOptions
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
+from tests.container.faults import nginx_edits
 from tests.container.faults.behind import behind
-from tests.container.faults.model import NGINX_OPEN, Edit, fault, replaced, sent_away
+from tests.container.faults.model import NGINX_OPEN, Edit, both, fault, replaced, sent_away
 from tests.device_servers import issue
 from tests.variants import ECDSA, RSA, STATIC, variant
 
@@ -19,15 +20,16 @@ TWO_HOSTS = variant("static", locations=STATIC[:1], certificates=[ECDSA], domain
 RSA_ONLY = variant("static", locations=STATIC[:1], certificates=[RSA])
 
 
+def _speaks(lines: str) -> Edit:
+    return both(nginx_edits.without("ssl_protocols"), nginx_edits.without("ssl_ciphers"), nginx_edits.tls(lines))
+
+
 def spoken(protocols: str, ciphers: str, more: str = "", *, nginx: str = "") -> tuple[Edit, Edit]:
     """Return edits that let a server speak these TLS versions and (before 1.3) suites."""
     plus = " ".join(f"+{name}" for name in protocols.split())
     conf = "".join(f" ssl_conf_command {line};" for line in [nginx] if line)
     return (
-        replaced(
-            r"ssl_protocols TLSv1\.2 TLSv1\.3;.*\n *ssl_ciphers [^;]*;",
-            f"ssl_protocols {protocols}; ssl_ciphers {ciphers};{conf}",
-        ),
+        _speaks(f"ssl_protocols {protocols}; ssl_ciphers {ciphers};{conf}"),
         replaced(
             r"SSLProtocol -all \+TLSv1\.2 \+TLSv1\.3\n *SSLCipherSuite ECDHE\S*",
             f"SSLProtocol -all {plus}\n    SSLCipherSuite {ciphers}{more}",
@@ -56,19 +58,19 @@ FAULTS = (
     fault(
         "plain http serves the content",
         "OTA201",
-        replaced(r"return 308 https://ota\.example\.com\$request_uri; # \(2\)", "root /srv/ota;"),
+        nginx_edits.plain("root /srv/ota;"),
         replaced(r'^( *)RewriteRule "\^" "https://ota\.example\.com%1" \[R=308,NE,L\]$', r'\1Alias "/" "/srv/ota/"'),
     ),
     fault(
         "the redirect drops path and query",
         "OTA202",
-        replaced(r"(return 308 https://ota\.example\.com)\$request_uri;", r"\1/;"),
+        nginx_edits.plain("return 308 https://ota.example.com/;"),
         replaced(r"(https://ota\.example\.com)%1(\" \[R=308,NE),L\]", r"\1/\2,QSD,L]"),
     ),
     fault(
         "the redirect is temporary",
         "OTA203",
-        replaced(r"return 308 (https://ota\.example\.com\$request_uri; # \(2\))", r"return 302 \1"),
+        nginx_edits.plain("return 302 https://ota.example.com$request_uri;"),
         replaced(r"\[R=308,NE,L\]", "[R=302,NE,L]"),
     ),
     fault("the intermediate is not served", "OTA210", content=Content(flaw="missing-intermediate")),
@@ -81,15 +83,14 @@ FAULTS = (
     fault(
         "no HSTS",
         "OTA219",
-        replaced(r"add_header Strict-Transport-Security [^;]*;", ""),
+        nginx_edits.without("add_header", "Strict-Transport-Security"),
         replaced(r"^ *Header always set Strict-Transport-Security .*$", ""),
     ),
     fault(
         "HSTS is sent over http too",
         "OTA219",
-        replaced(
-            r"(return 308 https://ota\.example\.com\$request_uri; # \(2\))",
-            r'add_header Strict-Transport-Security "max-age=63072000" always; \1',
+        nginx_edits.plain(
+            'add_header Strict-Transport-Security "max-age=63072000" always; return 308 https://ota.example.com$request_uri;'
         ),
         replaced(
             r"Header always unset Strict-Transport-Security",
@@ -99,10 +100,7 @@ FAULTS = (
     fault(
         "TLS 1.1 is still spoken",
         "OTA215 OTA217",
-        replaced(
-            r"ssl_protocols TLSv1\.2 TLSv1\.3;.*\n *ssl_ciphers [^;]*;",
-            "ssl_protocols TLSv1.1 TLSv1.2 TLSv1.3; ssl_ciphers DEFAULT@SECLEVEL=0;",
-        ),
+        _speaks("ssl_protocols TLSv1.1 TLSv1.2 TLSv1.3; ssl_ciphers DEFAULT@SECLEVEL=0;"),
         replaced(
             r"SSLProtocol -all \+TLSv1\.2 \+TLSv1\.3\n *SSLCipherSuite ECDHE\S*",
             "SSLProtocol -all +TLSv1.1 +TLSv1.2 +TLSv1.3\n    SSLCipherSuite DEFAULT@SECLEVEL=0",
@@ -111,7 +109,7 @@ FAULTS = (
     fault(
         "a stranger's name gets the content",
         "OTA223",
-        replaced(r"ssl_reject_handshake on;(?:\n.*)??\n *return 421;", NGINX_OPEN),
+        nginx_edits.port(NGINX_OPEN, without=("ssl_reject_handshake", "return")),
         replaced(r"^ *RewriteCond .*\n *RewriteCond .*SSL_TLS_SNI.*\n *RewriteRule \"\^\" - \[R=421,L\]$", ""),
     ),
     fault(
@@ -136,7 +134,7 @@ FAULTS = (
     fault(
         "the TLS port speaks plain http",
         "OTA206",
-        replaced(r"^( *listen (?:\[::\]:)?443) ssl http2", r"\1"),
+        nginx_edits.without_word("listen", "ssl", "http2"),
         replaced(r"^( *)SSLEngine on$", r"\1SSLEngine off"),
     ),
     fault("the certificate names no host", "OTA211", content=Content(flaw="no-san")),
@@ -204,7 +202,7 @@ FAULTS = (
         "an offer of the application to upgrade is handed on",
         "OTA222",
         "add_header Upgrade h2c always;",
-        nginx=replaced(r"^ *proxy_hide_header Upgrade;.*$", ""),
+        nginx=nginx_edits.without("proxy_hide_header", "Upgrade"),
     ),
     fault(
         "a header of the connection is set for all",
@@ -233,10 +231,7 @@ FAULTS = (
     fault(
         "devices are asked for a certificate and told so by HTTP",
         "OTA225",
-        replaced(
-            r"^( *ssl_early_data off;.*)$",
-            r"\1\n ssl_client_certificate /etc/ssl/ota/ecdsa.pem; ssl_verify_client on;",
-        ),
+        nginx_edits.tls("ssl_client_certificate /etc/ssl/ota/ecdsa.pem; ssl_verify_client on;"),
         door="check",
     ),
     fault(
@@ -261,9 +256,8 @@ FAULTS = (
     fault(
         "the redirect to https goes round by another host",
         "OTA203",
-        replaced(
-            r"^( *)(return 308 https://ota\.example\.com\$request_uri; # \(2\))",
-            rf"\1if ($host != {CDN}) {{ return 308 http://{CDN}$request_uri; }}\n\1\2",
+        nginx_edits.plain(
+            f"if ($host != {CDN}) {{ return 308 http://{CDN}$request_uri; }} return 308 https://ota.example.com$request_uri;"
         ),
         replaced(
             r'^( *)(RewriteCond %\{THE_REQUEST\} .*\n *RewriteRule "\^" )("https://ota\.example\.com%1" \[R=308,NE,L\])$',
@@ -285,14 +279,14 @@ FAULTS = (
     fault(
         "no handshake is finished under the site's name",
         "OTA206",
-        replaced(r"^( *)(ssl_certificate /etc/ssl/ota/ecdsa\.pem;)", r"\1ssl_reject_handshake on; \2"),
+        nginx_edits.site("ssl_reject_handshake on;"),
         door="check",
     ),
     fault("the certificate has signed itself", "OTA207", content=Content(flaw="self-signed"), door="check"),
     fault(
         "HSTS is not on errors",
         "OTA219",
-        replaced(r"(add_header Strict-Transport-Security [^;]*) always;", r"\1;"),
+        nginx_edits.without_word("add_header", "always", of="Strict-Transport-Security"),
         replaced(
             r"Header always set Strict-Transport-Security (.*)$", r"Header onsuccess set Strict-Transport-Security \1"
         ),
