@@ -71,8 +71,8 @@ def binaries() -> dict[str, str]:
     return {name: path for name, path in found.items() if path}
 
 
-def capabilities(binary: str, folder: Path) -> Capabilities:
-    """Return what `nginx -V` says, with a layout inside `folder` and no user: whoever runs the test is the user."""
+def capabilities(binary: str, folder: Path, *, portable: bool = False) -> Capabilities:
+    """Return what `nginx -V` says, or what every nginx has, with a layout inside `folder` and no user: whoever runs the test is the user."""
     words = subprocess.run([binary, "-V"], capture_output=True, text=True, check=True).stderr
     version = re.search(r"nginx/([\d.]+)", words)
     running = re.search(r"running with OpenSSL ([\d.]+)", words) or re.search(r"built with OpenSSL ([\d.]+)", words)
@@ -80,20 +80,20 @@ def capabilities(binary: str, folder: Path) -> Capabilities:
     assert running is not None
     layout = {"ca_bundle": str(folder / "ca.pem"), "nginx_user": "", "nginx_log": str(folder / "logs")}
     layout |= {"nginx_conf": str(folder / "conf"), "nginx_pid": str(folder / "nginx.pid")}
-    caps = resolve("nginx", version[1], f"openssl-{running[1]}")
+    caps = resolve("nginx") if portable else resolve("nginx", version[1], f"openssl-{running[1]}")
     return dataclasses.replace(caps, layout={**caps.layout, **layout})
 
 
 class Bench:
     """One nginx set-up: ports, certificates, files, the rendered configuration and the wrapper around it."""
 
-    def __init__(self, binary: str, folder: Path, raw: Raw, scope: Scope = "site") -> None:
+    def __init__(self, binary: str, folder: Path, raw: Raw, scope: Scope = "site", *, portable: bool = False) -> None:
         self.binary, self.folder, self.scope = binary, folder, scope
         self.ports = {name: free_port() for name in ("http", "https", "app", "tls_app")}
         self.authority = Authority()
         for name in ("conf", "logs", "temporary"):
             (folder / name).mkdir()
-        self.caps = capabilities(binary, folder)
+        self.caps = capabilities(binary, folder, portable=portable)
         self.site = relocate(raw, folder, self.ports)
         self._certificates()
         self._folders()
@@ -235,7 +235,10 @@ class Bench:
             client = http.client.HTTPConnection("127.0.0.1", port)
             client.sock = connection
             sent = {name.replace("_", "-"): value for name, value in headers.items()}
-            client.request(method, path, headers={"Host": host, **sent})
+            client.putrequest(method, path, skip_host=True, skip_accept_encoding="Accept-Encoding" in sent)
+            for name, value in ({"Host": host} | sent if host else sent).items():
+                client.putheader(name, value)
+            client.endheaders()
             got = client.getresponse()
             return Answer(got.status, tuple((k.lower(), v) for k, v in got.getheaders()), got.read())
 

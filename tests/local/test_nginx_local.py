@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +19,9 @@ from tests.local.nginx_server import HOST, HSTS, MIXED, Answer, Bench, fill
 pytestmark = pytest.mark.local
 
 
-@pytest.fixture(scope="module")
-def bench(binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    made = Bench(binary, tmp_path_factory.mktemp("nginx"), MIXED)
+@pytest.fixture(scope="module", params=["named", "portable"])
+def bench(binary: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    made = Bench(binary, tmp_path_factory.mktemp("nginx"), MIXED, portable=request.param == "portable")
     for location in made.site.static:
         fill(Path(location.root or ""))
     challenge = Path(made.site.redirect.acme_root) / ".well-known/acme-challenge/token"
@@ -28,7 +29,8 @@ def bench(binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ben
     challenge.write_text("token.key")
     with application(made.ports["app"]), made.running():
         yield made
-        assert "[warn]" not in made.errors()
+        warned = [line for line in made.errors().splitlines() if "[warn]" in line]
+        assert all("deprecated" in line and request.param == "portable" for line in warned), warned
         assert "[alert]" not in made.errors()
 
 
@@ -170,10 +172,32 @@ def test_http_on_the_tls_port_gets_the_same_redirect_without_hsts(bench: Bench) 
 
 
 def test_a_strange_name_gets_no_handshake_and_a_strange_host_421(bench: Bench) -> None:
-    with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
-        bench.ask("/", sni="stranger.example.net")
+    if bench.caps.has("reject_handshake"):
+        with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
+            bench.ask("/", sni="stranger.example.net")
+    else:
+        assert bench.ask("/app.ipa", sni="stranger.example.net", host="stranger.example.net").status == 421
+        assert bench.ask("/app.ipa", sni="stranger.example.net").status == 421
     answer = bench.ask("/", host="stranger.example.net")
     assert (answer.status, answer.one("strict-transport-security")) == (421, HSTS)
+
+
+@pytest.mark.parametrize("host", [f"{HOST}:8443", HOST.upper(), f"{HOST}."])
+def test_a_host_with_a_port_capitals_or_a_dot_at_its_end_is_ours(bench: Bench, host: str) -> None:
+    assert bench.ask("/app.ipa", host=host).status == 200
+
+
+def test_a_connection_by_address_alone_shows_nothing(bench: Bench) -> None:
+    """No name in the handshake and no Host: an address on the internet is tried by everybody."""
+    port, no_check = bench.ports["https"], ssl._create_unverified_context()  # noqa: S323, SLF001 - whoever scans checks nothing
+    with socket.create_connection(("127.0.0.1", port), 5) as raw:
+        if bench.caps.has("reject_handshake"):
+            with pytest.raises(ssl.SSLError):
+                no_check.wrap_socket(raw)
+            return
+        with no_check.wrap_socket(raw) as connection:
+            connection.sendall(b"GET /app.ipa HTTP/1.0\r\n\r\n")
+            assert connection.recv(4096).split()[1] == b"421"
 
 
 def test_a_wildcard_is_one_label_deep(bench: Bench) -> None:
