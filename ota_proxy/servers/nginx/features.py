@@ -107,7 +107,7 @@ def cannot(site: Site, scope: Scope) -> Iterator[str]:
     if site.limits.requests_per_second:
         yield "limits has no effect: counting requests takes a limit_req_zone in the http block"
     if site.listen.proxy_protocol:
-        yield "a stranger who connects directly is not refused: that takes a geo block in the http block"
+        yield "a client that connects directly is not refused: that takes a geo block in the http block"
     if site.error_pages.folder:
         yield "errors outside these locations keep the pages of the server block around this file"
 

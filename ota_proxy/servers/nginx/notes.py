@@ -92,10 +92,10 @@ def _snippet_cannot(site: Site) -> Iterator[str]:
     if site.proxied:
         yield "a proxied manifest without Cache-Control does not get no-store, which takes a map in the http block"
         yield "upstream connections are opened for each request: keeping them open takes an upstream block"
-    if site.log.access is not None or site.log.error is not None:
-        yield "log files stay those of the server block around this file: log has no effect"
         if site.headers:
             yield "the security headers of an application's answers stay its own (but for X-Content-Type-Options), which else takes maps in the http block"
+    if site.log.access is not None or site.log.error is not None:
+        yield "log files stay those of the server block around this file: log has no effect"
     if fronted(site):
         yield "X-Forwarded-Proto of a trusted proxy is not read, which takes a geo block in the http block: only the connection says whether it is https"
 

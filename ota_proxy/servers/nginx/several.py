@@ -106,7 +106,7 @@ def _common(several: Several, views: Sequence[View]) -> str:
 
 
 def _hsts(sites: Iterable[Site]) -> str:
-    """Return what strangers' names are told: what the sites all say, else the longest age and nothing about sub-domains."""
+    """Return what unknown hosts are told: what the sites all say, else the longest age and nothing about sub-domains."""
     those = [site.hsts for site in sites if site.hsts.enabled and not site.tls.offloaded]
     values = dict.fromkeys(hsts.value for hsts in those)
     return next(iter(values)) if len(values) == 1 else f"max-age={max(hsts.max_age for hsts in those)}" if those else ""
