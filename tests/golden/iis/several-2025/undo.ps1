@@ -1,6 +1,5 @@
-# Made by ota-proxy 0.1.0; edit the site and render again instead of editing this file.
-# For iis 2025 with schannel, scope site,
-# TLS guideline 6.0 intermediate.
+# Made by ota-proxy 0.1.0; change the site and render it again instead of editing this file.
+# For iis 2025 with schannel, scope site, TLS guideline 6.0 intermediate.
 # Command: ota-proxy render iis
 
 #Requires -Version 5.1

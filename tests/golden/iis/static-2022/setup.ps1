@@ -1,9 +1,8 @@
-# Made by ota-proxy 0.1.0; edit the site and render again instead of editing this file.
-# For iis 2022 with schannel, scope site,
-# TLS guideline 6.0 intermediate.
+# Made by ota-proxy 0.1.0; change the site and render it again instead of editing this file.
+# For iis 2022 with schannel, scope site, TLS guideline 6.0 intermediate.
 # Command: ota-proxy render iis
 #
-# What this file needs from the configuration around it:
+# What this file needs around it:
 #   - URL Rewrite 2.1 (2.0 does not know useOriginalURLEncoding and would answer 500.19)
 #   - setup.ps1, run as administrator beside web.config; IISAdministration 1.1 (Windows 2016:
 #     Install-Module IISAdministration)
