@@ -79,7 +79,7 @@ def asked_for_folder(args: argparse.Namespace) -> bool:
 
 def run_folder(args: argparse.Namespace) -> int:
     """Run the folder until ^C or SIGTERM."""
-    from ota_proxy.harness.emulator.folder import Folder, run  # noqa: PLC0415 - heavy, as all of the harness
+    from ota_proxy.harness.emulator.site_folder import Folder, run  # noqa: PLC0415 - heavy, as all of the harness
     from ota_proxy.policy.capabilities import PORTABLE, resolve  # noqa: PLC0415 - `--help` needs none of it
 
     folder = Folder(

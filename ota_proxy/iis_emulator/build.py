@@ -10,16 +10,16 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ota_proxy.iis_emulator import modelled, read_access, read_rules, read_static
-from ota_proxy.iis_emulator.access_log import AccessLog
+from ota_proxy.iis_emulator import modelled, read_rules
+from ota_proxy.iis_emulator import read_sections as read_access
+from ota_proxy.iis_emulator import read_sections as read_static
 from ota_proxy.iis_emulator.compress import CompressionSettings
-from ota_proxy.iis_emulator.files import Mount, Tree
-from ota_proxy.iis_emulator.http_redirect import RedirectSettings
-from ota_proxy.iis_emulator.networks import NetworkSettings
-from ota_proxy.iis_emulator.pipeline import Pipeline, Refusal
-from ota_proxy.iis_emulator.proxy import ProxySettings, Upstreams
-from ota_proxy.iis_emulator.refused import UnmodelledError
-from ota_proxy.iis_emulator.settings import Binding, SiteSettings, UrlSettings
+from ota_proxy.iis_emulator.guards import NetworkSettings, RedirectSettings
+from ota_proxy.iis_emulator.modelled import UnmodelledError
+from ota_proxy.iis_emulator.pipeline import AccessLog, Pipeline, Refusal
+from ota_proxy.iis_emulator.request_routing import ProxySettings, Upstreams
+from ota_proxy.iis_emulator.site_files import Mount, Tree
+from ota_proxy.iis_emulator.url_settings import Binding, SiteSettings, UrlSettings
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.servers.iis.in_force import Configuration, Node
 from ota_proxy.servers.iis.server_level import module_names

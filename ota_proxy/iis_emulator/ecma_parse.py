@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ota_proxy.iis_emulator.refused import UnmodelledError
+from ota_proxy.iis_emulator.modelled import UnmodelledError
 
 LARGEST_COUNT = 1000
 """Largest number in a counted quantifier; each repetition becomes instructions."""

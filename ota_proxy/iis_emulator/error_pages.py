@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Literal
 
-from ota_proxy.iis_emulator.files import Place
-from ota_proxy.iis_emulator.message import Request, Response, of_bytes
-from ota_proxy.iis_emulator.ranges import of_file
-from ota_proxy.iis_emulator.reasons import meaning, reason
+from ota_proxy.iis_emulator.message import Request, Response, meaning, of_bytes, reason
+from ota_proxy.iis_emulator.site_files import Place
+from ota_proxy.iis_emulator.static_files import of_file
 
 _LOCAL = ("127.0.0.1", "::1")
 _HTML = "text/html"

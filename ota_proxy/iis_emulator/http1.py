@@ -7,19 +7,19 @@ from collections.abc import AsyncIterator
 
 import h11
 
-from ota_proxy.iis_emulator.message import BLOCK, Request, Response
-from ota_proxy.iis_emulator.reasons import reason
-from ota_proxy.iis_emulator.target import LARGEST_HEAD, BadTargetError
-from ota_proxy.iis_emulator.wire import (
+from ota_proxy.iis_emulator.connection import (
     DRAINED,
     HEAD_SECONDS,
     IDLE_SECONDS,
+    LARGEST_HEAD,
     Application,
+    BadTargetError,
     Peer,
     date_field,
     has_body,
     make_request,
 )
+from ota_proxy.iis_emulator.message import BLOCK, Request, Response, reason
 from ota_proxy.numbers import whole
 
 

@@ -16,9 +16,17 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
+from ota_proxy.iis_emulator.connection import (
+    IDLE_SECONDS,
+    LARGEST_HEAD,
+    Application,
+    BadTargetError,
+    Peer,
+    date_field,
+    has_body,
+    make_request,
+)
 from ota_proxy.iis_emulator.message import BLOCK, Header, Request, Response
-from ota_proxy.iis_emulator.target import LARGEST_HEAD, BadTargetError
-from ota_proxy.iis_emulator.wire import IDLE_SECONDS, Application, Peer, date_field, has_body, make_request
 
 MOST_STREAMS = 100
 MOST_RESETS = 500

@@ -1,4 +1,4 @@
-"""What the emulator does not model, found in the configuration before anything is served, each by its name.
+"""What the emulator does not model: found in the configuration before anything is served, and refused by name instead of guessed.
 
 Silent differences would be worse than none: a setting that could change an answer and is not read here ends the start (exit 3).
 """
@@ -7,9 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from ota_proxy.iis_emulator.refused import UnmodelledError
+from ota_proxy.errors import NoVerdictError
 from ota_proxy.servers.iis import defaults
 from ota_proxy.servers.iis.in_force import Configuration, Node, Site
+
+
+class UnmodelledError(NoVerdictError):
+    """The configuration uses something whose behaviour is not modelled: exit 3, with its name."""
+
+    def __init__(self, what: str, *, place: str = "", why: str = "") -> None:
+        reason = why or "the emulator does not model it"
+        super().__init__(
+            f"{what}: {reason}", place=place, hint="only Windows can tell; leave it out, or test on a real IIS"
+        )
+        self.construct = what
+
 
 WEB = "system.webServer/"
 _HANDLER_MODULES = frozenset(

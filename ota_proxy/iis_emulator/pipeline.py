@@ -1,37 +1,73 @@
-"""The way of a request through IIS, module by module, and the line that the access log gets.
+"""The way of a request through IIS, from the site that its binding names, module by module, to the line of the access log.
 
 Order: the listener's checks, global rules, native redirect to https, access flags, networks, request filtering, rules of the site, redirect,
 handler; then error pages, headers, compression, outbound rules and Strict-Transport-Security. Where Microsoft does not document the order of two
-modules (native redirect against rules and access flags), it shows only where both would answer.
+modules (native redirect against rules and access flags), it shows only where both would answer. A name that nobody bound is the listener's own 400.
+The access log is one JSON object a line, written and flushed before the answer goes out.
 """
 
 from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TextIO
 
-from ota_proxy.iis_emulator import (
-    compress,
-    error_pages,
-    filtering,
-    hsts,
-    http_redirect,
-    inbound,
-    networks,
-    outbound,
-    static,
-)
-from ota_proxy.iis_emulator.access_log import AccessLog, Entry
+from ota_proxy.iis_emulator import compress, error_pages
+from ota_proxy.iis_emulator import guards as filtering
+from ota_proxy.iis_emulator import guards as hsts
+from ota_proxy.iis_emulator import guards as http_redirect
+from ota_proxy.iis_emulator import guards as networks
+from ota_proxy.iis_emulator import rewriting as inbound
+from ota_proxy.iis_emulator import rewriting as outbound
+from ota_proxy.iis_emulator import static_files as static
+from ota_proxy.iis_emulator.connection import Application, listener_answer
 from ota_proxy.iis_emulator.ecma import TooExpensiveError
-from ota_proxy.iis_emulator.files import Place
-from ota_proxy.iis_emulator.inbound import ABSOLUTE, Outcome, RuleSet
 from ota_proxy.iis_emulator.message import Request, Response, error, of_bytes
-from ota_proxy.iis_emulator.proxy import Upstreams, pass_on
-from ota_proxy.iis_emulator.settings import SiteSettings, UrlSettings
-from ota_proxy.iis_emulator.variables import SERVER, Variables
-from ota_proxy.iis_emulator.wire import listener_answer
+from ota_proxy.iis_emulator.request_routing import Upstreams, pass_on
+from ota_proxy.iis_emulator.rewriting import ABSOLUTE, Outcome, RuleSet
+from ota_proxy.iis_emulator.server_variables import SERVER, Variables
+from ota_proxy.iis_emulator.site_files import Place
+from ota_proxy.iis_emulator.url_settings import SiteSettings, UrlSettings
+from ota_proxy.printable import as_json
+
+
+@dataclass(slots=True)
+class Entry:
+    """What became of one request; None where something does not apply. `hresult` is there with 500.19 only."""
+
+    method: str | None
+    url: str | None
+    status: int | None = None
+    substatus: int = 0
+    rewritten_url: str | None = None
+    served: str | None = None
+    proxied_to: str | None = None
+    upstream_headers: dict[str, str] | None = None
+    rule: str | None = None
+    hresult: str | None = None
+
+    def line(self) -> str:
+        """Return the JSON object."""
+        fields = asdict(self)
+        if self.hresult is None:
+            del fields["hresult"]
+        return as_json(fields, ascii_only=True)
+
+
+class AccessLog:
+    """Writes entries to a stream, or nowhere."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
+
+    def write(self, entry: Entry) -> None:
+        """Add one line."""
+        if self._stream is not None:
+            self._stream.write(entry.line() + "\n")
+            self._stream.flush()
+
 
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _HSTS_STATUS = 301
@@ -267,3 +303,13 @@ class _Way:
     def _page_file(self, path: str) -> Place | None:
         place = self.site.tree.find("/" + path.replace("\\", "/").lstrip("/"))
         return place if place.kind == "file" else None
+
+
+def application(pipelines: Sequence[Pipeline]) -> Application:
+    """Return what answers for all sites."""
+
+    async def answer(request: Request) -> Response:
+        chosen = next((one for one in pipelines if one.site.takes(request)), pipelines[0])
+        return await chosen.answer(request)
+
+    return Application(answer, pipelines[0].refuse)

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import cast
 
-from ota_proxy.iis_emulator.conditions import Condition, Conditions, FileTest
-from ota_proxy.iis_emulator.inbound import Action, Kind, Rule, RuleSet
-from ota_proxy.iis_emulator.inputs import RewriteMap, Template, template
-from ota_proxy.iis_emulator.outbound import HeaderRule, HeaderRules
-from ota_proxy.iis_emulator.patterns import Matcher, Syntax, matcher
-from ota_proxy.iis_emulator.refused import UnmodelledError
+from ota_proxy.iis_emulator.ecma import Matcher, Syntax, matcher
+from ota_proxy.iis_emulator.modelled import UnmodelledError
+from ota_proxy.iis_emulator.rewriting import (
+    Action,
+    Condition,
+    Conditions,
+    FileTest,
+    HeaderRule,
+    HeaderRules,
+    Kind,
+    Rule,
+    RuleSet,
+)
+from ota_proxy.iis_emulator.server_variables import RewriteMap, Template, template
 from ota_proxy.servers.iis.node import Node
 
 REDIRECTS = {"Permanent": 301, "Found": 302, "SeeOther": 303, "Temporary": 307}

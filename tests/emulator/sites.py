@@ -10,14 +10,12 @@ from io import StringIO
 from pathlib import Path
 from typing import TypeVar
 
-from ota_proxy.iis_emulator.access_log import AccessLog
 from ota_proxy.iis_emulator.build import build
-from ota_proxy.iis_emulator.dispatch import application
+from ota_proxy.iis_emulator.connection import read_target
+from ota_proxy.iis_emulator.listener import Listen, Server
 from ota_proxy.iis_emulator.message import Header, Request, Response
-from ota_proxy.iis_emulator.pipeline import Pipeline
-from ota_proxy.iis_emulator.proxy import Upstreams
-from ota_proxy.iis_emulator.server import Listen, Server
-from ota_proxy.iis_emulator.target import read_target
+from ota_proxy.iis_emulator.pipeline import AccessLog, Pipeline, application
+from ota_proxy.iis_emulator.request_routing import Upstreams
 from ota_proxy.servers.iis.in_force import Configuration
 
 Result = TypeVar("Result")

@@ -14,11 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ota_proxy.iis_emulator.dispatch import application
+from ota_proxy.iis_emulator.connection import BadTargetError, Peer
 from ota_proxy.iis_emulator.http2 import Connection
-from ota_proxy.iis_emulator.refused import UnmodelledError
-from ota_proxy.iis_emulator.target import BadTargetError
-from ota_proxy.iis_emulator.wire import Peer
+from ota_proxy.iis_emulator.modelled import UnmodelledError
+from ota_proxy.iis_emulator.pipeline import application
 from tests.emulator.sites import Emulated, ask, body_of, emulated, served
 
 GENUINE = b"GET /app.plist HTTP/1.1\r\nHost: ota.example.com\r\nRange: bytes=0-3\r\nAccept-Encoding: gzip\r\n\r\n"

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ota_proxy.iis_emulator.ecma import TooExpensiveError, compiled
-from ota_proxy.iis_emulator.patterns import matcher
-from ota_proxy.iis_emulator.refused import UnmodelledError
+from ota_proxy.iis_emulator.ecma import TooExpensiveError, compiled, matcher
+from ota_proxy.iis_emulator.modelled import UnmodelledError
 
 KNOWN: list[tuple[str, str, bool, tuple[str | None, ...] | None]] = [
     # Answers of V8 (Node.js 20), which is ECMAScript's regular expression with nothing of .NET or Perl.

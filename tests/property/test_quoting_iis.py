@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.servers.header import comment_text
-from ota_proxy.servers.iis.networks import address_pattern, octet_range
-from ota_proxy.servers.iis.quote import ps_string, regex, xml_attribute, xml_comment
+from ota_proxy.servers.iis.quote import address_pattern, octet_range, ps_string, regex, xml_attribute, xml_comment
 from ota_proxy.servers.iis.render import render
 from ota_proxy.servers.result import Rendered
 from ota_proxy.site import Site

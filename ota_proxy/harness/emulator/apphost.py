@@ -1,13 +1,14 @@
-"""Carries out what setup.ps1 does to applicationHost.config, from the same commands, as XML for the emulator.
+r"""Carries out what setup.ps1 does to applicationHost.config, from the same commands, as XML for the emulator; and where its folders are here.
 
 Nothing is decided here: each command does to a bare server what the function of this name in OtaProxy.psm1 does, which a test compares;
-names of entries come from the schema.
+names of entries come from the schema. `%SystemDrive%\srv\ota` is /srv/ota on this machine, our own folders are in the run's.
 """
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import cast
 
 from ota_proxy.servers.iis import setup as iis_setup
@@ -19,8 +20,31 @@ from ota_proxy.servers.iis.schema.model import Element as Shape
 Moved = Callable[[str], str]
 """Where a Windows path is on this machine."""
 _SITES, _POOLS = "system.applicationHost/sites", "system.applicationHost/applicationPools"
+_DRIVE, _OWN = "%SystemDrive%", r"%SystemDrive%\inetpub\ota-proxy"
 _Given = Mapping[str, PsValue]
 _Steps = list[Mapping[str, PsValue]]
+
+
+class Places:
+    """The folders of one run."""
+
+    def __init__(self, home: Path, plan: Plan) -> None:
+        self._home, self._plan = home, plan
+
+    def folder(self, windows: str) -> str:
+        """Return the folder of a Windows path that the renderer wrote."""
+        inside = windows.removeprefix(_OWN)
+        if inside != windows:
+            return str(self._home / "inetpub" / inside.strip("\\").replace("\\", "/"))
+        return windows.removeprefix(_DRIVE).replace("\\", "/")
+
+    def site(self, name: str) -> Path:
+        """Return the root folder of one of the plan's IIS sites."""
+        return Path(self.folder(self._plan.root if name == self._plan.name else self._plan.folder(name)))
+
+    def apphost(self, name: str) -> Path:
+        """Return the file with the server's part of the configuration for a site."""
+        return self._home / "config" / name / "applicationHost.config"
 
 
 def site_names(plan: Plan) -> tuple[str, ...]:

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.iis_emulator.dispatch import application
-from ota_proxy.iis_emulator.pipeline import Pipeline
-from ota_proxy.iis_emulator.server import Listen, Server
+from ota_proxy.iis_emulator.listener import Listen, Server
+from ota_proxy.iis_emulator.pipeline import Pipeline, application
 
 _START_SECONDS = 10.0
 

@@ -12,20 +12,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from ota_proxy.errors import NoVerdictError, UsageError
-from ota_proxy.harness.emulator.apphost import apphost, asserted, site_names
+from ota_proxy.harness.emulator.apphost import Places, apphost, asserted, site_names
 from ota_proxy.harness.emulator.emulation import Emulation, Port
-from ota_proxy.harness.emulator.places import Places
 from ota_proxy.harness.engine import Endpoint, Scenario, ServerRefusedError, TestFile
 from ota_proxy.harness.listening import LOOPBACK, names
 from ota_proxy.harness.process.binaries import Binary, nginx_anywhere
 from ota_proxy.harness.process.launch import ServerProcess, start
 from ota_proxy.harness.process.process_engine import ProcessEngine
-from ota_proxy.iis_emulator.access_log import AccessLog
 from ota_proxy.iis_emulator.build import build
-from ota_proxy.iis_emulator.pipeline import Pipeline
-from ota_proxy.iis_emulator.proxy import Upstreams
-from ota_proxy.iis_emulator.settings import Binding
-from ota_proxy.iis_emulator.tls import Certificate, context
+from ota_proxy.iis_emulator.listener import Certificate, context
+from ota_proxy.iis_emulator.pipeline import AccessLog, Pipeline
+from ota_proxy.iis_emulator.request_routing import Upstreams
+from ota_proxy.iis_emulator.url_settings import Binding
 from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import profile

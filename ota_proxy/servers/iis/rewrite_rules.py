@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 
 from ota_proxy.policy.media_types import extensions
 from ota_proxy.servers.applications import PLAIN, SECURE, fronted
-from ota_proxy.servers.iis.networks import address_pattern
-from ota_proxy.servers.iis.quote import action_text, encoded_regex, regex
+from ota_proxy.servers.iis.quote import action_text, address_pattern, encoded_regex, regex
 from ota_proxy.site import Location, Site
 
 RAW = "{UNENCODED_URL}"

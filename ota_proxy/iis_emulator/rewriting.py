@@ -1,20 +1,75 @@
-"""Inbound rules of URL Rewrite 2.1: which rule applies to a request, and what becomes of it.
+"""Rules of URL Rewrite 2.1: their conditions, which inbound rule applies to a request, and outbound rules that write response headers.
 
-Source: URL Rewrite configuration references 1.1 and 2.0; 2.1's useOriginalURLEncoding as its release note and field reports describe it.
+Source: URL Rewrite configuration references 1.1 and 2.0 ("Setting Response Headers"); 2.1's useOriginalURLEncoding as its release note and
+field reports describe it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote, unquote
 
-from ota_proxy.iis_emulator.conditions import Conditions, Exists, captured
-from ota_proxy.iis_emulator.inputs import RewriteMap, Scope, Template
-from ota_proxy.iis_emulator.patterns import NO_GROUPS, Matcher
-from ota_proxy.iis_emulator.variables import Variables
+from ota_proxy.iis_emulator.ecma import NO_GROUPS, Groups, Matcher
+from ota_proxy.iis_emulator.message import Response
+from ota_proxy.iis_emulator.server_variables import RewriteMap, Scope, Template, Variables
+
+FileTest = Literal["IsFile", "IsDirectory"]
+Exists = Callable[[str, FileTest], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition: a pattern on `input`, or whether a file or folder is there (`input` None: the requested one)."""
+
+    input: Template | None
+    test: Matcher | FileTest
+    negate: bool = False
+    """For file tests; a pattern has its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """All conditions of a rule, or a precondition."""
+
+    tests: tuple[Condition, ...] = ()
+    any_of: bool = False
+    track_all: bool = False
+
+
+def captured(conditions: Conditions, scope: Scope, exists: Exists) -> Scope | None:
+    """Return the scope with what the conditions captured, or None where they do not hold.
+
+    MatchAny ends at the first condition that holds. A negated condition captures nothing and leaves what stood before.
+    """
+    if not conditions.tests:
+        return scope
+    found: list[Groups] = []
+    for condition in conditions.tests:
+        holds, groups = _tested(condition, scope, exists)
+        if holds and groups is not NO_GROUPS:
+            found.append(groups)
+            scope = Scope(scope.variable, scope.rule, _numbered(found, conditions), scope.maps)
+        if holds == conditions.any_of:
+            return scope if holds else None
+    return None if conditions.any_of else scope
+
+
+def _numbered(found: list[Groups], conditions: Conditions) -> Groups:
+    """{C:n} counts on through all matched conditions where they are tracked; {C:0} is then the first one's whole match."""
+    if not conditions.track_all:
+        return found[-1]
+    return (found[0][0], *(group for groups in found for group in groups[1:]))
+
+
+def _tested(condition: Condition, scope: Scope, exists: Exists) -> tuple[bool, Groups]:
+    if isinstance(condition.test, str):
+        path = condition.input.expand(scope) if condition.input else scope.variable("REQUEST_FILENAME")
+        return exists(path, condition.test) != condition.negate, NO_GROUPS
+    return condition.test.holds(condition.input.expand(scope) if condition.input else "")
+
 
 ABSOLUTE = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _SAFE = "/!$&'()*+,;=:@-._~"
@@ -160,3 +215,57 @@ def _location(rule: Rule, scope: Scope, variables: Variables, origin: str) -> st
         text = origin + _rooted(text, rule)
     path, mark, query = text.partition("?")
     return _unsafe_encoded(path) + mark + _unsafe_encoded(query)
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderRule:
+    """A rule that rewrites the field `header` where `when` and `conditions` hold and its pattern matches the field's value."""
+
+    name: str
+    header: str
+    match: Matcher
+    value: Template | None
+    """None for the action type None."""
+    when: Conditions | None = None
+    conditions: Conditions = field(default_factory=Conditions)
+    stop: bool = False
+    replace: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderRules:
+    """Rules in their order and the maps they use."""
+
+    rules: tuple[HeaderRule, ...]
+    maps: Mapping[str, RewriteMap]
+
+
+def rewrite(rules: HeaderRules, variables: Variables, response: Response) -> None:
+    """Apply the rules to the headers of a response. TooExpensiveError where a pattern takes too many steps."""
+    variables.response = lambda name: str(response.status) if name == "STATUS" else response.header(name)
+    for rule in rules.rules:
+        scope = Scope(variables.get, NO_GROUPS, NO_GROUPS, rules.maps)
+        if rule.when is not None and _captured(rule.when, scope) is None:
+            continue
+        if _apply(rule, scope, response) and rule.stop:
+            return
+
+
+def _apply(rule: HeaderRule, scope: Scope, response: Response) -> bool:
+    """Rewrite every field of the rule's name, or the one that is not there yet; say whether something matched."""
+    values = [value for name, value in response.fields if name.lower() == rule.header.lower()]
+    changed, matched = [], False
+    for value in values or [""]:
+        holds, groups = rule.match.holds(value)
+        inner = _captured(rule.conditions, Scope(scope.variable, groups, NO_GROUPS, scope.maps)) if holds else None
+        matched |= inner is not None
+        changed.append(rule.value.expand(inner) if inner is not None and rule.value is not None else value)
+    if not matched or rule.value is None or (values and not rule.replace):
+        return matched
+    response.remove_header(rule.header)
+    response.fields += [(rule.header, value) for value in changed]
+    return True
+
+
+def _captured(conditions: Conditions, scope: Scope) -> Scope | None:
+    return captured(conditions, scope, lambda _path, _kind: False)  # the reader lets no file test through

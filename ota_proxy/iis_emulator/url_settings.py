@@ -6,16 +6,12 @@ from dataclasses import dataclass
 
 from ota_proxy.iis_emulator.compress import CompressionSettings
 from ota_proxy.iis_emulator.error_pages import ErrorSettings
-from ota_proxy.iis_emulator.files import Tree
-from ota_proxy.iis_emulator.filtering import FilterSettings
-from ota_proxy.iis_emulator.hsts import HstsSettings
-from ota_proxy.iis_emulator.http_redirect import RedirectSettings
-from ota_proxy.iis_emulator.inbound import RuleSet
+from ota_proxy.iis_emulator.guards import FilterSettings, HstsSettings, NetworkSettings, RedirectSettings
 from ota_proxy.iis_emulator.message import Header, Request
-from ota_proxy.iis_emulator.networks import NetworkSettings
-from ota_proxy.iis_emulator.outbound import HeaderRules
-from ota_proxy.iis_emulator.proxy import ProxySettings
-from ota_proxy.iis_emulator.static import StaticSettings
+from ota_proxy.iis_emulator.request_routing import ProxySettings
+from ota_proxy.iis_emulator.rewriting import HeaderRules, RuleSet
+from ota_proxy.iis_emulator.site_files import Tree
+from ota_proxy.iis_emulator.static_files import StaticSettings
 
 
 @dataclass(frozen=True, slots=True)

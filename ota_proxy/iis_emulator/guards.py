@@ -1,16 +1,19 @@
-"""Request filtering: every reason to refuse a request, with its sub-status.
+"""What answers before a handler: request filtering, access by network, httpRedirect, and Strict-Transport-Security of IIS itself.
 
-Source: iis-docs, configuration/system.webServer/security/requestFiltering and its children. The order of the checks is not documented;
-it shows only where one request breaks several.
+Source: iis-docs, configuration/system.webServer/security/requestFiltering, security/ipSecurity (403.6), httpRedirect (its variables $S $P $Q $V,
+$0 to $9 and ! from Microsoft KB 313074), sites/site/hsts (Windows 1709 and later). The order of the checks of request filtering is not
+documented; it shows only where one request breaks several.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
+from ota_proxy.iis_emulator.ecma import NO_GROUPS, Groups, Matcher
 from ota_proxy.iis_emulator.message import Request
 from ota_proxy.numbers import whole
 
@@ -129,3 +132,103 @@ def _scanned(rule: FilteringRule, request: Request, path: str, query: str, setti
     texts += _queries(query, settings) if rule.scan_query else []
     texts += ["\r\n".join(f"{name}: {value}" for name, value in request.fields).lower()] if rule.scan_raw else []
     return any(text in scanned for text in rule.deny for scanned in texts)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """Entries in their order: network and whether it is allowed; the first that contains the address counts."""
+
+    unlisted: bool = True
+    entries: Sequence[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, bool]] = ()
+
+
+def allowed(address: str, settings: NetworkSettings) -> bool:
+    """Say whether a peer may come in."""
+    peer = ipaddress.ip_address(address.partition("%")[0])
+    for network, let_in in settings.entries:
+        if peer.version == network.version and peer in network:
+            return let_in
+    return settings.unlisted
+
+
+_VARIABLE = re.compile(r"\$([SPQV0-9])")
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectSettings:
+    """What configuration says below `base`, the URL path at which it was switched on, without its slash at the end."""
+
+    destination: str = ""
+    status: int = 302
+    exact: bool = False
+    child_only: bool = False
+    base: str = ""
+    wildcards: Sequence[tuple[Matcher, str]] = ()
+
+
+def location(settings: RedirectSettings, request: Request, path: str, query: str) -> str:
+    """Return where a request is sent, absolute; empty where it is not redirected."""
+    for wildcard, destination in settings.wildcards:
+        groups = wildcard.find(path)
+        if groups is not None:
+            return _absolute(_filled(destination, settings, path, query, groups), request)
+    if not settings.destination or settings.destination == "!":
+        return ""
+    suffix = path[len(settings.base) :]
+    if settings.child_only and "/" in suffix.strip("/"):
+        return ""
+    text = _filled(settings.destination, settings, path, query, NO_GROUPS)
+    if not settings.exact and not _VARIABLE.search(settings.destination):
+        text = _joined(text, suffix) + (f"?{query}" if query else "")
+    return _absolute(text, request)
+
+
+def _joined(destination: str, suffix: str) -> str:
+    return destination.rstrip("/") + quote(suffix, safe="/!$&'()*+,;=:@-._~")
+
+
+def _filled(destination: str, settings: RedirectSettings, path: str, query: str, groups: Groups) -> str:
+    values = {
+        "S": quote(path[len(settings.base) :], safe="/!$&'()*+,;=:@-._~"),
+        "P": query,
+        "Q": f"?{query}" if query else "",
+        "V": quote(path, safe="/!$&'()*+,;=:@-._~"),
+    }
+
+    def value(found: re.Match[str]) -> str:
+        if found[1].isdigit():
+            number = int(found[1]) + 1  # $0 is the first wildcard's part
+            return (groups[number] or "") if number < len(groups) else ""
+        return values[found[1]]
+
+    return _VARIABLE.sub(value, destination)
+
+
+def _absolute(text: str, request: Request) -> str:
+    if not text or text == "!":
+        return ""
+    return f"{request.scheme}://{request.header('host')}{text}" if text.startswith("/") else text
+
+
+@dataclass(frozen=True, slots=True)
+class HstsSettings:
+    """The attributes of the hsts element of a site."""
+
+    enabled: bool = False
+    max_age: int = 0
+    subdomains: bool = False
+    preload: bool = False
+    redirect: bool = False
+
+    @property
+    def value(self) -> str:
+        """The header's value; the order of its directives is not documented."""
+        parts = [f"max-age={self.max_age}"]
+        parts += ["includeSubDomains"] if self.subdomains else []
+        return "; ".join([*parts, "preload"] if self.preload else parts)
+
+
+def https_location(request: Request) -> str:
+    """Return the URL of the redirect: the scheme becomes https and the port is ignored."""
+    target = request.target if request.target.startswith("/") else quote(request.path)
+    return f"https://{request.host}{target}"

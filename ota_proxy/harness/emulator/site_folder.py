@@ -14,14 +14,12 @@ from typing import TextIO
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.run_directory import RunDirectory
-from ota_proxy.iis_emulator.access_log import AccessLog
 from ota_proxy.iis_emulator.build import build
-from ota_proxy.iis_emulator.pipeline import Pipeline
-from ota_proxy.iis_emulator.proxy import Upstreams
-from ota_proxy.iis_emulator.server import Listen, Server
-from ota_proxy.iis_emulator.settings import Binding
-from ota_proxy.iis_emulator.tls import Certificate, context
-from ota_proxy.iis_emulator.wire import Application
+from ota_proxy.iis_emulator.connection import Application
+from ota_proxy.iis_emulator.listener import Certificate, Listen, Server, context
+from ota_proxy.iis_emulator.pipeline import AccessLog, Pipeline
+from ota_proxy.iis_emulator.request_routing import Upstreams
+from ota_proxy.iis_emulator.url_settings import Binding
 from ota_proxy.printable import as_json
 from ota_proxy.servers.iis.in_force import Configuration
 
