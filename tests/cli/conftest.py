@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.cli.main import main
-from tests.command_line import Run, Said
+from tests.support.command_line import Run, Said
 
 
 @pytest.fixture(autouse=True)

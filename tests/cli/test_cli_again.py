@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.cli.again import quoted
-from tests.command_line import FLAGS, SERVERS, Run
+from tests.support.command_line import FLAGS, SERVERS, Run
 
 SITE = """
 domains = ["ota.example.com", "bücher.example"]

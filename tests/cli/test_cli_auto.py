@@ -13,7 +13,7 @@ from ota_proxy.harness import versions
 from ota_proxy.harness.process import binaries
 from ota_proxy.hosts import inspect
 from ota_proxy.policy import server_values
-from tests.command_line import Run
+from tests.support.command_line import Run
 
 VERSION = "nginx version: nginx/1.26.3\nbuilt with OpenSSL 3.5.0 8 Apr 2025 (running with OpenSSL 3.0.22 25 Aug 2026)\n"
 ARGUMENTS = "configure arguments: --with-http_ssl_module --with-http_v3_module --add-module=../ngx_brotli\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import FLAGS, Run
+from tests.support.command_line import FLAGS, Run
 
 SITE = 'domains = ["ota.example.com"]\n'
 

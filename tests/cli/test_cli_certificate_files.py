@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from ota_proxy.harness.certificates import Authority, Flaw
-from tests.command_line import Run
+from tests.support.command_line import Run
 
 COMMANDS = (("render", "nginx", "--check-files"), ("verify", "nginx", "--dry-run"), ("verify", "nginx"))
 DOMAIN = "ota.example.com"

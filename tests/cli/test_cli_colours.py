@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.report.paint import paint_for
-from tests.command_line import environment, on_a_terminal
+from tests.support.command_line import environment, on_a_terminal
 
 COLOUR = "\x1b["
 PAINTED = [

@@ -17,8 +17,8 @@ import tree_sitter_powershell
 from ota_proxy.cli.completion import WHAT, rendered
 from ota_proxy.cli.main import COMMANDS, parser
 from ota_proxy.cli.shells.tree import Command, read
-from tests.command_line import Run
-from tests.shells import bash, fish, needs, zsh
+from tests.support.command_line import Run
+from tests.support.shells import bash, fish, needs, zsh
 from tests.unit.test_imports import imported_by
 
 FORMATS = ["text", "json", "sarif", "junit", "github", "gitlab", "html"]

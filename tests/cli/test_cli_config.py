@@ -14,9 +14,9 @@ import pytest
 from ota_proxy.settings import load
 from ota_proxy.settings.flags import SiteFlags, leaf_keys
 from ota_proxy.settings.options import SiteFile
-from tests.command_line import FLAGS, Run, flags_of
 from tests.docs.blocks import Block, blocks, pages
-from tests.variants import NAMES, variant
+from tests.support.command_line import FLAGS, Run, flags_of
+from tests.support.variants import NAMES, variant
 
 ODD = [
     *("--set", 'media_types={ ".x" = "a/b", ".y" = "text/plain; charset=utf-8" }'),

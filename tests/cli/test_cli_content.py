@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.apps import files, packed
-from tests.command_line import Run
+from tests.support.apps import files, packed
+from tests.support.command_line import Run
 
 BASE = ("--base-url", "https://ota.example.com/ota")
 

@@ -12,7 +12,7 @@ import pytest
 from ota_proxy.cli.doctor import as_text
 from ota_proxy.harness.doctor.probe import GROUPS, Probe
 from ota_proxy.report.paint import Paint
-from tests.command_line import NOWHERE, Run, spawn
+from tests.support.command_line import NOWHERE, Run, spawn
 
 LONG = "a sentence that is longer than any terminal is wide " * 4
 PROBES = [

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from ota_proxy.cli.main import COMMANDS, parser
-from tests.command_line import Run
+from tests.support.command_line import Run
 
 PAGES: list[tuple[str, ...]] = [(), *((name,) for name in COMMANDS), ("config", "show"), ("config", "schema")]
 

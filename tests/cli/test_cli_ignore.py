@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 
 from ota_proxy.report.formats import report_schema
-from tests.command_line import Run, Said
-from tests.sarif_schema import sarif_schema
+from tests.support.command_line import Run, Said
+from tests.support.sarif_schema import sarif_schema
 
 BAD = """\
 <?xml version="1.0"?>

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.command_line import Run
+from tests.support.command_line import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = '<?xml version="1.0" encoding="{0}"?>\n<configuration>\n<system.webServer>\n'

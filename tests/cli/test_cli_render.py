@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import FLAGS, SERVERS, Run
+from tests.support.command_line import FLAGS, SERVERS, Run
 
 FILES = {
     "nginx": ["ota-proxy.conf"],

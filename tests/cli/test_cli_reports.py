@@ -9,9 +9,9 @@ import jsonschema
 import pytest
 
 from ota_proxy.report.formats import FORMATS, report_schema
-from tests.command_line import Run
-from tests.report_readers import read
-from tests.sarif_schema import sarif_schema
+from tests.support.command_line import Run
+from tests.support.report_readers import read
+from tests.support.sarif_schema import sarif_schema
 
 BROKEN = """\
 <?xml version="1.0"?>

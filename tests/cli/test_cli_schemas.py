@@ -12,8 +12,8 @@ import pytest
 from ota_proxy.report import json as json_report
 from ota_proxy.report.formats import line_schema, report_schema
 from ota_proxy.report.json import dumped, failed_line, line_of
-from tests.command_line import NOWHERE, Run
-from tests.report_samples import sample
+from tests.support.command_line import NOWHERE, Run
+from tests.support.report_samples import sample
 
 
 def printed(run: Run, *words: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.command_line import Run
+from tests.support.command_line import Run
 
 SITES = """\
 [options]

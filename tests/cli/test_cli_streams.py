@@ -19,7 +19,7 @@ from typing import IO
 import pytest
 
 from ota_proxy.cli import render, streams
-from tests.command_line import Run, environment, on_a_terminal, spawn, using
+from tests.support.command_line import Run, environment, on_a_terminal, spawn, using
 
 OTA_PROXY = [sys.executable, "-m", "ota_proxy"]
 

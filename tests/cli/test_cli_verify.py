@@ -20,8 +20,8 @@ from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.report import json as report_json
 from ota_proxy.site import Site
-from tests.command_line import FLAGS, NOWHERE, Run, flags_of
-from tests.variants import NAMES, variant
+from tests.support.command_line import FLAGS, NOWHERE, Run, flags_of
+from tests.support.variants import NAMES, variant
 
 SCHEMA = json.loads(Path(report_json.__file__).with_name("schema.json").read_text(encoding="utf-8"))
 WITHOUT_HSTS = ("--domain", "ota.example.com", "--set", "hsts.enabled=false")

@@ -8,10 +8,10 @@ import pytest
 
 from ota_proxy.commands.check import CheckOptions
 from ota_proxy.harness.docker.docker_engine import DockerEngine
-from tests.browsers import needs_browser
 from tests.container.faults.landing import ANCHOR, LINK, shown
 from tests.container.faults.model import SERVERS, Fault, inject
-from tests.reports import failed, ids
+from tests.support.browsers import needs_browser
+from tests.support.reports import failed, ids
 
 CODE = """
 if (SHOWN) setTimeout(() => {

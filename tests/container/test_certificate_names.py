@@ -17,8 +17,8 @@ from ota_proxy.commands.verify import verify
 from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.trial import Started, Trial, start
 from ota_proxy.site import Site
-from tests.reports import failed, warnings_of
-from tests.variants import STATIC, variant
+from tests.support.reports import failed, warnings_of
+from tests.support.variants import STATIC, variant
 
 A, B, WILD, UNDER = "ota.example.com", "b.example.com", "*.example.com", "c.example.com"
 NAMED = variant(

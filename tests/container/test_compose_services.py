@@ -19,7 +19,7 @@ import pytest
 import trustme
 
 from ota_proxy.cli.main import main
-from tests.compose_files import docker_flags, service
+from tests.support.compose_files import docker_flags, service
 
 pytestmark = pytest.mark.container
 

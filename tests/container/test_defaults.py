@@ -20,8 +20,8 @@ from ota_proxy.policy.capabilities import resolve, with_compressors
 from tests.container.faults.model import SMALL, checked
 from tests.container.test_matrix import SUITES
 from tests.container.test_reload import inside, reload
-from tests.reports import failed, ids
-from tests.variants import variant
+from tests.support.reports import failed, ids
+from tests.support.variants import variant
 
 pytestmark = pytest.mark.container
 

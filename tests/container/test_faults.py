@@ -14,7 +14,7 @@ from tests.container.faults import hostile
 from tests.container.faults.every import FAULTS
 from tests.container.faults.hostile import HEALTHY, HOSTILE, Hostile
 from tests.container.faults.model import Fault, inject
-from tests.reports import failed, first_stage, ids, notes
+from tests.support.reports import failed, first_stage, ids, notes
 
 Record = Callable[[str, object], None]
 

@@ -11,8 +11,8 @@ from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.mock_upstreams import MOCK_ROOT, front_config
 from ota_proxy.harness.served import Content
 from ota_proxy.harness.trial import Trial
-from tests.reports import failed, warnings_of
-from tests.variants import variant
+from tests.support.reports import failed, warnings_of
+from tests.support.variants import variant
 
 pytestmark = pytest.mark.container
 SITE = variant("proxied behind an offloading proxy")

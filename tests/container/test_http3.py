@@ -14,9 +14,9 @@ from ota_proxy.harness.listening import wait_ready
 from ota_proxy.harness.scenario import build_scenario
 from ota_proxy.harness.trial import Trial
 from ota_proxy.servers.nginx.render import render
-from tests.http3_client import Wanted, ask
-from tests.reports import failed, warnings_of
-from tests.variants import variant
+from tests.support.http3_client import Wanted, ask
+from tests.support.reports import failed, warnings_of
+from tests.support.variants import variant
 
 HOST = "ota.example.com"
 OFFER = 'h3=":443"; ma=86400'

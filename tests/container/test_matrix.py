@@ -16,8 +16,8 @@ from ota_proxy.harness.served import Content
 from ota_proxy.harness.trial import Trial, content_of, start
 from ota_proxy.servers.result import Scope
 from tests.container.faults.model import checked
-from tests.reports import failed, notes, warnings_of
-from tests.variants import NAMES, variant
+from tests.support.reports import failed, notes, warnings_of
+from tests.support.variants import NAMES, variant
 
 SUITES = ("bullseye", "bookworm", "trixie", "forky")
 REAL = Path(__file__).resolve().parents[3] / "shared" / "real"

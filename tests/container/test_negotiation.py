@@ -16,7 +16,7 @@ from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import profile
 from ota_proxy.servers.renderers import renderer
 from ota_proxy.site import Site
-from tests.variants import ECDSA, RSA, variant
+from tests.support.variants import ECDSA, RSA, variant
 
 Client = Callable[[str], str]
 pytestmark = pytest.mark.container

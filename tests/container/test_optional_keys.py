@@ -10,8 +10,8 @@ import pytest
 from ota_proxy.commands.verify import verify
 from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.trial import Trial
-from tests.reports import failed, warnings_of
-from tests.variants import variant
+from tests.support.reports import failed, warnings_of
+from tests.support.variants import variant
 
 pytestmark = pytest.mark.container
 KEYS: dict[str, Any] = {

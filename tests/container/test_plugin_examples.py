@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from ota_proxy.testing import MakePackage, TestSite
-from tests.compose_files import VARIABLE
+from tests.support.compose_files import VARIABLE
 from tests.unit.test_packaging import Environment, build
 
 pytestmark = pytest.mark.container

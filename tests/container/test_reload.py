@@ -16,8 +16,8 @@ from ota_proxy.report.model import TargetReport
 from ota_proxy.servers.result import Scope
 from tests.container.faults.model import checked
 from tests.container.test_matrix import SUITES
-from tests.reports import failed, warnings_of
-from tests.variants import variant
+from tests.support.reports import failed, warnings_of
+from tests.support.variants import variant
 
 pytestmark = pytest.mark.container
 

@@ -15,8 +15,8 @@ from ota_proxy.harness.trial import Trial, start
 from ota_proxy.servers.result import Scope
 from ota_proxy.site import Site
 from tests.container.test_certificate_names import Client
-from tests.reports import failed, warnings_of
-from tests.several import PROXIED, WIDE, raw
+from tests.support.reports import failed, warnings_of
+from tests.support.several import PROXIED, WIDE, raw
 
 FIRST, SECOND = Site.model_validate(WIDE), Site.model_validate(PROXIED)
 BOTH = {server: Trial(server, FIRST, beside=(SECOND,)) for server in ("nginx", "apache")}

@@ -12,7 +12,7 @@ from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
 from tests.container.faults.landing import ANCHOR, LINK, PAGE, PIECES, START, shown
 from tests.container.faults.model import SERVERS, Fault, inject
-from tests.reports import failed, ids
+from tests.support.reports import failed, ids
 
 SAMPLE = f"<p>Links look like <code>{START}ADDRESS</code>; see also <pre>{html.escape(ANCHOR.replace('app.plist', 'x'))}</pre>"
 SOUND = {

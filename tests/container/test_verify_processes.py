@@ -17,7 +17,7 @@ import pytest
 from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.docker.sweep import PREFIX
 from ota_proxy.report import json as report_json
-from tests.command_line import environment
+from tests.support.command_line import environment
 
 pytestmark = pytest.mark.container
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.container.faults.model import SMALL, Edit, Fault, replaced
-from tests.variants import variant
+from tests.support.variants import variant
 
 PROXIED = variant("proxied behind an offloading proxy")
 PLAIN_PROXY = variant("static", locations=[{"path": "/", "upstream": "http://127.0.0.1:8080"}])

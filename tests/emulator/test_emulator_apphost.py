@@ -14,7 +14,7 @@ from ota_proxy.servers.iis.plan import Plan
 from ota_proxy.servers.iis.quote import ps_call
 from ota_proxy.servers.iis.render import plan_of
 from ota_proxy.site import Site
-from tests import iis_sites
+from tests.support import iis_sites
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "iis"
 NAMES = [name for name in iis_sites.NAMES if iis_sites.VARIANTS[name][2] != "snippet"]

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.command_line import environment
+from tests.support.command_line import environment
 
 PLIST = '<staticContent><remove fileExtension=".plist"/><mimeMap fileExtension=".plist" mimeType="text/xml"/></staticContent>'
 KEYS = {"method", "url", "status", "substatus", "rewritten_url", "served", "proxied_to", "upstream_headers", "rule"}

@@ -11,7 +11,7 @@ from tests.container.faults.every import FAULTS as OTHERS
 from tests.container.faults.model import Fault, inject
 from tests.emulator.faults import FAULTS, IisFault
 from tests.emulator.sides import skip_without_side
-from tests.reports import failed, first_stage, ids, notes
+from tests.support.reports import failed, first_stage, ids, notes
 
 HOST = frozenset({"OTA614"})
 """Rules about the machine itself, which is no Windows here."""

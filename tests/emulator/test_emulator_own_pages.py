@@ -6,8 +6,8 @@ import asyncio
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from tests import iis_sites
 from tests.emulator.sites import ask, body_of, emulated
+from tests.support import iis_sites
 
 
 def test_a_missing_file_gets_our_page_with_its_own_status(tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ from ota_proxy.report.text import render as as_text
 from ota_proxy.servers.iis.in_force import Configuration
 from ota_proxy.servers.iis.render import plan_of
 from ota_proxy.site import Site
-from tests import iis_sites
 from tests.emulator.sides import skip_without_side
-from tests.reports import failed
-from tests.variants import NAMES, PROXIED, variant
+from tests.support import iis_sites
+from tests.support.reports import failed
+from tests.support.variants import NAMES, PROXIED, variant
 
 WINDOWS = ("2016", "2019", "2022", "2025")
 _OWN = [name for name in iis_sites.NAMES if iis_sites.VARIANTS[name][2] != "snippet"]

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.command_line import environment
 from tests.iis.case_files import Site, Step
 from tests.iis.upstream import Upstream
 from tests.iis.wire import Seen, exchange, request_of
+from tests.support.command_line import environment
 
 NOWHERE = "http://127.0.0.1:1"
 MODIFIED = 1704164646

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import apache_sites
-from tests.apache_host import Host
 from tests.local.nginx_server import binaries
+from tests.support import apache_sites
+from tests.support.apache_host import Host
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from ota_proxy.policy import media_types
 from ota_proxy.policy.capabilities import Capabilities, resolve
 from ota_proxy.servers.nginx.render import render
 from ota_proxy.servers.result import Scope
-from tests.nginx_variants import STATIC, Raw, relocate
+from tests.support.nginx_variants import STATIC, Raw, relocate
 
 HOST = "ota.example.com"
 HSTS = "max-age=63072000"

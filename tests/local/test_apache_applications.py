@@ -12,8 +12,8 @@ import pytest
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.policy.server_values import claims
-from tests import apache_host
-from tests.apache_host import DOMAIN, HSTS, Host
+from tests.support import apache_host
+from tests.support.apache_host import DOMAIN, HSTS, Host
 
 pytestmark = [pytest.mark.local, pytest.mark.skipif(bool(apache_host.MISSING), reason=apache_host.MISSING)]
 FRONT = ("X-Forwarded-Proto: https", "X-Forwarded-For: 198.51.100.7")

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from ota_proxy.site import Site
-from tests import apache_host
-from tests.apache_host import HSTS, Host, Reply
-from tests.apache_sites import fill
-from tests.feature_files import LOGIN, WRONG, supply, version_one, version_two
+from tests.support import apache_host
+from tests.support.apache_host import HSTS, Host, Reply
+from tests.support.apache_sites import fill
+from tests.support.feature_files import LOGIN, WRONG, supply, version_one, version_two
 
 pytestmark = [
     pytest.mark.local,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests import apache_host
-from tests.apache_host import HSTS, Host, Reply
-from tests.apache_sites import ODD_HEADER
+from tests.support import apache_host
+from tests.support.apache_host import HSTS, Host, Reply
+from tests.support.apache_sites import ODD_HEADER
 
 pytestmark = [pytest.mark.local, pytest.mark.skipif(bool(apache_host.MISSING), reason=apache_host.MISSING)]
 

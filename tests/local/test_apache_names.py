@@ -15,9 +15,9 @@ import h2.events
 import pytest
 
 from ota_proxy.servers.apache.render import render
-from tests import apache_host
-from tests.apache_host import DOMAIN, Host
-from tests.apache_sites import fill
+from tests.support import apache_host
+from tests.support.apache_host import DOMAIN, Host
+from tests.support.apache_sites import fill
 
 pytestmark = [pytest.mark.local, pytest.mark.skipif(bool(apache_host.MISSING), reason=apache_host.MISSING)]
 

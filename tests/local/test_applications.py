@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.site.site import DEFAULT_HEADERS
-from tests.behind import SERVERS, Tried, running
+from tests.support.behind import SERVERS, Tried, running
 
 pytestmark = [pytest.mark.local]
 KEYS = {"websocket": True, "max_body": "6M", "read_timeout": 1}

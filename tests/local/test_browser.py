@@ -21,9 +21,9 @@ from ota_proxy.commands.check import Browser, CheckOptions, check
 from ota_proxy.facts.install import PageFacts, ViewFacts
 from ota_proxy.report import html
 from ota_proxy.report.model import Report, TargetReport
-from tests.browsers import needs_browser
-from tests.device_servers import HOST, server_context, serving
-from tests.reports import ids
+from tests.support.browsers import needs_browser
+from tests.support.device_servers import HOST, server_context, serving
+from tests.support.reports import ids
 from tests.unit.device.test_device_walk import BASE, FULL, Site
 
 START = "itms-services://?action=download-manifest&url="

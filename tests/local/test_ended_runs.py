@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import environment, using
+from tests.support.command_line import environment, using
 
 VERIFY = [sys.executable, "-m", "ota_proxy", "verify", "nginx", "--engine", "embedded", "--no-check-files"]
 MOMENTS = int(os.environ.get("OTA_TESTS_MOMENTS", "6"))

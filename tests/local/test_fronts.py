@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.behind import SERVERS, Tried, running
+from tests.support.behind import SERVERS, Tried, running
 
 pytestmark = [pytest.mark.local]
 FRONT, INNER, STRANGER = "127.0.0.9", "127.0.0.8", "127.0.0.1"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.feature_files import LOGIN, WRONG, supply, version_one, version_two
 from tests.local.nginx_application import application
 from tests.local.nginx_server import HSTS, Answer, Bench, fill
-from tests.nginx_variants import BALANCED, FEATURES, Raw
+from tests.support.feature_files import LOGIN, WRONG, supply, version_one, version_two
+from tests.support.nginx_variants import BALANCED, FEATURES, Raw
 
 pytestmark = pytest.mark.local
 KEYS: Raw = {**FEATURES, "http3": False, "limits": {"requests_per_second": 10_000}}

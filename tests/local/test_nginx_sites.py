@@ -16,7 +16,7 @@ import pytest
 from ota_proxy.servers.nginx.render import render
 from tests.local.nginx_application import EchoApplication, application
 from tests.local.nginx_server import HOST, HSTS, MIXED, Answer, Bench, fill
-from tests.nginx_variants import EVERYTHING, OFFLOADED, PAIR, PROXIED, STATIC, VARIANTS
+from tests.support.nginx_variants import EVERYTHING, OFFLOADED, PAIR, PROXIED, STATIC, VARIANTS
 
 pytestmark = pytest.mark.local
 

@@ -15,7 +15,7 @@ from ota_proxy.policy.capabilities import resolve
 from ota_proxy.servers.nginx.render import render
 from tests.docs.blocks import ROOT
 from tests.local.nginx_server import HOST, Bench, fill
-from tests.nginx_variants import STATIC
+from tests.support.nginx_variants import STATIC
 
 PAGE = (ROOT / "docs/explanation/other-generators.md").read_text(encoding="utf-8")
 MANIFEST, PACKAGE, MISSING, UNKNOWN = "/app.plist", "/app.ipa", "/missing.plist", "unknown.example.net"

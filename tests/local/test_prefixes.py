@@ -10,11 +10,11 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from tests import apache_host
-from tests.apache_host import Host
-from tests.behind import SERVERS, application
 from tests.local.nginx_server import Bench, binaries, fill
-from tests.nginx_variants import STATIC
+from tests.support import apache_host
+from tests.support.apache_host import Host
+from tests.support.behind import SERVERS, application
+from tests.support.nginx_variants import STATIC
 
 pytestmark = [pytest.mark.local]
 NAMES = ("über uns", "build (1)", "it's", "a+b & c", "r$1;x", "日本/🍏", "%C3%A4%20!", ".hidden ü", "e\u0301")

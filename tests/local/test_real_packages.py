@@ -14,11 +14,11 @@ from ota_proxy.apps.manifest import build_manifest
 from ota_proxy.commands.check import CheckOptions, check
 from ota_proxy.facts.app import AppFacts
 from ota_proxy.report.model import TargetReport
-from tests.apps import DEVICE, INFO, REAL, REAL_MISSING, Sparse, files, sparse_package
 from tests.local.nginx_server import HOST, Bench
-from tests.nginx_variants import STATIC
-from tests.relay import counting
-from tests.reports import ids, notes
+from tests.support.apps import DEVICE, INFO, REAL, REAL_MISSING, Sparse, files, sparse_package
+from tests.support.nginx_variants import STATIC
+from tests.support.relay import counting
+from tests.support.reports import ids, notes
 
 pytestmark = pytest.mark.local
 

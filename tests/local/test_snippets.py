@@ -12,9 +12,9 @@ import pytest
 
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.servers.apache.render import render
-from tests import apache_host
-from tests.apache_host import DOMAIN, HSTS, Host, Reply, application
-from tests.apache_sites import PAST, fill
+from tests.support import apache_host
+from tests.support.apache_host import DOMAIN, HSTS, Host, Reply, application
+from tests.support.apache_sites import PAST, fill
 
 STRONG = "max-age=63072000; includeSubDomains; preload"
 OWN = "max-age=63072000"

@@ -8,8 +8,8 @@ from ota_proxy.commands.verify import verify
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.engine import Engine, choose
 from ota_proxy.harness.trial import Trial
-from tests.reports import failed
-from tests.variants import NAMES, variant
+from tests.support.reports import failed
+from tests.support.variants import NAMES, variant
 
 
 def _engine(name: str, server: str) -> Engine:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.powershell_cmdlets import COMMON, Documented, documented
 from tests.powershell_model.expressions import converted
 from tests.powershell_model.syntax import (
     Function,
@@ -21,6 +20,7 @@ from tests.powershell_model.syntax import (
     words,
 )
 from tests.powershell_model.values import PsError, PsTable, Thing, truth
+from tests.support.powershell_cmdlets import COMMON, Documented, documented
 
 Bound = dict[str, Any]
 

@@ -13,7 +13,7 @@ from ota_proxy.apps.manifest import ChunkHasher, hasher_for
 from ota_proxy.apps.profile import read_profile
 from ota_proxy.facts.app import AppFacts, Profile
 from ota_proxy.facts.install import Asset
-from tests.apps import drive, example_profile, files, packed, sparse_package
+from tests.support.apps import drive, example_profile, files, packed, sparse_package
 
 _SPARSE = sparse_package(300, files())
 WIDE = _SPARSE.read(0, _SPARSE.size)

@@ -22,7 +22,7 @@ from ota_proxy.device.network import NetFault, Stream
 from ota_proxy.device.session import destination
 from ota_proxy.facts.install import Exchange, Response
 from ota_proxy.policy import guideline
-from tests.device_servers import NOW, chain, issue
+from tests.support.device_servers import NOW, chain, issue
 
 ASK = Ask("GET", "ota.example.com", "/", (("Accept", "*/*"),))
 GENUINE_H1 = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"

@@ -29,10 +29,10 @@ from ota_proxy.report.model import Report, TargetReport, no_verdict
 from ota_proxy.report.paint import Paint
 from ota_proxy.report.text import render as render_text
 from ota_proxy.rules.model import Facts
-from tests.facts import healthy
 from tests.property.poison import ATTACKS, commands, poisoned, unseen
-from tests.report_readers import Text
-from tests.report_samples import outcome
+from tests.support.facts import healthy
+from tests.support.report_readers import Text
+from tests.support.report_samples import outcome
 from tests.unit.test_report_html import Page, check_harmless
 
 ROOT = Path("/srv/project")

@@ -18,10 +18,10 @@ from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.servers.apache.render import render
 from ota_proxy.site import Site
-from tests import apache_host
 from tests.property import apache_reader
 from tests.property.apache_reader import Directive
 from tests.property.hostile import Raw, hostile_sites, outcome, plain_twin, put_back
+from tests.support import apache_host
 
 COUNT = int(os.environ.get("OTA_PROXY_HOSTILE_SITES", "2000"))
 BATCH = 250

@@ -17,8 +17,8 @@ from ota_proxy.servers.iis.quote import address_pattern, octet_range, ps_string,
 from ota_proxy.servers.iis.render import render
 from ota_proxy.servers.result import Rendered
 from ota_proxy.site import Site
-from tests.powershell import read
 from tests.property.hostile import Raw, hostile_sites, outcome, plain_twin, put_back
+from tests.support.powershell import read
 
 Read = list[tuple[str, list[tuple[str, str]]]]
 

@@ -18,9 +18,9 @@ from ota_proxy.report import github, gitlab, html, junit, sarif, text
 from ota_proxy.report.model import Report, TargetReport, no_verdict
 from ota_proxy.report.paint import Paint
 from ota_proxy.rules.model import Outcome
-from tests.report_readers import COMMAND, Text, commands
-from tests.report_samples import outcome
-from tests.sarif_schema import sarif_schema
+from tests.support.report_readers import COMMAND, Text, commands
+from tests.support.report_samples import outcome
+from tests.support.sarif_schema import sarif_schema
 from tests.unit.report.test_report_formats import check_shape
 from tests.unit.test_report_html import check_harmless, page
 

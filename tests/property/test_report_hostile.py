@@ -21,7 +21,7 @@ from ota_proxy.report.paint import Paint
 from ota_proxy.rules.evidence import redact, safe
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
-from tests.facts import BASE, healthy, manifest, package
+from tests.support.facts import BASE, healthy, manifest, package
 from tests.unit.test_report import SCHEMA
 
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)

@@ -12,10 +12,10 @@ from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.servers.iis.render import render
 from ota_proxy.servers.result import Rendered
-from tests.iis_sites import STATIC, beside, script
 from tests.powershell_model import Machine, PsError, run_script
 from tests.powershell_model.servers import THUMBPRINT, machine, unordered, used
 from tests.property.hostile import Raw, hostile_sites, outcome
+from tests.support.iis_sites import STATIC, beside, script
 
 _some = settings(
     max_examples=25,

@@ -16,8 +16,8 @@ from ota_proxy.facts.install import InstallFacts
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.reached import unread
 from ota_proxy.rules.registry import evaluate
-from tests.device_servers import HOST, NOW, Handler, chain, server_context, serving
-from tests.live_server import files
+from tests.support.device_servers import HOST, NOW, Handler, chain, server_context, serving
+from tests.support.live_server import files
 
 FULL = chain()
 URL = f"https://{HOST}/app.plist"

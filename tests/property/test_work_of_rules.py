@@ -17,7 +17,7 @@ from ota_proxy.cli.main import main
 from ota_proxy.facts.install import InstallFacts
 from ota_proxy.rules.model import Facts, Finding
 from ota_proxy.rules.registry import evaluate
-from tests.facts import BASE, healthy, page, with_data
+from tests.support.facts import BASE, healthy, page, with_data
 
 METADATA = {"bundle-identifier": "a", "bundle-version": "1", "kind": "software", "title": "tt"}
 

@@ -15,7 +15,7 @@ from ota_proxy.harness.scenario import build_scenario
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.settings import Loaded
 from ota_proxy.site import Redirect, Site
-from tests.compose_files import FOLDER, VARIABLE, document, header, render_command, service, text_of
+from tests.support.compose_files import FOLDER, VARIABLE, document, header, render_command, service, text_of
 
 ALL = ("nginx", "apache", "iis")
 UNIX = ("nginx", "apache")

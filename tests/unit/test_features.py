@@ -10,8 +10,8 @@ from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import advisories, resolve
 from ota_proxy.servers.renderers import renderer
 from ota_proxy.servers.result import Scope
-from tests.nginx_variants import BALANCED, FEATURES
-from tests.sites import refusal, site
+from tests.support.nginx_variants import BALANCED, FEATURES
+from tests.support.sites import refusal, site
 
 OFFLOADED: dict[str, Any] = {"tls": {"offloaded": True}, "certificates": [], "trusted_proxies": ["10.0.0.1"]}
 CLIENT = {"ca": "/etc/ota/ca.pem", "locations": ["/staff/"]}

@@ -6,7 +6,7 @@ from ota_proxy.facts.host import ConfigTest, HostFacts, KeyFile, Socket
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
 from ota_proxy.site import Site
-from tests.facts import HOST, MANIFEST_URL, healthy, outcomes, reported, respond, visit, with_manifest
+from tests.support.facts import HOST, MANIFEST_URL, healthy, outcomes, reported, respond, visit, with_manifest
 
 SITE = Site.model_validate(
     {

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.iis_setup import NAMES, server, setup, undo
 from tests.powershell_model import Machine, PsError
 from tests.powershell_model.servers import unordered, used
+from tests.support.iis_setup import NAMES, server, setup, undo
 
 
 def some(calls: list[str], name: str, count: int = 4) -> list[int]:

@@ -16,12 +16,12 @@ from ota_proxy.harness.emulator.apphost import apphost
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.servers.iis.render import plan_of
 from ota_proxy.site import Site
-from tests import iis_sites as iis
-from tests.golden import assert_golden
-from tests.iis_setup import NAMES, server, setup, undo
 from tests.powershell_model import Machine, PsError, run_script
 from tests.powershell_model.iis_config import LOCKED
 from tests.powershell_model.servers import MODULE, OTHER_THUMBPRINT, PFX, THUMBPRINT, unordered, used
+from tests.support import iis_sites as iis
+from tests.support.golden import assert_golden
+from tests.support.iis_setup import NAMES, server, setup, undo
 
 
 @pytest.mark.parametrize("name", NAMES)

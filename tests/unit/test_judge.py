@@ -29,8 +29,8 @@ from ota_proxy.testing import device as tested
 from ota_proxy.testing.device import Device
 from ota_proxy.testing.servers import Server
 from ota_proxy.testing.site import TestSite
-from tests.facts import BASE, answered, healthy, package, tls, with_manifest_answer, with_package, with_tls
-from tests.sites import site
+from tests.support.facts import BASE, answered, healthy, package, tls, with_manifest_answer, with_package, with_tls
+from tests.support.sites import site
 from tests.unit.test_imports import MODULES, name_of
 
 SITE = site(domains=["ota.example.com"])

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
 from ota_proxy.site import Site
 from ota_proxy.site.site import DEFAULT_HEADERS
-from tests.sites import CERT, refusal, site
+from tests.support.sites import CERT, refusal, site
 
 
 def test_a_minimal_site_has_every_default() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from ota_proxy.site.site import MAX_BODY
 from ota_proxy.site.values import size_text
-from tests.sites import proxied, refusal, site
+from tests.support.sites import proxied, refusal, site
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ota_proxy.site.values import parse_upstream, refuse_control
-from tests.sites import CERT, proxied, refusal, site
+from tests.support.sites import CERT, proxied, refusal, site
 
 TEXT_FIELDS: dict[str, Any] = {
     "domain": lambda text: {"domains": [f"ota{text}.example.com"]},

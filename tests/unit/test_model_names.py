@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ota_proxy.site.names import host_of, shown, taken
-from tests.sites import refusal, site
+from tests.support.sites import refusal, site
 
 
 def pair(name: str, *domains: str) -> dict[str, Any]:

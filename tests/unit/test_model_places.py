@@ -5,7 +5,7 @@ import pytest
 from ota_proxy.site import Upstream
 from ota_proxy.site.names import covers
 from ota_proxy.site.values import parse_upstream
-from tests.sites import proxied, refusal, site
+from tests.support.sites import proxied, refusal, site
 
 
 @pytest.mark.parametrize(

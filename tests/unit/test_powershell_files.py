@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from ota_proxy import __version__
-from tests import iis_sites as iis
-from tests.compose_files import service
-from tests.powershell_cmdlets import COMMON, documented, everything
 from tests.powershell_model.statements import function_of, parameters_of
 from tests.powershell_model.syntax import Node, UnsupportedError, parse
+from tests.support import iis_sites as iis
+from tests.support.compose_files import service
+from tests.support.powershell_cmdlets import COMMON, documented, everything
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = "OtaProxy.psm1"

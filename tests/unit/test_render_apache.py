@@ -15,9 +15,9 @@ from ota_proxy.servers.apache.render import render
 from ota_proxy.servers.header import header_lines
 from ota_proxy.servers.result import Note, Rendered, Scope
 from ota_proxy.site import Site
-from tests import nginx_variants
-from tests.golden import assert_golden
 from tests.property.apache_reader import Directive, read
+from tests.support import nginx_variants
+from tests.support.golden import assert_golden
 
 Raw = dict[str, Any]
 BASE: Raw = {

@@ -12,7 +12,7 @@ from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.servers.renderers import renderer
 from ota_proxy.servers.result import Rendered, Scope
-from tests.sites import site
+from tests.support.sites import site
 
 Raw = dict[str, Any]
 APP: Raw = {"path": "/app/", "upstream": "http://127.0.0.1:8080"}

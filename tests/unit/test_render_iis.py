@@ -8,8 +8,8 @@ import pytest
 
 from ota_proxy.files.output import Change
 from ota_proxy.policy.media_types import ota_types
-from tests import iis_sites as iis
-from tests.golden import assert_golden
+from tests.support import iis_sites as iis
+from tests.support.golden import assert_golden
 
 
 @pytest.mark.parametrize("name", iis.NAMES)

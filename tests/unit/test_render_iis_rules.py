@@ -9,8 +9,8 @@ import pytest
 
 from ota_proxy.errors import UsageError
 from ota_proxy.servers.result import Rendered
-from tests import iis_sites as iis
-from tests.powershell import read
+from tests.support import iis_sites as iis
+from tests.support.powershell import read
 
 
 @pytest.mark.parametrize("target", ["/App-1.2+45.plist?a=1&b=%2F", "/a%2Fb/x%20y.ipa", "/?", "/"])

@@ -9,8 +9,8 @@ import pytest
 
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE, profile, schannel_suites
-from tests import iis_sites as iis
-from tests.powershell import read
+from tests.support import iis_sites as iis
+from tests.support.powershell import read
 
 
 def test_bindings_are_by_name_for_every_domain_and_address() -> None:

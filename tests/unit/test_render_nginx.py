@@ -19,8 +19,8 @@ from ota_proxy.servers.nginx.quote import identifier, quote
 from ota_proxy.servers.nginx.render import render
 from ota_proxy.servers.result import Scope
 from ota_proxy.site import Site
-from tests.golden import assert_golden
-from tests.nginx_variants import EVERYTHING, GOLDEN, OFFLOADED, PAIR, PROXIED, STATIC, VARIANTS, Raw, rendered
+from tests.support.golden import assert_golden
+from tests.support.nginx_variants import EVERYTHING, GOLDEN, OFFLOADED, PAIR, PROXIED, STATIC, VARIANTS, Raw, rendered
 
 
 def text(raw: Raw, version: str = "latest", scope: Scope = "site") -> str:

@@ -6,8 +6,8 @@ import pytest
 
 from ota_proxy.errors import UsageError
 from ota_proxy.servers.several import COMMON_FILE
-from tests.golden import assert_golden
-from tests.several import BOTH, PROXIED, WIDE, raw, several, texts
+from tests.support.golden import assert_golden
+from tests.support.several import BOTH, PROXIED, WIDE, raw, several, texts
 
 NAMES = {
     "nginx": (COMMON_FILE, "100-ota.example.com.conf", "100-builds.example.com.conf"),

@@ -20,7 +20,7 @@ from ota_proxy.report.model import Report, TargetReport, exit_code, no_verdict
 from ota_proxy.report.paint import Paint, paint_for
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
-from tests.facts import (
+from tests.support.facts import (
     BASE,
     MANIFEST_URL,
     answered,

@@ -13,7 +13,7 @@ from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Paint
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
-from tests.facts import BASE, HOST, healthy, tls
+from tests.support.facts import BASE, HOST, healthy, tls
 
 CBC = ("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",)
 

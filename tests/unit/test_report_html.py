@@ -16,7 +16,7 @@ from ota_proxy.report.model import Report, TargetReport, no_verdict
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
 from ota_proxy.servers.text import Span
-from tests.facts import BASE, MANIFEST_URL, healthy, respond, visit, with_manifest_answer, with_tls
+from tests.support.facts import BASE, MANIFEST_URL, healthy, respond, visit, with_manifest_answer, with_tls
 from tests.unit.test_report import BROKEN, HEALTHY, target
 
 HOSTILE = "</pre></details><script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>\"'&\x1b[2J\u202e"

@@ -14,9 +14,9 @@ from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.doors import COMMANDS, NEVER_RENDERED
 from ota_proxy.rules.model import Rule
 from ota_proxy.rules.pages import FRONT_KEYS, file_name, page, parse
-from tests import rule_pages
-from tests.apache_host import MISSING as NO_APACHE
-from tests.rule_pages import Block, blocks, section
+from tests.support import rule_pages
+from tests.support.apache_host import MISSING as NO_APACHE
+from tests.support.rule_pages import Block, blocks, section
 
 RULES = list(catalogue().values())
 HEADINGS = ["On the phone", "Why", "How it is found", "Wrong and right", "Source"]

@@ -15,8 +15,8 @@ from ota_proxy.facts.install import Asset, InstallFacts
 from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.registry import Door, evaluate
-from tests.apps import DEVICE, FOLDER, app, bundle, certificate, extension, profile
-from tests.facts import (
+from tests.support.apps import DEVICE, FOLDER, app, bundle, certificate, extension, profile
+from tests.support.facts import (
     BASE,
     IPA,
     NOW,

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from ota_proxy.facts.install import InstallFacts, LinkFacts, NetError, PlainHttpFacts, Response, Visit
-from tests.facts import (
+from tests.support.facts import (
     BASE,
     HOST,
     INTERMEDIATE,

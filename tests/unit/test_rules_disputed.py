@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ota_proxy.facts.install import Asset, InstallFacts
-from tests.facts import (
+from tests.support.facts import (
     MANIFEST_URL,
     PACKAGE_URL,
     answered,

@@ -10,7 +10,7 @@ import pytest
 from ota_proxy.facts.install import InstallFacts, LinkFacts, NetError, PlainHttpFacts, Visit
 from ota_proxy.policy.public_suffixes import registrable, same_site
 from ota_proxy.rules.model import Outcome
-from tests.facts import (
+from tests.support.facts import (
     BASE,
     LINK,
     MANIFEST_URL,

@@ -18,7 +18,7 @@ from ota_proxy.facts.install import (
     PageFacts,
     Visit,
 )
-from tests.facts import (
+from tests.support.facts import (
     BASE,
     HOST,
     LINK,

@@ -12,8 +12,8 @@ from ota_proxy.facts.install import InstallFacts, PackageFacts
 from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.site import Site
-from tests.facts import BASE, answered, healthy, manifest, package, with_manifest_answer, with_package
-from tests.sites import site
+from tests.support.facts import BASE, answered, healthy, manifest, package, with_manifest_answer, with_package
+from tests.support.sites import site
 
 PLUS = f"{BASE}/ota/App+Debug.ipa"
 SITE: Site = site()

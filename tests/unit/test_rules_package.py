@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ota_proxy.facts.install import ImageFacts, InstallFacts, NetError, Response, Visit
-from tests.facts import (
+from tests.support.facts import (
     ICON_URL,
     IPA,
     PACKAGE_URL,

@@ -13,7 +13,7 @@ from ota_proxy.facts.install import InstallFacts, LinkFacts, PageFacts, Visit
 from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.reached import unread
 from ota_proxy.rules.remedies import causes, remedies
-from tests.facts import BASE, healthy, outcomes, page, redirected, respond, visit
+from tests.support.facts import BASE, healthy, outcomes, page, redirected, respond, visit
 
 URL = f"{BASE}/ota/"
 HTML = {"Content-Type": "text/html; charset=utf-8"}

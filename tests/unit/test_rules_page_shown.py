@@ -11,7 +11,7 @@ import pytest
 from ota_proxy.facts.install import InstallFacts, LinkFacts, PartFacts, TabletFacts, ViewFacts
 from ota_proxy.report.view import views_told
 from ota_proxy.rules.model import Facts, Outcome
-from tests.facts import BASE, LINK, MANIFEST_URL, healthy, outcomes, page, respond, visit
+from tests.support.facts import BASE, LINK, MANIFEST_URL, healthy, outcomes, page, respond, visit
 
 HTML = {"Content-Type": "text/html"}
 AGENT = {"User-Agent": "Mozilla/5.0 (Macintosh)"}

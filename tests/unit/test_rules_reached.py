@@ -17,7 +17,7 @@ from ota_proxy.report.view import stages
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.predicates import ManifestState, PackageState, manifest_state, package_state
 from ota_proxy.rules.registry import Door
-from tests.facts import (
+from tests.support.facts import (
     BASE,
     LINK,
     MANIFEST_URL,

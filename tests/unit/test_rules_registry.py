@@ -11,7 +11,7 @@ from ota_proxy.rules import registry
 from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.model import Facts, Finding, NoVerdict
 from ota_proxy.rules.remedies import remedies, remedy
-from tests.facts import BASE, DOORS, HOST, healthy, tls, with_manifest_answer, with_tls
+from tests.support.facts import BASE, DOORS, HOST, healthy, tls, with_manifest_answer, with_tls
 
 BROKEN = Facts(install=with_manifest_answer(404, b""))
 

@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 
 from ota_proxy.facts.install import InstallFacts
-from tests.facts import IPA, PACKAGE_URL, answered, outcomes, package, part, reported, respond, visit, with_package
+from tests.support.facts import (
+    IPA,
+    PACKAGE_URL,
+    answered,
+    outcomes,
+    package,
+    part,
+    reported,
+    respond,
+    visit,
+    with_package,
+)
 
 LAST = len(IPA) - 1
 FOR_EVER = "public, max-age=31536000, immutable"

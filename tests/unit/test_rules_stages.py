@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ota_proxy.facts.install import ImageFacts, InstallFacts, TlsFacts, Visit
-from tests.facts import (
+from tests.support.facts import (
     BASE,
     HOST,
     PACKAGE_URL,

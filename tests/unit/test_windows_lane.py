@@ -12,9 +12,9 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 
-from tests import iis_sites as iis
 from tests.iis.case_files import behaviour_cases, overlay
 from tests.iis.wire import request_of
+from tests.support import iis_sites as iis
 from tests.windows.apphost import bound_ports, merged, substatuses
 from tests.windows.prepare import NAMES, PASSWORD, prepare
 from tests.windows.record import chosen, marked

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import PBES, serialize_
 
 from ota_proxy.harness.served import Content, Served
 from ota_proxy.site import Site
-from tests import iis_sites as iis
+from tests.support import iis_sites as iis
 
 NAMES = ("ota.example.com", "*.example.com", "*.builds.example.com", "example.com", "localhost")
 PASSWORD = "ota-proxy-lane"

@@ -19,9 +19,9 @@ from ota_proxy.apps.package import EXAMPLE_APP, build_package
 from ota_proxy.apps.profile import signed_content
 from ota_proxy.commands.check import CheckOptions
 from ota_proxy.harness.served import Content
-from tests.apps import DEVICE, example_profile
 from tests.container.faults.model import SMALL, Door, Fault, fault
-from tests.device_servers import NOW, issue
+from tests.support.apps import DEVICE, example_profile
+from tests.support.device_servers import NOW, issue
 
 FOLDER = "Payload/OTADemo.app/"
 PROFILE, INFO, SEAL = "embedded.mobileprovision", "Info.plist", "_CodeSignature/CodeResources"

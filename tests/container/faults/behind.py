@@ -9,7 +9,7 @@ from typing import Any
 from ota_proxy.harness.mock_upstreams import MOCK_ROOT, PLACEHOLDER, Application, upstream_config
 from ota_proxy.harness.served import MANIFEST, ODD, Content, Served
 from tests.container.faults.model import Door, Fault, fault
-from tests.variants import PROXIED, variant
+from tests.support.variants import PROXIED, variant
 
 SITE = variant("proxied", locations=PROXIED[:1])
 FOLDER = f"{MOCK_ROOT}/app0-0"

@@ -1,6 +1,6 @@
 """Faults that no nginx and no Apache can be made to have: the small server of the tests has them, and `check` must see them.
 
-Healthy, it is `tests.live_server` with the suites of the guideline; a test holds that nothing is found on it then.
+Healthy, it is `tests.support.live_server` with the suites of the guideline; a test holds that nothing is found on it then.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ota_proxy.commands.check import CheckOptions, check
 from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.model import Stage
-from tests.device_servers import HOST, Handler, server_context, serving
-from tests.live_server import BASE, FULL, files, site
+from tests.support.device_servers import HOST, Handler, server_context, serving
+from tests.support.live_server import BASE, FULL, files, site
 
 Front = Callable[[int], AbstractAsyncContextManager[int]]
 """Stands before the server at a port, and yields its own port."""

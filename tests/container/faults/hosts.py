@@ -11,7 +11,7 @@ from tests.container.faults.behind import behind
 from tests.container.faults.model import NGINX_OPEN, SMALL, Edit, Fault, both, fault, replaced, sent_away
 from tests.container.faults.package import FILES
 from tests.container.faults.transport import CDN, GCM, TWO_HOSTS, first, spoken
-from tests.device_servers import issue
+from tests.support.device_servers import issue
 
 REFUSES = ("ssl_reject_handshake", "return")
 """What nginx's default server of the rendered site does."""

@@ -11,9 +11,9 @@ from ota_proxy.apps.manifest import build_manifest
 from ota_proxy.apps.package import EXAMPLE_APP
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import MANIFEST, PACKAGE, Content
-from tests.builds import in_house
 from tests.container.faults import nginx_edits
 from tests.container.faults.model import Fault, both, fault, replaced, sent_away
+from tests.support.builds import in_house
 
 BASE = "https://ota.example.com"
 LINK = install_link(f"{BASE}/{MANIFEST}", "html")

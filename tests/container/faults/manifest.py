@@ -13,7 +13,7 @@ from ota_proxy.apps.package import EXAMPLE_APP, build_package
 from ota_proxy.harness.served import Content
 from tests.container.faults import nginx_edits
 from tests.container.faults.model import SMALL, Door, Fault, both, fault, replaced
-from tests.variants import ECDSA, PROXIED, STATIC, variant
+from tests.support.variants import ECDSA, PROXIED, STATIC, variant
 
 ROOT = r'^( *)DocumentRoot "/srv/ota"'
 """Where something for the whole virtual host can be put into Apache's text."""

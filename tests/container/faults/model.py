@@ -18,7 +18,7 @@ from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.model import Stage
 from ota_proxy.site import Site
 from tests.container.faults import nginx_edits
-from tests.variants import ECDSA, STATIC, variant
+from tests.support.variants import ECDSA, STATIC, variant
 
 Edit = nginx_edits.Edit
 Door = Literal["verify", "check"]

@@ -6,7 +6,7 @@ from tests.container.faults import nginx_edits
 from tests.container.faults.behind import FOLDER, behind
 from tests.container.faults.manifest import BASE, ROOT
 from tests.container.faults.model import EXPOSED, SMALL, both, fault, replaced
-from tests.variants import STATIC, variant
+from tests.support.variants import STATIC, variant
 
 # A healthy ad hoc build has a note of its own, which stands before those about the server: the stage is `open`.
 FAULTS = (

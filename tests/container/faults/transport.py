@@ -10,8 +10,8 @@ from ota_proxy.harness.served import Content
 from tests.container.faults import nginx_edits
 from tests.container.faults.behind import behind
 from tests.container.faults.model import NGINX_OPEN, Edit, both, fault, replaced, sent_away
-from tests.device_servers import issue
-from tests.variants import ECDSA, RSA, STATIC, variant
+from tests.support.device_servers import issue
+from tests.support.variants import ECDSA, RSA, STATIC, variant
 
 BASE, CDN = "https://ota.example.com", "cdn.example.com"
 HTTPS = ("ota.example.com", 443)

@@ -12,7 +12,7 @@ import pytest
 from ota_proxy.apps.archive import ArchiveProblem, Entry, read_directory, read_entry
 from ota_proxy.apps.bundle import MOST_EXTENSIONS, read_app
 from ota_proxy.facts.app import AppFacts
-from tests.apps import FOLDER, REAL, REAL_MISSING, Sparse, drive, files, packed, sparse_package
+from tests.support.apps import FOLDER, REAL, REAL_MISSING, Sparse, drive, files, packed, sparse_package
 
 LIMIT = 1 << 20
 real = pytest.mark.skipif(not REAL.is_dir(), reason=REAL_MISSING)

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7Options, PKC
 
 from ota_proxy.apps.profile import DerProblem, read_profile, signed_content
 from ota_proxy.facts.app import Profile
-from tests.apps import REAL, REAL_MISSING, example_profile
-from tests.device_servers import issue
+from tests.support.apps import REAL, REAL_MISSING, example_profile
+from tests.support.device_servers import issue
 
 real = pytest.mark.skipif(not REAL.is_dir(), reason=REAL_MISSING)
 

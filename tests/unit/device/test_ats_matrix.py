@@ -9,7 +9,7 @@ import pytest
 from ota_proxy.device.ats_matrix import matrix
 from ota_proxy.facts.tls import AtsRow, NetError, TlsFacts
 from ota_proxy.policy.apple_tls import next_generation_problems
-from tests.facts import NOW, certificate, tls
+from tests.support.facts import NOW, certificate, tls
 
 GCM, CBC = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"
 RSA, OLD = "TLS_RSA_WITH_AES_128_CBC_SHA", "TLS_RSA_WITH_3DES_EDE_CBC_SHA"

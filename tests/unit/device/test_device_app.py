@@ -19,8 +19,8 @@ from ota_proxy.device.walk import WalkOptions, walk
 from ota_proxy.facts.install import InstallFacts, PackageFacts
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import Door, evaluate
-from tests.apps import REAL, REAL_MISSING, Sparse, files, packed, sparse_package
-from tests.device_servers import HOST, NOW, chain, server_context, serving
+from tests.support.apps import REAL, REAL_MISSING, Sparse, files, packed, sparse_package
+from tests.support.device_servers import HOST, NOW, chain, server_context, serving
 
 FULL = chain()
 URL = f"https://{HOST}/app.ipa"

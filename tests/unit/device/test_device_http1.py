@@ -13,7 +13,7 @@ from ota_proxy.device.http import Request, fetch
 from ota_proxy.device.http_framing import HEADER_LIMIT
 from ota_proxy.device.network import Network
 from ota_proxy.facts.install import Exchange, Response
-from tests.device_servers import HOST, answering, get, serving
+from tests.support.device_servers import HOST, answering, get, serving
 
 
 def run(coroutine: Coroutine[Any, Any, Exchange]) -> Exchange:

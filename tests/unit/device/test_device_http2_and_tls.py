@@ -15,7 +15,7 @@ import pytest
 from ota_proxy.device.network import Network
 from ota_proxy.errors import UsageError
 from ota_proxy.facts.install import Exchange, NetError
-from tests.device_servers import (
+from tests.support.device_servers import (
     HOST,
     Chain,
     Handler,

@@ -21,9 +21,9 @@ from ota_proxy.report.formats import FORMATS, render
 from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.registry import evaluate
-from tests.device_servers import HOST, NOW, Issued, chain, issue, serving
-from tests.facts import healthy
-from tests.live_server import files, site
+from tests.support.device_servers import HOST, NOW, Issued, chain, issue, serving
+from tests.support.facts import healthy
+from tests.support.live_server import files, site
 
 FULL = chain()
 BASE = f"https://{HOST}"

@@ -13,8 +13,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from ota_proxy.device import certificates, trust
 from ota_proxy.facts.install import CertificateFacts
 from ota_proxy.rules.certificate import weaknesses
-from tests.device_servers import HOST, NOW, Issued, issue
-from tests.facts import tls
+from tests.support.device_servers import HOST, NOW, Issued, issue
+from tests.support.facts import tls
 
 GONE, NOW_ON = (-900, -1), (-30, 300)
 ROOT = issue("Root", ca=True, days=(-900, 900))

@@ -20,7 +20,7 @@ from ota_proxy.facts.install import InstallFacts
 from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
-from tests.device_servers import HOST, NOW, server_context, serving
+from tests.support.device_servers import HOST, NOW, server_context, serving
 from tests.unit.device.test_device_walk import BASE, FULL, LINK, PACKAGE, Site, manifest, page, walked
 
 SPELLINGS = (

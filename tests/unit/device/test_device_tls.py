@@ -18,7 +18,7 @@ from ota_proxy.device.handshake import BUDGET, probe
 from ota_proxy.device.network import Network
 from ota_proxy.facts.install import CertificateFacts, TlsFacts
 from ota_proxy.policy import apple_tls, guideline
-from tests.device_servers import (
+from tests.support.device_servers import (
     HOST,
     NOW,
     Handler,

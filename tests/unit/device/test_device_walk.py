@@ -17,7 +17,7 @@ import pytest
 from ota_proxy.device.walk import MISSING, WalkOptions, walk
 from ota_proxy.errors import UsageError
 from ota_proxy.facts.install import InstallFacts
-from tests.device_servers import HOST, NOW, chain, server_context, serving
+from tests.support.device_servers import HOST, NOW, chain, server_context, serving
 
 FULL = chain()
 BASE = f"https://{HOST}"

@@ -11,7 +11,7 @@ from ota_proxy.harness.own_config import own_config
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.report.model import TargetReport
 from ota_proxy.report.view import excerpt
-from tests.report_samples import outcome
+from tests.support.report_samples import outcome
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import checks_of, evaluate
 from ota_proxy.servers.iis.effective import read_effective
 from ota_proxy.servers.iis.in_force import Configuration
-from tests.rule_pages import Block, blocks
+from tests.support.rule_pages import Block, blocks
 
 SCHEMA = {"OTA619", "OTA620", "OTA621", "OTA622"}
 BLOCKS = [block for block in blocks("xml") if "iis" in block.words]

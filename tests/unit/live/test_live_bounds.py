@@ -22,8 +22,8 @@ from ota_proxy.report.suppress import Judging
 from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import Facts, Finding
 from ota_proxy.rules.registry import evaluate
-from tests.facts import BASE, healthy
-from tests.report_samples import outcome
+from tests.support.facts import BASE, healthy
+from tests.support.report_samples import outcome
 
 DEAD = "https://dead.example.com:1/a.plist"
 NOBODY = CheckOptions(resolve={("dead.example.com", 1): ("127.0.0.1", 1)})

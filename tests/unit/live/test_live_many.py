@@ -25,7 +25,7 @@ from ota_proxy.commands.meter import Meter
 from ota_proxy.commands.waiting import Waiting
 from ota_proxy.report.json import LINE_SCHEMA, failed_line, worst
 from ota_proxy.report.suppress import Judging
-from tests.live_server import BASE, files, live
+from tests.support.live_server import BASE, files, live
 from tests.unit.test_report import SCHEMA as REPORT_SCHEMA
 
 DEAD = "https://dead.example.com:1/a.plist"

@@ -14,8 +14,8 @@ import segno
 from ota_proxy.apps.install_link import install_link
 from ota_proxy.cli.main import main
 from ota_proxy.device.ats_matrix import matrix
-from tests.facts import NOW, tls
-from tests.live_server import BASE, live
+from tests.support.facts import NOW, tls
+from tests.support.live_server import BASE, live
 
 LINK = install_link(f"{BASE}/app.plist")
 

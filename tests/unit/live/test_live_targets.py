@@ -15,8 +15,8 @@ from ota_proxy.cli.main import main
 from ota_proxy.commands.check import CheckOptions, check, checked, server_of
 from ota_proxy.commands.resolve import read_resolve
 from ota_proxy.errors import UsageError
-from tests.facts import answered, healthy, manifest
-from tests.live_server import BASE, files, live
+from tests.support.facts import answered, healthy, manifest
+from tests.support.live_server import BASE, files, live
 
 
 def found(output: str, status: str = "failed") -> set[str]:

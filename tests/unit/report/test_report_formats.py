@@ -21,9 +21,9 @@ from ota_proxy.report.paint import Paint
 from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.servers.text import Span
 from ota_proxy.settings.options import Options
-from tests.report_readers import Text, commands, shown
-from tests.report_samples import OUTSIDE, REASON, TARGET, findings, outcome, sample, suppressed
-from tests.sarif_schema import sarif_schema
+from tests.support.report_readers import Text, commands, shown
+from tests.support.report_samples import OUTSIDE, REASON, TARGET, findings, outcome, sample, suppressed
+from tests.support.sarif_schema import sarif_schema
 
 MACHINE = ("json", "sarif", "junit", "github", "gitlab")
 

@@ -10,7 +10,7 @@ import pytest
 
 from ota_proxy.report.results import fingerprints, project_root, relative, uri
 from ota_proxy.rules.model import Outcome
-from tests.report_samples import outcome
+from tests.support.report_samples import outcome
 
 
 def of(*outcomes: Outcome, root: Path = Path("/work")) -> list[str]:

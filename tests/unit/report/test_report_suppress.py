@@ -13,7 +13,7 @@ from ota_proxy.report.model import Report, TargetReport, exit_code, no_verdict, 
 from ota_proxy.report.suppress import Standing, Suppression, highest, matches, standings, suppress, unused
 from ota_proxy.rules.model import Outcome
 from ota_proxy.testing import InstallReport
-from tests.report_samples import REASON, TARGET, URL, outcome, sample
+from tests.support.report_samples import REASON, TARGET, URL, outcome, sample
 
 HERE = Suppression("OTA315", REASON, "ota-proxy.toml:4")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests import iis_sites as iis
 from tests.powershell_model import Machine, run_script
 from tests.powershell_model.servers import PFX, machine
+from tests.support import iis_sites as iis
 
 NAMES = [name for name in iis.NAMES if not name.startswith("snippet")]
 

@@ -9,7 +9,7 @@ import difflib
 import os
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent / "golden"
+FOLDER = Path(__file__).resolve().parents[1] / "golden"
 
 
 def assert_golden(name: str, text: str) -> None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7Options, PKC
 
 from ota_proxy.apps.package import build_package
 from ota_proxy.apps.profile import signed_content
-from tests.device_servers import issue
+from tests.support.device_servers import issue
 
 PROFILE = "embedded.mobileprovision"
 

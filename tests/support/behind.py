@@ -24,9 +24,9 @@ import h2.connection
 import h2.events
 
 from ota_proxy.harness.certificates import Authority
-from tests import apache_host
 from tests.local.nginx_server import HOST, Answer, Bench, binaries, fill
-from tests.nginx_variants import STATIC, Raw
+from tests.support import apache_host
+from tests.support.nginx_variants import STATIC, Raw
 
 SERVERS = {"nginx": "" if "system" in binaries() else "no nginx on the PATH", "apache": apache_host.MISSING}
 """Server → why it cannot be tried on this machine."""

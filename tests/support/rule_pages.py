@@ -18,8 +18,8 @@ from ota_proxy.harness.certificates import Authority
 from ota_proxy.resources import folder
 from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.pages import page
-from tests.apache_host import BINARY as APACHE
-from tests.apache_host import MODULES
+from tests.support.apache_host import BINARY as APACHE
+from tests.support.apache_host import MODULES
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 VERDICTS = ("right", "wrong", "refused")

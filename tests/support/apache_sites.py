@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests import apache_host
-from tests.apache_host import DOMAIN, HSTS, Host
+from tests.support import apache_host
+from tests.support.apache_host import DOMAIN, HSTS, Host
 
 PAST = 1_700_000_000
 SERIOUS = (":warn]", ":crit]", ":alert]", ":emerg]")

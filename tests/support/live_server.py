@@ -12,7 +12,7 @@ from pathlib import Path
 from ota_proxy.apps.install_link import install_link
 from ota_proxy.apps.manifest import build_manifest
 from ota_proxy.apps.package import EXAMPLE_APP, build_package
-from tests.device_servers import HOST, Handler, chain, server_context, serving
+from tests.support.device_servers import HOST, Handler, chain, server_context, serving
 
 FULL = chain()
 BASE = f"https://{HOST}"

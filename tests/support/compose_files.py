@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-FOLDER = Path(__file__).resolve().parents[1] / "compose"
+FOLDER = Path(__file__).resolve().parents[2] / "compose"
 VARIABLE = re.compile(r"\$\$|\$\{([A-Z_]+):-([^}]*)\}")
 
 

@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 from ota_proxy.apps.archive import Span
 from ota_proxy.apps.package import build_package
 from ota_proxy.facts.app import AppFacts, Bundle, Profile, SigningCertificate
-from tests.facts import NOW
+from tests.support.facts import NOW
 
 T = TypeVar("T")
-REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
+REAL = Path(__file__).resolve().parents[3] / "shared" / "real"
 REAL_MISSING = f"the real packages are not at hand ({REAL.name}/ beside the checkout)"
 FOLDER = "Payload/Demo.app"
 DEVICE = "00008101-000000000000001E"
@@ -72,7 +72,7 @@ def extension(**changes: Any) -> Bundle:
 
 
 def app(**changes: Any) -> AppFacts:
-    """The app that the manifest of `tests.facts` promises."""
+    """The app that the manifest of `tests.support.facts` promises."""
     base = AppFacts(
         bundle_id="com.example.demo",
         version="1.2",
