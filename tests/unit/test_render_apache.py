@@ -16,7 +16,6 @@ from ota_proxy.servers.header import header_lines
 from ota_proxy.servers.result import Note, Rendered, Scope
 from ota_proxy.site import Site
 from tests.property.apache_reader import Directive, read
-from tests.support import nginx_variants
 from tests.support.golden import assert_golden
 
 Raw = dict[str, Any]
@@ -55,8 +54,16 @@ MUCH: Raw = {
     "log": {"access": "/var/log/ota/access.log", "error": "/var/log/ota/error.log", "level": "info"},
     "expected_devices": 30_000,
 }
-NAMES: Raw = {key: nginx_variants.NAMES[key] for key in ("domains", "certificates")}
-FEATURES: Raw = PROXIED | {
+NAMES: Raw = {
+    "domains": ["ota.example.com", "*.example.com", "builds.example.org"],
+    "certificates": [
+        {"cert": "/etc/ssl/rsa.pem", "key": "/etc/ssl/rsa.key", "domains": ["ota.example.com"]},
+        {"cert": "/etc/ssl/ecdsa.pem", "key": "/etc/ssl/ecdsa.key", "domains": ["ota.example.com"]},
+        {"cert": "/etc/ssl/wild.pem", "key": "/etc/ssl/wild.key", "domains": ["*.example.com"]},
+        {"cert": "/etc/ssl/org.pem", "key": "/etc/ssl/org.key", "domains": ["builds.example.org"]},
+    ],
+}
+FEATURES: Raw = {
     "locations": [
         {"path": "/", "root": "/srv/ota"},
         {"path": "/staff/", "root": "/srv/staff"},
@@ -69,25 +76,48 @@ FEATURES: Raw = PROXIED | {
     "client_certificates": {"ca": "/etc/ota/staff-ca.pem", "locations": ["/staff/"], "depth": 3},
     "error_pages": {"folder": "/srv/ota errors", "statuses": [401, 403, 404, 405, 503]},
 }
-VARIANTS: dict[str, tuple[Scope, str, Raw]] = {
+EVERYTHING: Raw = {
+    **MUCH,
+    **FEATURES,
+    "listen": MUCH["listen"] | FEATURES["listen"],
+    "locations": [
+        *MUCH["locations"],
+        {"path": "/staff/", "root": "/srv/staff"},
+        *PROXIED["locations"][:1],
+        {
+            "path": "/builds/",
+            "upstream": "unix:/run/builds.sock",
+            "websocket": True,
+            "max_body": "2G",
+            "read_timeout": 300,
+        },
+        *PROXIED["locations"][3:],
+        {"path": "/a b/", "upstream": "http://127.0.0.1:9000"},
+    ],
+}
+GOLDEN: dict[str, tuple[Scope, str, Raw]] = {
     "site": ("site", "portable", {}),
-    "site-official": ("site", "official", {}),
+    "site-everything": ("site", "debian12", EVERYTHING),
+    "snippet": ("snippet", "portable", {}),
+    "snippet-everything": ("snippet", "debian12", EVERYTHING),
+    "full": ("full", "portable", {}),
+    "full-everything": ("full", "rhel10", EVERYTHING),
+}
+VARIANTS: dict[str, tuple[Scope, str, Raw]] = {
+    **GOLDEN,
     "site-names": ("site", "debian12", NAMES),
     "site-debian11": ("site", "debian11", {}),
     "site-modern": ("site", "debian13", {"tls": {"profile": "modern"}}),
     "site-proxied": ("site", "debian12", PROXIED),
     "site-offloaded": ("site", "debian12", OFFLOADED),
     "site-offloaded-proxied": ("site", "ubuntu24.04", OFFLOADED | PROXIED),
+    "site-fronted": ("site", "debian12", {"trusted_proxies": ["10.0.0.0/8"]}),
     "site-much": ("site", "ubuntu22.04", MUCH),
     "site-no-http": ("site", "portable", {"listen": {"http": False, "ipv6": False}, "hsts": {"enabled": False}}),
-    "snippet": ("snippet", "portable", {}),
     "snippet-much": ("snippet", "debian12", MUCH | PROXIED),
     "site-features": ("site", "debian12", FEATURES),
     "snippet-features": ("snippet", "debian12", FEATURES),
-    "full-debian12": ("full", "debian12", {}),
-    "full-rhel10": ("full", "rhel10", PROXIED),
     "full-offloaded": ("full", "debian13", OFFLOADED),
-    "full-portable": ("full", "portable", {}),
 }
 
 
@@ -112,9 +142,9 @@ def notes(kind: str, scope: Scope = "site", version: str = "portable", more: Raw
     return "\n".join(note.text for note in rendered(scope, version, more).notes if note.kind == kind)
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", GOLDEN)
 def test_the_rendering_is_byte_for_byte_its_golden_file(name: str) -> None:
-    scope, version, more = VARIANTS[name]
+    scope, version, more = GOLDEN[name]
     assert_golden(f"apache/{name}.conf", text(scope, version, more))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ota_proxy.policy.media_types import extensions, for_installer, ota_types
 from ota_proxy.servers.apache import quote
@@ -11,69 +12,136 @@ from ota_proxy.servers.result import Scope
 from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Site
 
-View = dict[str, object]
 ERRORS = "/ota-proxy-errors/"
 
 
-def features(site: Site, scope: Scope) -> View:
-    """Return the templates' variables for the optional keys; each is None or empty where its key is not given."""
-    certificates, pages = site.client_certificates, site.error_pages
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """The password of pages; `open` matches the files that need none."""
+
+    file: Quoted
+    realm: Quoted
+    open: Quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """The conditions "the Origin is of the list" (`when`) and "this is a preflight"; seconds a preflight's answer may be kept."""
+
+    when: Quoted
+    preflight: Quoted
+    max_age: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificates:
+    """The authority of client certificates, and the longest chain to it."""
+
+    ca: Quoted
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPage:
+    """The path of a page for an error."""
+
+    status: int
+    path: Quoted
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPages:
+    """Pages for errors: their URL prefix, and their folder as the target of Alias and as the name of a section."""
+
+    prefix: Quoted
+    folder: Quoted
+    directory: Quoted
+    pages: tuple[ErrorPage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """The optional keys of a site, None where a key is not given.
+
+    `untrusted` is the condition "no trusted proxy made this connection", `guarded` "this location wants a client certificate, and there is none".
+    """
+
+    proxy_protocol: bool
+    untrusted: Quoted
+    auth: Auth | None
+    cors: Cors | None
+    client: ClientCertificates | None
+    guarded: Quoted | None
+    errors: ErrorPages | None
+
+
+def features(site: Site, scope: Scope) -> Features:
+    """Return what the templates print of the optional keys."""
+    certificates = site.client_certificates
     asks = certificates.ca is not None and scope != "snippet"
-    return {
-        "proxy_protocol": site.listen.proxy_protocol,
-        "stranger": _stranger(site),
-        "auth": _auth(site),
-        "cors": _cors(site),
-        "client_ca": quote.path(certificates.ca or "", ("client_certificates", "ca")) if asks else None,
-        "client_depth": certificates.depth,
-        "guarded": _guarded(site),
-        "error_prefix": quote.location(ERRORS, ("error_pages",)),
-        "error_folder": quote.folder(pages.folder, ("error_pages", "folder")) if pages.folder else None,
-        "error_directory": quote.directory(pages.folder, ("error_pages", "folder")) if pages.folder else None,
-        "error_documents": [
-            {"status": status, "path": quote.argument(f"{ERRORS}{status}.html", ("error_pages", "statuses"))}
-            for status in pages.statuses
-        ]
-        if pages.folder
-        else [],
-    }
+    return Features(
+        proxy_protocol=site.listen.proxy_protocol,
+        untrusted=_untrusted(site),
+        auth=_auth(site),
+        cors=_cors(site),
+        client=ClientCertificates(quote.path(certificates.ca or "", ("client_certificates", "ca")), certificates.depth)
+        if asks
+        else None,
+        guarded=_guarded(site),
+        errors=_errors(site),
+    )
 
 
-def _stranger(site: Site) -> Quoted:
-    """Return the condition "no trusted proxy made this connection"; the address of the connection, not what a header says."""
+def _untrusted(site: Site) -> Quoted:
+    """Return the condition on the address of the connection, not on what a header says."""
     peers = " || ".join(f"%{{CONN_REMOTE_ADDR}} -ipmatch '{network}'" for network in site.trusted_proxies)
     return quote.argument(f"!({peers or 'false'})", ("trusted_proxies",))
 
 
-def _auth(site: Site) -> View | None:
+def _auth(site: Site) -> Auth | None:
     if site.auth.htpasswd is None:
         return None
     own = ota_types(site.media_types)
     names = [name for name in own if for_installer(name)] + [name for name in extensions("image") if name not in own]
-    return {
-        "file": quote.path(site.auth.htpasswd, ("auth", "htpasswd")),
-        "realm": quote.argument(site.auth.realm, ("auth", "realm")),
-        "open": quote.argument(f"(?i){quote.extensions(names)}", ("media_types",)),
-    }
+    return Auth(
+        file=quote.path(site.auth.htpasswd, ("auth", "htpasswd")),
+        realm=quote.argument(site.auth.realm, ("auth", "realm")),
+        open=quote.argument(f"(?i){quote.extensions(names)}", ("media_types",)),
+    )
 
 
-def _cors(site: Site) -> View | None:
+def _errors(site: Site) -> ErrorPages | None:
+    folder, key = site.error_pages.folder, ("error_pages", "folder")
+    if not folder:
+        return None
+    return ErrorPages(
+        prefix=quote.location(ERRORS, ("error_pages",)),
+        folder=quote.folder(folder, key),
+        directory=quote.directory(folder, key),
+        pages=tuple(
+            ErrorPage(status, quote.argument(f"{ERRORS}{status}.html", ("error_pages", "statuses")))
+            for status in site.error_pages.statuses
+        ),
+    )
+
+
+def _cors(site: Site) -> Cors | None:
     if not site.cors.origins:
         return None
     listed = "|".join(quote.regex(origin) for origin in site.cors.origins)
     known = f"req_novary('Origin') =~ m#^(?:{listed})$#"
-    return {
-        "when": quote.argument(f"expr={known}", ("cors", "origins")),
-        "preflight": quote.argument(f"{known} && {_PREFLIGHT}", ("cors", "origins")),
-        "max_age": site.cors.max_age,
-    }
+    return Cors(
+        when=quote.argument(f"expr={known}", ("cors", "origins")),
+        preflight=quote.argument(f"{known} && {_PREFLIGHT}", ("cors", "origins")),
+        max_age=site.cors.max_age,
+    )
 
 
 _PREFLIGHT = "%{REQUEST_METHOD} == 'OPTIONS' && -n req_novary('Access-Control-Request-Method')"
 
 
 def _guarded(site: Site) -> Quoted | None:
-    """Return the condition "this location wants a client certificate, and there is none"; a preflight never has one."""
+    """Return the condition; a preflight never has a certificate."""
     wanted = site.client_certificates.locations
     if not wanted:
         return None
@@ -93,7 +161,7 @@ def _guarded(site: Site) -> Quoted | None:
 def cannot(site: Site, scope: Scope) -> Iterator[str]:
     """Yield what this scope leaves out."""
     if scope == "snippet" and site.listen.proxy_protocol:
-        yield "a snippet decides nothing about connections: listen.proxy_protocol has no effect, and strangers are not refused"
+        yield "a snippet decides nothing about connections: listen.proxy_protocol has no effect: connections that no trusted proxy made are not refused"
 
 
 def needs(site: Site, scope: Scope) -> Iterator[str]:

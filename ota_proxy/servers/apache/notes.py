@@ -1,4 +1,4 @@
-"""What has to be said about a rendering for Apache: what the version cannot enforce, what the parent must have, warnings."""
+"""What has to be said about a rendering for Apache: what the version cannot enforce, what has to be around it, warnings."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _cannot(site: Site, scope: Scope) -> Iterator[str]:
     if scope == "snippet":
         yield from _snippet(site)
     if _own_tls(site, scope) and site.unknown_hosts == "refuse":
-        yield "Apache cannot refuse an unknown name in the TLS handshake: the handshake is finished with this site's certificate, then 421"
+        yield "an unknown host finishes its TLS handshake, with this site's certificate, and then gets 421"
 
 
 def _snippet(site: Site) -> Iterator[str]:
@@ -116,27 +116,23 @@ def _parent(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
     if scope == "snippet":
         yield from _host_needs(site)
     if scope == "site":
-        yield "these lines: " + ", ".join(f"Listen {place}" for place, _ in listens(site))
+        yield "these lines: " + ", ".join([*(f"Listen {place}" for place, _ in listens(site)), *_sessions(site, caps)])
         if site.unknown_hosts == "refuse":
-            yield (
-                "to be read before every other virtual host of these ports, because the first one answers unknown names "
-                "(Debian reads 000-default before it: a2dissite 000-default)"
-            )
-        yield from _sessions(site, caps)
+            yield ("to be read before other virtual hosts of these ports, for unknown hosts (a2dissite 000-default)")
     limits = capacity(site.expected_devices)
     yield (
-        f"for {site.expected_devices} downloads at once, event MPM with ServerLimit {limits.processes}, ThreadLimit {limits.thread_limit}, "
-        f"ThreadsPerChild {limits.threads}, MaxRequestWorkers {limits.workers}; a TLS download holds a thread"
+        f"for {site.expected_devices} downloads at once, a thread each: event MPM with ServerLimit {limits.processes}, "
+        f"ThreadLimit {limits.thread_limit}, ThreadsPerChild {limits.threads}, MaxRequestWorkers {limits.workers}"
     )
-    yield "ServerTokens Prod, which hides versions, and TypesConfig, which knows the types of pages and pictures"
+    yield "ServerTokens Prod, which hides versions, and TypesConfig for the types of pages and images"
 
 
 def _sessions(site: Site, caps: Capabilities) -> Iterator[str]:
     if "ssl" in needed_modules(site, "site"):
         size = section("buffers")["session_cache"]
-        yield f'SSLSessionCache "shmcb:ota_proxy({size})", so that TLS 1.2 sessions can be resumed'
+        yield f'SSLSessionCache "shmcb:ota_proxy({size})"'
     if caps.has("sni_policy") and not site.tls.offloaded:
-        yield "SSLVHostSNIPolicy secure, so that no session is resumed under another virtual host's name"
+        yield "SSLVHostSNIPolicy secure"
 
 
 def _warnings(site: Site) -> Iterator[str]:
@@ -163,6 +159,4 @@ def _info(site: Site, scope: Scope) -> Iterator[str]:
     if site.listen.http is False:
         yield "listen.http is false: nothing answers or redirects over http, and no ACME challenge is served"
     if site.unknown_hosts == "ignore":
-        yield "unknown_hosts is ignore: a stranger's name gets the first virtual host of the port, which may be this one"
-    if site.static:
-        yield "in a name such as App.fr.ipa the usual language and encoding extensions mean nothing; your own AddLanguage or AddEncoding would"
+        yield "unknown_hosts is ignore: an unknown host gets the first virtual host of the port, which may be this one"

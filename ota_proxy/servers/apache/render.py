@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from ota_proxy.errors import UsageError
 from ota_proxy.policy import guideline
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.servers.apache.notes import notes
-from ota_proxy.servers.apache.view import view
+from ota_proxy.servers.apache.view import View, view
 from ota_proxy.servers.features import refuse
 from ota_proxy.servers.header import header_lines
 from ota_proxy.servers.result import Note, Rendered, RenderedFile, Scope
-from ota_proxy.servers.templates import render_template
+from ota_proxy.servers.templates import APACHE, Quoted, render_template
 from ota_proxy.site import Site
 
 _NAMES: dict[Scope, str] = {"snippet": "ota-proxy.conf", "site": "ota-proxy.conf", "full": "httpd.conf"}
@@ -24,9 +26,16 @@ def render(site: Site, caps: Capabilities, scope: Scope, command: str, further: 
     """
     check_possible(site, caps, scope)
     said = (*notes(site, caps, scope), *further)
-    body = render_template(f"apache/{scope}.conf.j2", view(site, caps, scope))
-    text = "\n".join((*header(site, caps, scope, command, said), "", indented(body)))
+    body = printed(scope, view(site, caps, scope))
+    text = "\n".join((*header(site, caps, scope, command, said), "", body))
     return Rendered("apache", scope, (RenderedFile(_NAMES[scope], text),), said)
+
+
+def printed(template: str, made: View, **more: object) -> Quoted:
+    """Return what a template makes of a view; it has the fields of the view and of its parts by their own names, and `more`."""
+    parts = (made, made.locations, made.features, made.hosts, made.full)
+    names = {field.name: getattr(part, field.name) for part in parts if part for field in fields(part)}
+    return render_template(f"apache/{template}.conf.j2", {"catches": False, "body": None, **names, **more}, APACHE)
 
 
 def check_possible(site: Site, caps: Capabilities, scope: Scope) -> None:
@@ -45,23 +54,3 @@ def header(site: Site, caps: Capabilities, scope: Scope, command: str, said: tup
     lines = header_lines(caps, guideline.profile(site.tls.profile), scope, command, said)
     # a backslash at the end of a comment line would make the next line a comment too (observed behaviour, httpd 2.4.71)
     return [f"# {line}".rstrip(" \\") for line in lines]
-
-
-def indented(text: str) -> str:
-    """Indent the lines of sections by four spaces a level; one empty line at most, and none at a section's edge."""
-    out: list[str] = []
-    depth = 0
-    for line in (raw.strip() for raw in text.splitlines()):
-        if not line:
-            out += [""] if out and out[-1] and not _opens(out[-1].lstrip()) else []
-            continue
-        if line.startswith("</"):
-            depth -= 1
-            out = out if out[-1] else out[:-1]
-        out.append("    " * depth + line)
-        depth += _opens(line)
-    return "\n".join(out).rstrip("\n") + "\n"
-
-
-def _opens(line: str) -> bool:
-    return line.startswith("<") and not line.startswith("</")

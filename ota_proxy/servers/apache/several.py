@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from ota_proxy.errors import UsageError
-from ota_proxy.servers.apache.full import full_view
+from ota_proxy.servers.apache import quote
+from ota_proxy.servers.apache.hosts import Log, Pair, Tls, addresses, in_order, log_of, pairs_of, tls_of
 from ota_proxy.servers.apache.notes import listens, needed_modules, notes
-from ota_proxy.servers.apache.policy import hsts_of, log_of, tls_of
-from ota_proxy.servers.apache.render import check_possible, header, indented
-from ota_proxy.servers.apache.view import view, virtual_host
+from ota_proxy.servers.apache.render import check_possible, header, printed
+from ota_proxy.servers.apache.view import Full, Hsts, Listen, View, full, hsts_of, view
 from ota_proxy.servers.result import Note, Rendered, RenderedFile
 from ota_proxy.servers.several import COMMON_FILE, Several, file_names, files, once, shared_notes
-from ota_proxy.servers.templates import Quoted, render_template
-from ota_proxy.site import Hsts, Site
+from ota_proxy.servers.templates import Quoted
+from ota_proxy.site import Hsts as SiteHsts
+from ota_proxy.site import Site
 
-View = dict[str, object]
 _NEEDS = Note("needs-parent", f"the file {COMMON_FILE}, which was rendered with this one, to be read before it")
+_NO_LOG = Site.model_fields["log"].default
+
+
+@dataclass(frozen=True, slots=True)
+class CatchAll:
+    """The virtual host of a port that answers for unknown host names; `tls` is None, and `pairs` is empty, on a plain port."""
+
+    addresses: Quoted
+    name: Quoted
+    log: Log
+    http2: bool
+    pairs: tuple[Pair, ...]
+    tls: Tls | None
+    hsts: Hsts | None
 
 
 def render(several: Several) -> Rendered:
@@ -25,14 +40,13 @@ def render(several: Several) -> Rendered:
     views = [_view(several, number) for number in range(len(several.parts))]
     shared, own = shared_notes(several, _notes)
     every = once([*shared, *(note for said in own for note in said)])
-    bodies = [render_template("apache/site.conf.j2", made) for made in views]
-    common = render_template("apache/common.conf.j2", views[0] | _catch_alls(several))
+    bodies = [printed("site", made) for made in views]
+    common = printed("common", views[0], catch_alls=tuple(_catch_alls(several)))
     if several.scope == "full":
         inside = [bodies[number] for number in sorted(range(len(bodies)), key=lambda number: order[number])]
-        text = _full(several, views[0], Quoted("\n".join([common, *inside])))
-        return Rendered(
-            "apache", "full", (RenderedFile("httpd.conf", _file(several, several.sites[0], every, text)),), every
-        )
+        body = printed("full", replace(views[0], full=_full(several)), body=Quoted("\n".join([common, *inside])))
+        text = _file(several, several.sites[0], every, body)
+        return Rendered("apache", "full", (RenderedFile("httpd.conf", text),), every)
     texts = [_file(several, several.sites[0], shared, common)]
     texts += [
         _file(several, part.site, (_NEEDS, *said), body)
@@ -43,7 +57,7 @@ def render(several: Several) -> Rendered:
 
 def _file(several: Several, site: Site, said: tuple[Note, ...], body: str) -> str:
     head = header(site, several.caps, several.scope, several.command, said)
-    return "\n".join((*head, "", indented(body)))
+    return "\n".join((*head, *(("", body) if body.strip() else ("",))))
 
 
 def _view(several: Several, number: int) -> View:
@@ -86,84 +100,56 @@ def _takes(site: Site, other: Site) -> bool:
     return any(name.endswith(end) and name != f"*{end}" for end in wild for name in other.domains)
 
 
-def _catch_alls(several: Several) -> View:
+def _catch_alls(several: Several) -> Iterator[CatchAll]:
+    """Yield one for each port of the sites that refuse unknown hosts, TLS first."""
     refusing = [site for site in several.sites if site.unknown_hosts == "refuse"]
-    return {
-        "catch_tls": list(_tls_catch_alls(several, [site for site in refusing if not site.tls.offloaded])),
-        "catch_plain": list(_plain_catch_alls(refusing)),
-    }
-
-
-def _tls_catch_alls(several: Several, sites: Sequence[Site]) -> Iterator[View]:
-    for port in dict.fromkeys(site.https_port for site in sites):
-        here = [site for site in sites if site.https_port == port]
-        first, speaking = here[0], [site.hsts for site in here if site.hsts.enabled]
-        alike = len(dict.fromkeys(hsts.value for hsts in speaking)) == 1
-        hsts = (
-            speaking[0]
-            if alike
-            else Hsts(enabled=bool(speaking), max_age=max([one.max_age for one in speaking] or [0]))
+    over_tls = [site for site in refusing if not site.tls.offloaded]
+    for port in dict.fromkeys(site.https_port for site in over_tls):
+        here = [site for site in over_tls if site.https_port == port]
+        first = here[0]
+        yield replace(
+            _catch_all(here, port),
+            http2=first.http2,
+            pairs=pairs_of(first, in_order(first.virtual_hosts)[0]),
+            tls=tls_of(first, several.caps),
+            hsts=hsts_of(first.model_copy(update={"hsts": _common_hsts(here)})),
         )
-        yield {
-            **virtual_host(first, port, first.domain),
-            "port": port,
-            "http2": first.http2,
-            "pairs": _pairs(several, first),
-            "tls": tls_of(first, several.caps),
-            "hsts": hsts_of(first.model_copy(update={"hsts": hsts})),
-            "log": _log(here),
-        }
+    for port in dict.fromkeys(site.listen.http for site in refusing if site.listen.http):
+        yield _catch_all([site for site in refusing if site.listen.http == port], port)
 
 
-def _pairs(several: Several, site: Site) -> object:
-    made = view(site, several.caps, "site")["https"]
-    if not isinstance(made, dict):
-        raise TypeError(site.domain)  # only sites that end TLS themselves come here
-    return made["hosts"][0]["pairs"]
+def _catch_all(sites: Sequence[Site], port: int) -> CatchAll:
+    """Return one without TLS; its logs are those that all of the sites have, else the server's own."""
+    first = sites[0]
+    alike = all(site.log == first.log for site in sites)
+    log = log_of(first if alike else first.model_copy(update={"log": _NO_LOG}))
+    name = quote.word(f"ota-proxy.invalid:{port}", ())
+    return CatchAll(addresses(first, port), name, log, http2=False, pairs=(), tls=None, hsts=None)
 
 
-def _plain_catch_alls(sites: Sequence[Site]) -> Iterator[View]:
-    for port in dict.fromkeys(site.listen.http for site in sites if site.listen.http):
-        here = [site for site in sites if site.listen.http == port]
-        yield {**virtual_host(here[0], port, here[0].domain), "port": port, "log": _log(here)}
+def _common_hsts(sites: Sequence[Site]) -> SiteHsts:
+    """Return the one that all sites that send it agree on, else the longest age alone."""
+    speaking = [site.hsts for site in sites if site.hsts.enabled]
+    if len(dict.fromkeys(hsts.value for hsts in speaking)) == 1:
+        return speaking[0]
+    return SiteHsts(enabled=bool(speaking), max_age=max([one.max_age for one in speaking] or [0]))
 
 
-def _log(sites: Sequence[Site]) -> View:
-    """Return the logs that all of them have, else the server's own."""
-    first = sites[0].log
-    return log_of(
-        sites[0] if all(site.log == first for site in sites) else sites[0].model_copy(update={"log": _NO_LOG})
-    )
-
-
-_NO_LOG = Site.model_fields["log"].default
-
-
-def _full(several: Several, first: View, body: Quoted) -> str:
-    made = [full_view(several.whole(site), several.caps) for site in several.sites]
-    places = dict.fromkeys(place for site in several.sites for place in listens(site))
-    modules = dict.fromkeys(name for site in several.sites for name in needed_modules(site, "full"))
+def _full(several: Several) -> Full:
+    """Return what one httpd.conf has for all sites: every module and listener once."""
+    wholes = [several.whole(site) for site in several.sites]
+    made = [full(site, several.caps) for site in wholes]
     by_name = {
-        name: one
-        for view_, site in zip(made, several.sites, strict=True)
-        for name, one in _modules(view_, several.whole(site))
+        name: module
+        for one, site in zip(made, wholes, strict=True)
+        for name, module in zip(needed_modules(site, "full"), one.modules, strict=True)
     }
-    return render_template(
-        "apache/full.conf.j2",
-        first
-        | made[0]
-        | {
-            "body": body,
-            "listens": [{"place": Quoted(place), "tls": tls} for place, tls in places],
-            "modules": [by_name[name] for name in modules],
-            "session_cache": any(view_["session_cache"] for view_ in made),
-            "sni_policy": any(view_["sni_policy"] for view_ in made),
-        },
+    modules = dict.fromkeys(name for site in several.sites for name in needed_modules(site, "full"))
+    places = dict.fromkeys(place for site in several.sites for place in listens(site))
+    return replace(
+        made[0],
+        modules=tuple(by_name[name] for name in modules),
+        listens=tuple(Listen(Quoted(place), tls) for place, tls in places),
+        session_cache=any(one.session_cache for one in made),
+        sni_policy=any(one.sni_policy for one in made),
     )
-
-
-def _modules(made: View, site: Site) -> Iterator[tuple[str, object]]:
-    rows = made["modules"]
-    if not isinstance(rows, list):
-        raise TypeError("modules")
-    yield from zip(needed_modules(site, "full"), rows, strict=True)

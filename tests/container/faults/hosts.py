@@ -6,7 +6,7 @@ from ota_proxy.apps.landing_page import landing_page
 from ota_proxy.apps.package import EXAMPLE_APP
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
-from tests.container.faults import nginx_edits
+from tests.container.faults import apache_edits, nginx_edits
 from tests.container.faults.behind import behind
 from tests.container.faults.model import NGINX_OPEN, SMALL, Edit, Fault, both, fault, replaced, sent_away
 from tests.container.faults.package import FILES
@@ -117,7 +117,7 @@ _CLIENTS = (
             nginx_edits.port("ssl_client_certificate /etc/ssl/ota/ecdsa.pem; ssl_verify_client optional;"),
             nginx_edits.files("ipa", "if ($ssl_client_verify != SUCCESS) { return 496; }"),
         ),
-        replaced(r'(ipa\)\$">\s+ForceType "application/octet-stream")', r"\1\nSSLVerifyClient require"),
+        apache_edits.packages("SSLVerifyClient require"),
         site=SMALL,
         stage="package",
         door="check",

@@ -11,7 +11,7 @@ from ota_proxy.apps.manifest import build_manifest
 from ota_proxy.apps.package import EXAMPLE_APP
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import MANIFEST, PACKAGE, Content
-from tests.container.faults import nginx_edits
+from tests.container.faults import apache_edits, nginx_edits
 from tests.container.faults.model import Fault, both, fault, replaced, sent_away
 from tests.support.builds import in_house
 
@@ -117,11 +117,7 @@ FAULTS = (
         "pages have no type of their own",
         "OTA110",
         nginx_edits.folder("types { } default_type application/octet-stream;"),
-        replaced(
-            r'^( *)(<FilesMatch "\(\?i\)\[\.\]\(\?:[a-z]+\)\$">)',
-            r'\1<FilesMatch "html$">\n\1    ForceType application/octet-stream\n\1</FilesMatch>\n\1\2',
-            count=1,
-        ),
+        apache_edits.folder('<FilesMatch "html$">', "ForceType application/octet-stream", "</FilesMatch>"),
         door="check",
     ),
     fault(
@@ -161,11 +157,7 @@ FAULTS = (
         "a media type for stylesheets is missing",
         "OTA110",
         nginx_edits.folder("types { text/html html; image/png png; }"),
-        replaced(
-            r'^( *)(<FilesMatch "\(\?i\)\[\.\]\(\?:[a-z]+\)\$">)',
-            r'\1<FilesMatch "css$">\n\1    ForceType text/plain\n\1</FilesMatch>\n\1\2',
-            count=1,
-        ),
+        apache_edits.folder('<FilesMatch "css$">', "ForceType text/plain", "</FilesMatch>"),
         door="check",
     ),
     fault(
@@ -190,11 +182,7 @@ FAULTS = (
         "the page is not what its Content-Encoding says",
         "OTA110",
         encoded_nginx,
-        replaced(
-            r'^( *)(<FilesMatch "\(\?i\)\[\.\]\(\?:[a-z]+\)\$">)',
-            r'\1<FilesMatch "html$">\n\1    Header set Content-Encoding gzip\n\1</FilesMatch>\n\1\2',
-            count=1,
-        ),
+        apache_edits.folder('<FilesMatch "html$">', "Header set Content-Encoding gzip", "</FilesMatch>"),
         door="check",
     ),
 )

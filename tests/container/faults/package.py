@@ -8,7 +8,7 @@ from typing import Any
 from ota_proxy.apps.package import build_package
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
-from tests.container.faults import nginx_edits
+from tests.container.faults import apache_edits, nginx_edits
 from tests.container.faults.behind import FOLDER, behind
 from tests.container.faults.manifest import BASE, ROOT, written
 from tests.container.faults.model import SMALL, Fault, both, fault, replaced
@@ -65,7 +65,7 @@ _DELIVERY = (
         "packages are denied",
         "OTA402",
         nginx_edits.files("ipa", "deny all;"),
-        replaced(r'(ipa\)\$">\s+ForceType "application/octet-stream")', r"\1\nRequire all denied"),
+        apache_edits.packages("Require all denied"),
         site=SMALL,
         door="check",
     ),
@@ -86,10 +86,7 @@ _DELIVERY = (
         "HEAD is denied",
         "OTA403",
         nginx_edits.files("ipa", "if ($request_method = HEAD) { return 405; }"),
-        replaced(
-            r"AllowMethods GET HEAD\n(.*\n *# \(3\))",
-            r'<FilesMatch "ipa$">\nRewriteEngine On\nRewriteCond %{REQUEST_METHOD} HEAD\nRewriteRule "^" - [R=405,L]\n</FilesMatch>\n\1',
-        ),
+        apache_edits.packages("RewriteEngine On", "RewriteCond %{REQUEST_METHOD} HEAD", 'RewriteRule "^" - [R=405,L]'),
         site=SMALL,
     ),
     behind(
@@ -124,14 +121,14 @@ _DELIVERY = (
         "packages are called text",
         "OTA411",
         nginx_edits.files("ipa", "default_type text/plain;"),
-        replaced(r'(ipa\)\$">\s+ForceType) "application/octet-stream"', r'\1 "text/plain"'),
+        apache_edits.packages("ForceType text/plain"),
         site=SMALL,
     ),
     fault(
         "packages have no type",
         "OTA411",
         nginx_edits.files("ipa", 'default_type "";'),
-        replaced(r'(ipa\)\$">\s+ForceType) "application/octet-stream"', r"\1 None"),
+        apache_edits.packages("ForceType None"),
         site=SMALL,
         door="check",
     ),
@@ -214,7 +211,7 @@ _RESUME = (
             nginx_edits.folder("add_header Content-Encoding $packed always;"),
             lambda text: 'map $uri $packed { default ""; "~[.]ipa$" gzip; }\n' + text,
         ),
-        replaced(r'(ipa\)\$">\s+ForceType "application/octet-stream")', r"\1\nHeader set Content-Encoding gzip"),
+        apache_edits.packages("Header set Content-Encoding gzip"),
         site=SMALL,
         door="check",
     ),
@@ -222,10 +219,7 @@ _RESUME = (
         "packages of one name may be kept for a year",
         "OTA414",
         nginx_edits.cached("ipa", "public, max-age=31536000, immutable"),
-        replaced(
-            r'(<FilesMatch "\(\?i\)\[\.\]\(\?:ipa\|apk\)\$">\n *Header onsuccess set Cache-Control) "no-cache"',
-            r'\1 "public, max-age=31536000, immutable"',
-        ),
+        apache_edits.packages('Header always set Cache-Control "public, max-age=31536000, immutable"'),
         site=SMALL,
         door="check",
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.container.faults import nginx_edits
+from tests.container.faults import apache_edits, nginx_edits
 from tests.container.faults.behind import FOLDER, behind
 from tests.container.faults.manifest import BASE, ROOT
 from tests.container.faults.model import EXPOSED, SMALL, both, fault, replaced
@@ -62,7 +62,10 @@ FAULTS = (
         "folders are listed",
         "OTA613",
         both(nginx_edits.value("index", "none.html"), nginx_edits.value("autoindex", "on")),
-        replaced(r"(DirectoryIndex) index\.html((?:.*\n)*?.*Options FollowSymLinks)", r"\1 none.html\2 Indexes"),
+        both(
+            apache_edits.instead("DirectoryIndex index.html", "DirectoryIndex none.html"),
+            apache_edits.instead("Options FollowSymLinks", "Options FollowSymLinks Indexes"),
+        ),
         site=SMALL,
     ),
     behind(
