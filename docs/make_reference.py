@@ -26,7 +26,7 @@ _MADE = "<!-- made by docs/make_reference.py; edit the code, not this page -->\n
 
 def cli() -> str:
     """Return what every command does and the flags it has."""
-    from ota_proxy.cli.main import parser  # noqa: PLC0415 - only when asked
+    from ota_proxy.cli.parser import parser  # noqa: PLC0415 - only when asked
 
     top = parser()
     lines = ["# Commands\n", *_prose(top.description or ""), *_prose(top.epilog or "")]
@@ -239,7 +239,7 @@ def _shape(field: dict[str, Any]) -> str:
 
 def rules() -> str:
     """Return the catalogue as a table with links to the pages."""
-    from ota_proxy.cli.main import COMMANDS  # noqa: PLC0415 - only when asked
+    from ota_proxy.cli.parser import COMMANDS  # noqa: PLC0415 - only when asked
     from ota_proxy.rules.catalogue import catalogue  # noqa: PLC0415
     from ota_proxy.rules.doors import checked_by  # noqa: PLC0415
     from ota_proxy.rules.pages import file_name  # noqa: PLC0415

@@ -1,6 +1,6 @@
 """The pytest plugin: will an iPhone install from this server? Options, markers and fixtures; `pytest --fixtures` shows what each is for.
 
-Until a fixture is used it loads pytest and the standard library only; everything else is behind the imports inside its functions.
+Until a fixture is used it loads pytest and the standard library only; everything else is named as a text, and imported by the call that needs it.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Generator, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
     from ota_proxy.testing.device import Device, How
     from ota_proxy.testing.factories import MakeManifest, MakePackage
     from ota_proxy.testing.options import Settings
-    from ota_proxy.testing.servers import Server, Servers
-    from ota_proxy.testing.site import TestSite
+    from ota_proxy.testing.record import Record
+    from ota_proxy.testing.servers import Server, Servers, TestSite
 
 _SERVER: pytest.StashKey[Server] = pytest.StashKey()
 _KEPT = "ota_kept"
 """Attribute of a test's report: how to go on by hand with the servers it left running."""
+
+
+def _late(name: str) -> Any:  # noqa: ANN401 - whatever that module has
+    """Return a module of ours, imported now: the plugin is light until it is used."""
+    return import_module(f"ota_proxy.{name}")
 
 
 # -- options, markers, header --------------------------------------------------------------------------------------------
@@ -64,9 +70,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and refuse wrong options before anything runs."""
-    from ota_proxy.testing import markers  # noqa: PLC0415 - the plugin is light until it is used
-
-    for line in markers.LINES:
+    for line in _late("testing.markers").LINES:
         config.addinivalue_line("markers", line)
     _settings(config)
 
@@ -85,9 +89,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def _settings(config: pytest.Config) -> Settings:
-    from ota_proxy.testing.options import settings  # noqa: PLC0415 - the plugin is light until it is used
-
-    return settings(config)
+    found: Settings = _late("testing.options").settings(config)
+    return found
 
 
 def docker_choice(config: pytest.Config) -> str:
@@ -97,14 +100,8 @@ def docker_choice(config: pytest.Config) -> str:
 
 def docker_obstacle(*servers: str) -> str:
     """Return why no container (of these servers) can be started here, in one sentence with a hint; empty where it can."""
-    from ota_proxy.errors import NoVerdictError  # noqa: PLC0415 - the plugin is light until it is used
-    from ota_proxy.harness.docker.docker_engine import require  # noqa: PLC0415 - likewise
-
-    try:
-        require(*servers)
-    except NoVerdictError as error:
-        return str(error)
-    return ""
+    obstacle: str = _late("testing.launch").docker_obstacle(*servers)
+    return obstacle
 
 
 # -- collection ----------------------------------------------------------------------------------------------------------
@@ -112,8 +109,7 @@ def docker_obstacle(*servers: str) -> str:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test once on each server that its marker names."""
-    from ota_proxy.testing import markers  # noqa: PLC0415 - the plugin is light until it is used
-
+    markers = _late("testing.markers")
     if hasattr(metafunc.config, "workerinput"):
         markers.check_definition(metafunc.definition)
     names = markers.servers(metafunc.definition) if "ota_server" in metafunc.fixturenames else ()
@@ -124,9 +120,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Refuse markers that say what we do not know, with what was meant."""
-    from ota_proxy.testing import markers  # noqa: PLC0415 - the plugin is light until it is used
-
-    markers.check(items)
+    _late("testing.markers").check(items)
 
 
 # -- fixtures ------------------------------------------------------------------------------------------------------------
@@ -138,9 +132,8 @@ def ota_ca() -> Authority:
 
     Scope: session (with xdist, one for each worker). Cost: some milliseconds. Override it to share one between sessions.
     """
-    from ota_proxy.harness.certificates import Authority  # noqa: PLC0415 - the plugin is light until it is used
-
-    return Authority()
+    made: Authority = _late("harness.certificates").Authority()
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -169,9 +162,8 @@ def ota_settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     nearest ota-proxy.toml, from the test's folder upwards. Without any it is the example site ota.example.com.
     Scope: function. Cost: none. Override it, or give the keywords to the marker `ota_config`, which this fixture returns.
     """
-    from ota_proxy.testing import markers  # noqa: PLC0415 - the plugin is light until it is used
-
-    return markers.site_keywords(request.node)
+    found: dict[str, Any] = _late("testing.markers").site_keywords(request.node)
+    return found
 
 
 @pytest.fixture
@@ -182,9 +174,8 @@ def ota_config(request: pytest.FixtureRequest) -> str | Path | None:
     files it uses, for certificates and content are put there. Scope: function. Cost: none.
     Override it, `return Path("nginx.conf")`, or use the marker `ota_config("nginx.conf", domain=…, root=…, cert=…, key=…)`.
     """
-    from ota_proxy.testing import markers  # noqa: PLC0415 - the plugin is light until it is used
-
-    return markers.own_config(request.node)
+    found: Path | None = _late("testing.markers").own_config(request.node)
+    return found
 
 
 @pytest.fixture
@@ -220,11 +211,9 @@ def ota_way() -> How:
 def _ota_servers(
     ota_ca: Authority, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> Iterator[Servers]:
-    from ota_proxy.testing.servers import Servers  # noqa: PLC0415 - the plugin is light until it is used
-
     keep = _settings(pytestconfig).keep  # pytest removes its own folders some day
     folder = Path(tempfile.mkdtemp(prefix="ota-proxy-kept-")) if keep else tmp_path_factory.mktemp("ota-ca")
-    servers = Servers(ota_ca, folder)
+    servers: Servers = _late("testing.servers").Servers(ota_ca, folder)
     yield servers
     servers.close()
     if keep and not servers.kept:
@@ -240,11 +229,11 @@ def ota_site(request: pytest.FixtureRequest, ota_base_url: str | None, ota_serve
     error here that names file and line. No engine: the test is skipped with the reason, or fails with `--ota-docker=require`.
     Scope: function; tests of a module that want the same share the server. Cost: about a second in Docker, half of it as a process.
     """
-    from ota_proxy.testing import launch  # noqa: PLC0415 - the plugin is light until it is used
-
+    launch = _late("testing.launch")
     item = cast("pytest.Item", request.node)
     if ota_base_url is not None:
-        return launch.live(item, ota_base_url)
+        running: TestSite = launch.live(item, ota_base_url)
+        return running
     wanted = launch.Wanted(
         server=ota_server,
         engine=request.getfixturevalue("ota_engine"),
@@ -252,7 +241,7 @@ def ota_site(request: pytest.FixtureRequest, ota_base_url: str | None, ota_serve
         config=request.getfixturevalue("ota_config"),
         content=request.getfixturevalue("ota_content"),
     )
-    server = launch.serve(item, wanted, request.getfixturevalue("_ota_servers"))
+    server: Server = launch.serve(item, wanted, request.getfixturevalue("_ota_servers"))
     item.stash[_SERVER] = server
     return server.site
 
@@ -265,20 +254,17 @@ def ota_device(request: pytest.FixtureRequest, ota_way: How) -> Device:
     What the nearest ota-proxy.toml ignores (`[options] ignore`) is in none of these, but in `report.suppressed`, each with its reason.
     Scope: function. Cost: half a second an install.
     """
-    from ota_proxy.testing.described import ignored  # noqa: PLC0415 - the plugin is light until it is used
-    from ota_proxy.testing.device import Device  # noqa: PLC0415 - the plugin is light until it is used
-    from ota_proxy.testing.record import record  # noqa: PLC0415 - likewise
-
     item = cast("pytest.Item", request.node)
     site = request.getfixturevalue("ota_site") if "ota_site" in request.fixturenames else None
-    return Device(
-        remember=record(item).reports.append,
+    made: Device = _late("testing.device").Device(
+        remember=_late("testing.record").record(item).reports.append,
         folder=item.path.parent,
         site=site,
         server=item.stash.get(_SERVER, None),
         way=ota_way,
-        ignored=ignored(request.getfixturevalue("ota_settings"), item.path.parent),
+        ignored=_late("testing.launch").ignored(request.getfixturevalue("ota_settings"), item.path.parent),
     )
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -287,9 +273,8 @@ def ota_package() -> MakePackage:
 
     Scope: session. Cost: some milliseconds a megabyte.
     """
-    from ota_proxy.testing.factories import make_package  # noqa: PLC0415 - the plugin is light until it is used
-
-    return make_package
+    made: MakePackage = _late("testing.factories").make_package
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -298,9 +283,8 @@ def ota_manifest() -> MakeManifest:
 
     Scope: session. Cost: none.
     """
-    from ota_proxy.testing.factories import make_manifest  # noqa: PLC0415 - the plugin is light until it is used
-
-    return make_manifest
+    made: MakeManifest = _late("testing.factories").make_manifest
+    return made
 
 
 # -- failures and what is left running -----------------------------------------------------------------------------------
@@ -312,16 +296,12 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show a failing test's installs below its assertion, write its artifacts, and say what is left running."""
     report = yield
-    from ota_proxy.testing.record import known  # noqa: PLC0415 - the plugin is light until it is used
-
-    seen = known(item)
+    seen: Record | None = _late("testing.record").known(item)
     if seen is None or call.when == "teardown":
         return report
     if report.failed:
-        from ota_proxy.testing.failure import sections  # noqa: PLC0415 - likewise
-
         add = getattr(report.longrepr, "addsection", None)
-        for heading, text in sections(item, seen):
+        for heading, text in _late("testing.failure").sections(item, seen):
             if add is not None:
                 add(heading, text)
             else:  # a failure without a traceback is a text

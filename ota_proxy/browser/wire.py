@@ -6,6 +6,7 @@ So `--resolve`, `--ca` and what may be asked of private addresses hold for pages
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -142,8 +143,6 @@ class Wire:
 
 
 def _onward(url: str) -> str:
-    import json  # noqa: PLC0415 - next to its only use
-
     return _ONWARD.format(json.dumps(url).replace("<", "\\u003c"))
 
 

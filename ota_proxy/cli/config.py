@@ -4,67 +4,27 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ota_proxy.cli.site_flags import add_site_flags, load_sites
+from ota_proxy.cli.sites import load_sites
 from ota_proxy.cli.streams import emit
+from ota_proxy.errors import EXIT_CLEAN
 from ota_proxy.printable import as_json
-
-if TYPE_CHECKING:
-    from ota_proxy.settings import Loaded
-    from ota_proxy.settings.sources import Key, Source
-
-
-_DESCRIPTION = """\
-Every setting with its value and where it came from, or the JSON Schema of the site file.
-
-  ota-proxy config show              a whole ota-proxy.toml, to start from
-  ota-proxy config schema            for editors that complete and check it
-  ota-proxy config schema report     for programs that read our reports
-"""
-_SHOW = """\
-Print every setting as TOML, with where it came from. The output is a site file itself.
-
-  ota-proxy config show
-  ota-proxy config show --domain ota.example.com > ota-proxy.toml
-  ota-proxy config show --format json
-"""
-_SCHEMA = """\
-Print a JSON Schema (draft 2020-12), with a description of every key: of ota-proxy.toml (site),
-of what --format json writes (report), of each line that check --targets prints (line).
-
-  ota-proxy config schema > ota-proxy.schema.json
-  ota-proxy config schema report > report.schema.json
-"""
-
-
-def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
-    """Add the command."""
-    command = commands.add_parser("config", help="show the settings, or their schema", description=_DESCRIPTION)
-    what = command.add_subparsers(dest="what", metavar="show|schema", required=True)
-    show = what.add_parser("show", help="every setting as TOML, with where it came from", description=_SHOW)
-    add_site_flags(show)
-    show.add_argument(
-        "--format", choices=("text", "json"), default="text", dest="show_format", help="text is TOML with comments"
-    )
-    show.set_defaults(run=run_show)
-    schema = what.add_parser("schema", help="JSON Schema of ota-proxy.toml, or of a report", description=_SCHEMA)
-    schema.add_argument("of", nargs="?", choices=("site", "report", "line"), default="site", help="default: site")
-    schema.set_defaults(run=run_schema)
+from ota_proxy.report.formats import line_schema, report_schema
+from ota_proxy.settings import Loaded
+from ota_proxy.settings.flags import leaf_keys
+from ota_proxy.settings.options import SiteFile, SitesFile
+from ota_proxy.settings.sources import Key, Source
 
 
 def run_schema(args: argparse.Namespace) -> int:
     """Print a schema."""
-    from ota_proxy.report.formats import line_schema, report_schema  # noqa: PLC0415
-
     schema = {"site": _site_schema, "report": report_schema, "line": line_schema}[args.of]()
     emit(as_json(schema, indent=2) + "\n")
-    return 0
+    return EXIT_CLEAN
 
 
 def _site_schema() -> dict[str, Any]:
-    from ota_proxy.settings.options import SitesFile  # noqa: PLC0415
-
     schema = SitesFile.model_json_schema()
     del schema["required"]
     schema["anyOf"] = [{"required": ["domains"]}, {"required": ["sites"]}]
@@ -80,19 +40,19 @@ def run_show(args: argparse.Namespace) -> int:
     sites = load_sites(args)
     if args.show_format == "json":
         emit(as_json(_data(sites), indent=2) + "\n")
-        return 0
+        return EXIT_CLEAN
     rows = [(loaded, row) for loaded in sites for row in _rows(loaded)]
     width = min(60, max(len(_line(key, value, loaded)) for loaded, (key, value, _) in rows))
     if len(sites) == 1:
         emit(_text(sites[0], _rows(sites[0]), width))
-        return 0
+        return EXIT_CLEAN
     options = [row for row in _rows(sites[0]) if row[0][0] == "options"]
     tables = [_text(loaded, [row for row in _rows(loaded) if row[0][0] != "options"], width) for loaded in sites]
     emit("\n[[sites]]\n".join([_text(sites[0], options, width), *tables]))
-    return 0
+    return EXIT_CLEAN
 
 
-Row = tuple["Key", Any, "Source"]
+Row = tuple[Key, Any, Source]
 
 
 def _rows(loaded: Loaded) -> list[Row]:
@@ -114,9 +74,6 @@ def _data(sites: Sequence[Loaded]) -> dict[str, Any]:
 
 
 def _keys() -> list[Key]:
-    from ota_proxy.settings.flags import leaf_keys  # noqa: PLC0415
-    from ota_proxy.settings.options import SiteFile  # noqa: PLC0415
-
     return list(leaf_keys(SiteFile))
 
 

@@ -4,41 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from dataclasses import asdict
 
-from ota_proxy import printable
+from ota_proxy import __version__, printable
 from ota_proxy.cli.streams import emit
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ota_proxy.harness.doctor.probe import Probe
-    from ota_proxy.report.paint import Paint, Tone
+from ota_proxy.harness.doctor.look import look
+from ota_proxy.harness.doctor.probe import GROUPS, Probe, engines, exit_code, real
+from ota_proxy.report.paint import Paint, Tone, paint_for
+from ota_proxy.report.text import plain
+from ota_proxy.rules.evidence import safe
 
 SCHEMA = "ota-proxy/doctor/1"
-_DESCRIPTION = """\
-Say what this machine can run, what is missing, and how to get it. Nothing is started or pulled.
-Exit code 0 if nginx or Apache can be started here, otherwise 3.
-
-  ota-proxy doctor
-  ota-proxy doctor --format json
-"""
 _TONES: dict[str, Tone] = {"ok": "good", "missing": "error", "limited": "warning"}
-
-
-def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
-    """Add the command."""
-    command = commands.add_parser("doctor", help="what is missing on this machine", description=_DESCRIPTION)
-    command.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-    command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Look, print, and return whether anything can run."""
-    from ota_proxy.harness.doctor.look import look  # noqa: PLC0415 - heavy, and `--help` needs none of it
-    from ota_proxy.harness.doctor.probe import exit_code  # noqa: PLC0415
-    from ota_proxy.report.paint import paint_for  # noqa: PLC0415
-
     probes = look()
     emit(as_json(probes) if args.format == "json" else as_text(probes, paint_for(sys.stdout)))
     return exit_code(probes)
@@ -46,11 +28,6 @@ def run(args: argparse.Namespace) -> int:
 
 def as_json(probes: list[Probe]) -> str:
     """Return what was found as a JSON document with a newline at the end."""
-    from dataclasses import asdict  # noqa: PLC0415
-
-    from ota_proxy import __version__  # noqa: PLC0415
-    from ota_proxy.harness.doctor.probe import engines  # noqa: PLC0415
-
     tool = {"name": "ota-proxy", "version": __version__}
     document = {"schema": SCHEMA, "tool": tool, "engines": engines(probes), "probes": [asdict(one) for one in probes]}
     return printable.as_json(document, indent=2) + "\n"
@@ -58,9 +35,6 @@ def as_json(probes: list[Probe]) -> str:
 
 def as_text(probes: list[Probe], paint: Paint) -> str:
     """Return what was found as lines for people, with a newline at the end."""
-    from ota_proxy.harness.doctor.probe import GROUPS  # noqa: PLC0415
-    from ota_proxy.report.text import plain  # noqa: PLC0415
-
     width = max(len(one.name) for one in probes)
     lines: list[str] = []
     for group, title in GROUPS.items():
@@ -73,8 +47,6 @@ def as_text(probes: list[Probe], paint: Paint) -> str:
 
 def _lines(one: Probe, width: int, paint: Paint) -> Iterator[str]:
     """Show a probe: mark, name, what was found; below it what it is for and how to get it, where it is not there."""
-    from ota_proxy.rules.evidence import safe  # noqa: PLC0415
-
     # optional things that are not there are no errors: only what is needed gets the mark of one
     tone: Tone = "none" if one.status == "missing" and one.group == "tools" else _TONES[one.status]
     indent = " " * (width + 6)
@@ -92,8 +64,6 @@ def _lines(one: Probe, width: int, paint: Paint) -> Iterator[str]:
 
 def _end(probes: list[Probe], paint: Paint) -> Iterator[str]:
     """Say which servers can be proved here, and how to go on."""
-    from ota_proxy.harness.doctor.probe import engines, exit_code, real  # noqa: PLC0415
-
     able = engines(probes)
     for server, names in able.items():
         ways = ", ".join(names) if names else "nothing here can start it"

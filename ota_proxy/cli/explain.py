@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ota_proxy.cli.parser import COMMANDS
 from ota_proxy.cli.streams import emit, tell
 from ota_proxy.errors import EXIT_CLEAN, UsageError
 from ota_proxy.printable import as_json, inert
+from ota_proxy.report.answer import answer_document, answer_text, as_text, page_document, reading_document, reading_text
+from ota_proxy.report.paint import Paint, paint_for
+from ota_proxy.rules.catalogue import catalogue
+from ota_proxy.rules.complaints.diagnosis import diagnose, of_letter
+from ota_proxy.rules.complaints.logs import MOST_BYTES, decoded, is_text, read
+from ota_proxy.rules.doors import checked_by, planned
+from ota_proxy.rules.model import Rule
+from ota_proxy.rules.pages import page
+from ota_proxy.rules.symptoms import confirmation
 
-if TYPE_CHECKING:
-    from ota_proxy.report.paint import Paint
-    from ota_proxy.rules.model import Rule
-
-_DESCRIPTION = """\
-Explain a rule, an alert of the phone, an error code, any complaint in your own words, or a log: causes, most likely first, and what to run next.
-
-  ota-proxy explain OTA406
-  ota-proxy explain package-no-range
-  ota-proxy explain "cannot connect to server"
-  ota-proxy explain icon stays grey on waiting, android is fine
-  ota-proxy explain NSURLErrorDomain -1202
-  ota-proxy explain "500.19 duplicate mimeMap"
-  ota-proxy explain - < console.log
-
-`-` reads a device's console, a browser's console or a server's error or access log from standard input, and names the rules with the lines.
-Words may be misspelt and in other languages. The network is not used. If nothing fits, the answer says so.
-"""
 _ID = re.compile(r"(?i)(?:ota)?[-_ ]?(\d{3})")
 _ALMOST_ID = re.compile(r"(?i)ota[-_ ]?[\w]{1,4}")
 _SHORT = 600
@@ -41,23 +34,6 @@ _ARCHIVES = {
     b"bplist": "a binary property list",
     b"(\xb5/\xfd": "zstd",
 }
-
-
-def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
-    """Add the command."""
-    command = commands.add_parser(
-        "explain",
-        help="what a rule, an alert on the phone, an error code or a log means",
-        description=_DESCRIPTION,
-    )
-    command.add_argument(
-        "what",
-        metavar="RULE|SYMPTOM",
-        nargs="+",
-        help="a rule's id or name, what is wrong in any words, or - to read a log",
-    )
-    command.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-    command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -76,8 +52,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _rule(asked: str) -> Rule | None:
     """Return the rule of an id (`OTA406`, `ota-406`, `406`) or name, in any case; UsageError for an id that there is not."""
-    from ota_proxy.rules.catalogue import catalogue  # noqa: PLC0415
-
     match = _ID.fullmatch(asked)
     if match and f"OTA{match[1]}" in catalogue():
         return catalogue()[f"OTA{match[1]}"]
@@ -88,10 +62,6 @@ def _rule(asked: str) -> Rule | None:
 
 
 def _no_such_rule(asked: str) -> UsageError:
-    import difflib  # noqa: PLC0415
-
-    from ota_proxy.rules.catalogue import catalogue  # noqa: PLC0415
-
     rules = catalogue()
     near = difflib.get_close_matches(asked.upper().replace("-", ""), rules, n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(f'{one} {rules[one].name}' for one in near)}? " if near else ""
@@ -99,34 +69,22 @@ def _no_such_rule(asked: str) -> UsageError:
 
 
 def _of_rule(asked: str, rule: Rule, *, as_json: bool) -> str:
-    from ota_proxy.report.answer import page_document  # noqa: PLC0415
-    from ota_proxy.report.paint import paint_for  # noqa: PLC0415
-    from ota_proxy.rules.pages import page  # noqa: PLC0415
-
     if as_json:
-        return _dumped(page_document(asked, rule.id, page(rule.id).body, _commands()))
+        return _dumped(page_document(asked, rule.id, page(rule.id).body, COMMANDS))
     status = asked.isdigit() and f"As a status of HTTP: `ota-proxy explain HTTP {asked}`."
     return _page(rule, paint_for(sys.stdout)) + (f"\n\n{status}" if status else "")
 
 
 def _of_words(asked: str, *, as_json: bool) -> str:
-    from ota_proxy.report.answer import answer_document, answer_text  # noqa: PLC0415
-    from ota_proxy.report.paint import paint_for  # noqa: PLC0415
-    from ota_proxy.rules.complaints.diagnosis import diagnose, of_letter  # noqa: PLC0415 - imports every rule
-
     answer = of_letter(asked) if len(asked) == 1 else None
     answer = answer or diagnose(asked)
     if as_json:
-        return _dumped(answer_document(asked, answer, _commands()))
-    return inert(answer_text(answer, paint_for(sys.stdout), _commands()))
+        return _dumped(answer_document(asked, answer, COMMANDS))
+    return inert(answer_text(answer, paint_for(sys.stdout), COMMANDS))
 
 
 def _log(*, as_json: bool) -> str:
     """Return what standard input says: as a log, or as a complaint where it is short and no line of it is one of a log."""
-    from ota_proxy.report.answer import reading_document, reading_text  # noqa: PLC0415
-    from ota_proxy.report.paint import paint_for  # noqa: PLC0415
-    from ota_proxy.rules.complaints.logs import MOST_BYTES, decoded, is_text, read  # noqa: PLC0415 - imports every rule
-
     data = _standard_input(MOST_BYTES + 1)
     if not is_text(data):
         raise UsageError(
@@ -136,8 +94,8 @@ def _log(*, as_json: bool) -> str:
     if not reading.groups and not reading.asides and len(data) <= _SHORT and data.strip():
         return _of_words(decoded(data).strip(), as_json=as_json)
     if as_json:
-        return _dumped(reading_document(reading, _commands()))
-    return inert(reading_text(reading, paint_for(sys.stdout), _commands()))
+        return _dumped(reading_document(reading, COMMANDS))
+    return inert(reading_text(reading, paint_for(sys.stdout), COMMANDS))
 
 
 def _standard_input(most: int) -> bytes:
@@ -166,26 +124,14 @@ def _dumped(document: dict[str, Any]) -> str:
 
 
 def _page(rule: Rule, paint: Paint) -> str:
-    from ota_proxy.report.answer import as_text  # noqa: PLC0415
-    from ota_proxy.rules.pages import page  # noqa: PLC0415
-    from ota_proxy.rules.symptoms import confirmation  # noqa: PLC0415
-
     head = f"{paint.bold(rule.id)} {rule.name} ({paint.tint(rule.severity, rule.severity)})"
-    foot = [paint.bold("To confirm it"), f"  {confirmation(rule, _commands())}"]
+    foot = [paint.bold("To confirm it"), f"  {confirmation(rule, COMMANDS)}"]
     return "\n".join([head, looked_for(rule), "", as_text(page(rule.id).body, paint), "", *foot])
 
 
 def looked_for(rule: Rule) -> str:
     """Say which commands look for a rule, and which do not yet: `looked for by check; not yet by lint`."""
-    from ota_proxy.rules.doors import checked_by, planned  # noqa: PLC0415
-
-    now = checked_by(rule, _commands())
+    now = checked_by(rule, COMMANDS)
     later = [command for command in planned(rule) if command not in now]
     words = f"looked for by {', '.join(now)}" if now else "not looked for by any command yet"
     return words + (f"; not yet by {', '.join(later)}" if now and later else "")
-
-
-def _commands() -> tuple[str, ...]:
-    from ota_proxy.cli.main import COMMANDS  # noqa: PLC0415 - it imports this module
-
-    return COMMANDS

@@ -10,59 +10,16 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
 from ota_proxy import __version__
 from ota_proxy.cli import streams
-from ota_proxy.cli.parser import Parser
+from ota_proxy.cli.parser import parser
 from ota_proxy.errors import EXIT_BUG, EXIT_CLEAN, EXIT_INTERRUPTED, EXIT_NO_VERDICT, OtaError
+from ota_proxy.late import late
 
-COMMANDS = (
-    "render",
-    "verify",
-    "up",
-    "check",
-    "lint",
-    "manifest",
-    "page",
-    "link",
-    "explain",
-    "rules",
-    "config",
-    "clean",
-    "doctor",
-    "completion",
-)
-
-_DESCRIPTION = """\
-Will an iPhone install this from that server, and if not, which line do I change?
-
-  ota-proxy render nginx           print a working example configuration
-  ota-proxy verify nginx           start it, install from it as an iPhone would
-  ota-proxy check https://ota.example.com/       the same on a live server
-  ota-proxy config show            every setting and where it came from
-
-  ota-proxy render apache --domain ota.example.com --root /srv/ota \\
-      --cert /etc/ssl/ota.pem --key /etc/ssl/ota.key -o ota.conf
-
-`ota-proxy COMMAND --help` shows the flags of a command.
-"""
-_EPILOG = """\
-Exit codes: 0 clean, 1 findings or drift, 2 usage or configuration, 3 no verdict, 70 bug in ota-proxy, 130 interrupted.
-"""
 _SHORT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """What a machine can be out of; none of it is our bug, nor a fault of what is looked at."""
 _FIRST = ("-h", "--help", "--version")
-
-
-def parser() -> Parser:
-    """Build the whole command line."""
-    top = Parser(prog="ota-proxy", description=_DESCRIPTION, epilog=_EPILOG)
-    top.add_argument("--version", action="version", version=f"ota-proxy {__version__}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name in COMMANDS:
-        import_module(f"ota_proxy.cli.{name}").register(commands)
-    return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -113,7 +70,7 @@ def _run(argv: Sequence[str]) -> int:
         streams.flush()  # a help that nobody reads to its end is no error
         raise
     try:
-        code = int(args.run(args))
+        code = int(late(args.run)(args))  # named by the flags, so that a help page needs none of it
     except OSError:
         streams.flush()  # raises what it was where stdout takes no more; else it is ours
         raise

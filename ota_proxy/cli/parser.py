@@ -5,12 +5,53 @@ from __future__ import annotations
 import argparse
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
+from ota_proxy import __version__
+from ota_proxy.cli.flags.apps import add_link, add_manifest, add_page
+from ota_proxy.cli.flags.help import add_completion, add_explain, add_rules
+from ota_proxy.cli.flags.machine import add_clean, add_config, add_doctor
+from ota_proxy.cli.flags.servers import add_render, add_up, add_verify
+from ota_proxy.cli.flags.shared import Commands
+from ota_proxy.cli.flags.targets import add_check, add_lint
 from ota_proxy.cli.streams import tell
 from ota_proxy.errors import EXIT_USAGE, did_you_mean
 
+_ADD: Mapping[str, Callable[[Commands], None]] = {
+    "render": add_render,
+    "verify": add_verify,
+    "up": add_up,
+    "check": add_check,
+    "lint": add_lint,
+    "manifest": add_manifest,
+    "page": add_page,
+    "link": add_link,
+    "explain": add_explain,
+    "rules": add_rules,
+    "config": add_config,
+    "clean": add_clean,
+    "doctor": add_doctor,
+    "completion": add_completion,
+}
+COMMANDS = tuple(_ADD)
+"""Every command, in the order in which help shows them."""
+_DESCRIPTION = """\
+Will an iPhone install this from that server, and if not, which line do I change?
+
+  ota-proxy render nginx           print a working example configuration
+  ota-proxy verify nginx           start it, install from it as an iPhone would
+  ota-proxy check https://ota.example.com/       the same on a live server
+  ota-proxy config show            every setting and where it came from
+
+  ota-proxy render apache --domain ota.example.com --root /srv/ota \\
+      --cert /etc/ssl/ota.pem --key /etc/ssl/ota.key -o ota.conf
+
+`ota-proxy COMMAND --help` shows the flags of a command.
+"""
+_EPILOG = """\
+Exit codes: 0 clean, 1 findings or drift, 2 usage or configuration, 3 no verdict, 70 bug in ota-proxy, 130 interrupted.
+"""
 _UNKNOWN = "unrecognized arguments: "
 _CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)$", re.DOTALL)
 
@@ -68,3 +109,13 @@ class Parser(argparse.ArgumentParser):
             return ""
         flag = message.removeprefix(_UNKNOWN).split()[0].partition("=")[0]
         return did_you_mean(flag, self._option_string_actions) if flag.startswith("-") else ""
+
+
+def parser() -> Parser:
+    """Build the whole command line."""
+    top = Parser(prog="ota-proxy", description=_DESCRIPTION, epilog=_EPILOG)
+    top.add_argument("--version", action="version", version=f"ota-proxy {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for add in _ADD.values():
+        add(commands)
+    return top

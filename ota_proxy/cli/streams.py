@@ -69,6 +69,11 @@ def tell(text: str) -> None:
         _give_up(sys.stderr)
 
 
+def say(text: str) -> None:
+    """Print one line for people, to stderr."""
+    tell(f"{text}\n")
+
+
 def _give_up(stream: TextIO) -> None:
     """Send what is still to be flushed nowhere, so that Python does not complain again at its end."""
     with Path(os.devnull).open("wb") as nowhere, contextlib.suppress(OSError, ValueError):  # not every stream is a file

@@ -5,54 +5,31 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from ota_proxy.cli.link import print_qr
-from ota_proxy.cli.site_flags import add_server_flags, add_site_flags, at_its_place, load_site, say
-from ota_proxy.cli.streams import emit, flush, tell
-from ota_proxy.cli.up_iis import add_folder_flags, asked_for_folder, run_folder
-from ota_proxy.cli.verify import add_run_flags, check_version, engine_of, trial
-from ota_proxy.errors import EXIT_CLEAN, NoVerdictError
-
-if TYPE_CHECKING:
-    from ota_proxy.harness.trial import Started
+from ota_proxy.cli.sites import load_site
+from ota_proxy.cli.streams import emit, flush, say, tell
+from ota_proxy.cli.verify import asked_for
+from ota_proxy.commands.app_files import qr_code
+from ota_proxy.commands.verify import engine_of, trial_of
+from ota_proxy.errors import EXIT_CLEAN, NoVerdictError, UsageError
+from ota_proxy.harness.progress import Timed
+from ota_proxy.harness.run_directory import RunDirectory
+from ota_proxy.harness.trial import Started, start
+from ota_proxy.late import late
+from ota_proxy.settings.sources import at_its_place
 
 _POLL = 0.5
-_DESCRIPTION = """\
-Start the site on a real server with test certificates, print how to reach it, and stop at ^C.
-
-  ota-proxy up nginx                      the example site
-  ota-proxy up apache --engine local      the Apache of this machine, no root
-  ota-proxy up nginx --ipa build/App.ipa --image bookworm
-  ota-proxy up iis --site-root wwwroot    the folder as it is, with IIS emulated
-"""
-
-
-def register(commands: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
-    """Add the command."""
-    command = commands.add_parser("up", help="start it and leave it running", description=_DESCRIPTION)
-    command.add_argument("server", choices=("nginx", "apache", "iis"))
-    add_site_flags(command)
-    add_server_flags(command)
-    add_run_flags(command)
-    add_folder_flags(command)
-    command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Start, tell, wait."""
     if asked_for_folder(args):
-        return run_folder(args)
-    from ota_proxy.harness.progress import Timed  # noqa: PLC0415
-    from ota_proxy.harness.run_directory import RunDirectory  # noqa: PLC0415
-    from ota_proxy.harness.trial import start  # noqa: PLC0415
-
+        return int(late("ota_proxy.cli.up_iis:run_folder")(args))  # the whole emulator
     loaded = load_site(args)
-    one = trial(args.server, loaded, args)
+    one = trial_of(args.server, loaded, asked_for(args), say)
     progress = Timed(tell)
     progress(f"looking for an engine that can run {args.server}")
     engine = engine_of(one, loaded)
-    check_version(engine, args.server, loaded)
     with RunDirectory() as folder:
         ca_file = folder / "ca.pem"
         with at_its_place(loaded), start(one, engine, engine.capabilities(args.server), progress) as started:
@@ -75,7 +52,7 @@ def _tell(started: Started, ca_file: Path, replaced: str) -> None:
     person = started.prepared.person
     asked = [f"password {person[1]} of {person[0]}, of this run alone"] if person else []
     emit("\n".join([f"URL      {url}", *manifests, *asked, f"CA file  {ca_file}", hand]) + "\n")
-    print_qr(url)
+    emit(qr_code(url))
     flush()
     for line in (replaced, endpoint.by_hand.replace("CA.pem", str(ca_file)), "^C stops it"):
         if line:
@@ -86,3 +63,42 @@ def _wait(started: Started) -> None:
     while started.running.alive():
         time.sleep(_POLL)
     raise NoVerdictError(f"the server ended by itself; its last words:\n{started.running.logs()[-2000:]}")
+
+
+# -- a folder of IIS as it is, see up_iis.py -------------------------------------------------------------------------------
+
+_FLAGS = ("site_root", "apphost", "http_port", "https_port", "access_log")
+_OF_SITES = (
+    "site",
+    "root",
+    "upstream",
+    "cert",
+    "key",
+    "public_url",
+    "tls_profile",
+    "trusted_proxy",
+    "sets",
+    "config",
+    "ipa",
+    "image",
+)
+"""Flags that say what to render or what to start it with."""
+
+
+def asked_for_folder(args: argparse.Namespace) -> bool:
+    """Say whether a folder is to be run; UsageError for its flags without it, or for another server."""
+    used = [name for name in _FLAGS if getattr(args, name)]
+    if not used:
+        return False
+    flag = "--" + used[0].replace("_", "-")
+    if args.server != "iis":
+        raise UsageError("only for `ota-proxy up iis`", place=flag)
+    if not args.site_root:
+        raise UsageError("there is no folder to run", place=flag, hint="name it with --site-root DIR")
+    for name in _OF_SITES:
+        if getattr(args, name):
+            other = "--" + {"sets": "set"}.get(name, name).replace("_", "-")
+            raise UsageError(
+                "nothing is rendered with --site-root: the folder runs as it is", place=other, hint="leave it out"
+            )
+    return True

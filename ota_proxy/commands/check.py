@@ -1,6 +1,7 @@
-"""One live target: what it may be, the walk within its time, the verdict, and when there can be none.
+"""One live target: where a check starts, the walk within its time, the verdict, and when there can be none.
 
-Times are seconds. Nothing is asked of the network before the target's form is known to be right.
+A start is a URL or link as it was given, or the text of the QR code in a picture file. Times are seconds. Nothing is asked of the
+network before the target's form is known to be right.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal, TypedDict
 from urllib.parse import urlsplit
 
-from ota_proxy.apps.qr_code import is_picture
+from ota_proxy.apps.qr_code import is_picture, read_qr
 from ota_proxy.browser.find import missing
 from ota_proxy.commands.judge import judge
 from ota_proxy.device.ats_matrix import matrix
@@ -23,6 +25,7 @@ from ota_proxy.device.walk import SCHEME, WalkOptions, walk_all
 from ota_proxy.errors import UsageError
 from ota_proxy.facts.install import Exchange, InstallFacts, origin
 from ota_proxy.facts.tls import AtsRow
+from ota_proxy.late import late
 from ota_proxy.report.model import TargetReport, no_verdict
 from ota_proxy.report.view import views_told
 from ota_proxy.rules.evidence import safe
@@ -156,9 +159,7 @@ def _opening(options: CheckOptions) -> _Opening:
     why = missing(options.browser_path)
     if why:
         return {"not_opened": why}
-    from ota_proxy.browser.look import Opener as InBrowser  # noqa: PLC0415 - only who opens pages pays for it
-
-    return {"opener": InBrowser(options.browser_path)}
+    return {"opener": late("ota_proxy.browser.look:Opener")(options.browser_path)}  # only who opens pages pays for it
 
 
 def _report(
@@ -219,3 +220,63 @@ def server_of(seen: InstallFacts) -> tuple[str, str]:
 def _product(exchange: Exchange) -> tuple[str, str]:
     match = _PRODUCT.match((exchange.response.header("server") or "") if exchange.response else "")
     return (_SERVERS.get(match[1].lower(), ""), match[2] or "") if match else ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A target that a device can open, and the picture its text was read from (empty for none)."""
+
+    target: str
+    picture: str = ""
+
+
+def start(text: str) -> Start:
+    """Return the start that a person named; UsageError, with the place in a picture, for what a device cannot open."""
+    if not is_picture(text):
+        return _asked(text)
+    found = read_qr(Path(text))
+    try:
+        return Start(checked(found), text)
+    except UsageError as error:
+        raise UsageError(f"no device can install from what the QR code says: {error.message}", place=text) from None
+
+
+def _asked(text: str) -> Start:
+    try:
+        return Start(checked(text))
+    except UsageError:
+        if not _is_here(text):
+            raise
+    raise UsageError(
+        "this is a file or folder on this machine; a phone needs a server", place=text, hint=_instead(text)
+    )
+
+
+def _is_here(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except OSError:  # longer than a name can be
+        return False
+
+
+def _instead(text: str) -> str:
+    if text.lower().endswith(".ipa"):
+        return f"give its https URL; to try it on a server of this run: ota-proxy verify nginx --ipa {text}"
+    return "give the https URL under which it is served; `ota-proxy lint` reads configurations"
+
+
+async def check_each(
+    starts: Sequence[Start], options: CheckOptions, jobs: int, progress: Callable[[str], Progress]
+) -> list[TargetReport]:
+    """Check several starts, `jobs` of them at once; `progress` makes what hears of one, from the words before each of its lines."""
+    gate, memory = asyncio.Semaphore(jobs), TlsMemory()
+
+    async def one(number: int, begin: Start) -> TargetReport:
+        told = progress(f"[{number}/{len(starts)}] " if len(starts) > 1 else "")
+        async with gate:
+            if not begin.picture:
+                return await check(begin.target, options, told, memory)
+            report = await check(begin.target, replace(options, link_context="qr"), told, memory)
+            return replace(report, notes=(f"read from the QR code in {begin.picture}", *report.notes))
+
+    return list(await asyncio.gather(*(one(*numbered) for numbered in enumerate(starts, 1))))

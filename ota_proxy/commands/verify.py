@@ -1,24 +1,137 @@
-"""Proves sites on a server: a trial of the harness is run, and what it shows is judged."""
+"""Proves sites on a server: a trial is put together from what a person asked for, run by the harness, and what it shows is judged."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ota_proxy.commands.judge import judge
-from ota_proxy.harness.engine import Engine, ServerRefusedError
-from ota_proxy.harness.own_config import OwnConfig, read_own
+from ota_proxy.commands.render import VERSION_KEYS, uses_rewrite
+from ota_proxy.errors import UsageError
+from ota_proxy.harness import versions
+from ota_proxy.harness.engine import Engine, ServerRefusedError, choose
+from ota_proxy.harness.own_config import OwnConfig, own_config, read_own
 from ota_proxy.harness.progress import Progress
-from ota_proxy.harness.trial import Trial, all_texts, observe, refusal, start
-from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.harness.scenario import together
+from ota_proxy.harness.served import Content
+from ota_proxy.harness.trial import Trial, all_texts, content_of, observe, refusal, start
+from ota_proxy.late import late
+from ota_proxy.limits import PACKAGE_FILE
+from ota_proxy.policy.capabilities import PORTABLE, Capabilities
+from ota_proxy.reading import read_file
 from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.model import Outcome
+from ota_proxy.settings import Loaded
+from ota_proxy.settings.sources import at_its_place
 from ota_proxy.site import Site
 
 _MISSED = re.compile(r"""["'](/[^"'\n]+)["'][^\n]*(?:No such file|does not exist)""")
 """How nginx and Apache speak of a file that is not there."""
+
+
+# -- what to prove -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command line says beside the site. `server` is one of them, or `all`."""
+
+    server: str
+    config: Path | None = None
+    """A configuration to start instead of a rendered one."""
+    ipa: Path | None = None
+    keep: bool = False
+    check_files: bool = True
+    without_modules: Sequence[str] = ()
+    """Modules that IIS lacks."""
+
+
+def trial_of(server: str, loaded: Loaded, asked: Asked, say: Callable[[str], object]) -> Trial:
+    """Put together what to prove; UsageError for what excludes each other and for files that are missing or do not match.
+
+    `say` hears what is odd about the certificate files.
+    """
+    _check_possible(loaded, asked)
+    if asked.check_files and loaded.certificates_given:
+        for sentence in late("ota_proxy.harness.named_files:check_files")(loaded):  # needs cryptography
+            say(f"warning: {sentence}")
+    with at_its_place(loaded):
+        rewrite = uses_rewrite(asked.without_modules, asked.server, server, loaded.site)
+    with at_its_place(loaded, VERSION_KEYS):
+        version = versions.asked(server, loaded)
+    return Trial(
+        server=server,
+        site=loaded.site,
+        scope=loaded.options.scope,
+        command="ota-proxy verify " + server,
+        content=_content(asked.ipa) if asked.ipa else Content(),
+        config=own_config(asked.config, server) if asked.config else None,
+        keep=asked.keep,
+        rewrite=rewrite,
+        asked=version,
+    )
+
+
+def _check_possible(loaded: Loaded, asked: Asked) -> None:
+    options, elsewhere = loaded.options, loaded.options.engine not in ("auto", "docker")
+    if options.scope == "snippet":
+        place = str(loaded.source(("options", "scope")))
+        raise UsageError("a snippet cannot be started by itself", place=place, hint="use --scope site or --scope full")
+    if asked.config and asked.server == "all":
+        hint = "name the server it is for: nginx or apache"
+        raise UsageError("one configuration cannot be for all servers", place="--config", hint=hint)
+    if asked.config and elsewhere:
+        raise UsageError(
+            "your own configuration names its own paths and ports, so only docker can start it",
+            place="--config",
+            hint="use --engine docker",
+        )
+    if options.image and elsewhere:
+        text = f"the image {options.image} needs the docker engine, not {options.engine}"
+        place = str(loaded.source(("options", "image")))
+        raise UsageError(text, place=place, hint="leave --engine out, or --image")
+
+
+def _content(path: Path) -> Content:
+    try:
+        return content_of(read_file(path, PACKAGE_FILE))
+    except OSError as error:
+        hint = "give the .ipa file, or leave --ipa out: ota-proxy makes a small one"
+        raise UsageError(f"the package cannot be read: {error.strerror}", place=f"--ipa {path}", hint=hint) from None
+    except UsageError as error:
+        error.place = f"--ipa {path}"
+        raise
+
+
+def on_one_server(trials: Sequence[Trial]) -> list[Trial]:
+    """Put sites that listen on the same ports onto one server; the emulator of IIS plays one site at a time."""
+    found: list[Trial] = []
+    for server in dict.fromkeys(one.server for one in trials):
+        own = [one for one in trials if one.server == server]
+        if server == "iis":
+            found += own
+            continue
+        for first, *others in together([one.site for one in own]):
+            found.append(replace(next(one for one in own if one.site is first), beside=tuple(others)))
+    return found
+
+
+def engine_of(trial: Trial, loaded: Loaded) -> Engine:
+    """Choose the engine; UsageError where its server is not of the version that was asked for, NoVerdictError where none can run it."""
+    options = loaded.options
+    wanted = "docker" if trial.config and options.engine == "auto" else options.engine
+    if trial.server == "iis":
+        played = trial.asked.version if trial.asked else PORTABLE
+        engine = choose(wanted, trial.server, options.image, played, rewrite=trial.rewrite)
+    else:
+        engine = choose(wanted, trial.server, options.image)
+    versions.check_version(engine, trial.server, loaded)
+    return engine
+
+
+# -- proving it ------------------------------------------------------------------------------------------------------------
 
 
 def verify(trial: Trial, engine: Engine, progress: Progress) -> TargetReport:

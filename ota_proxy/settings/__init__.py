@@ -3,8 +3,8 @@
 Precedence: flag > `OTA_PROXY_*` > `ota-proxy.toml` (or `[tool.ota-proxy]`), nearest upwards > default.
 """
 
-from ota_proxy.settings.load import Loaded, load
+from ota_proxy.settings.load import load
 from ota_proxy.settings.options import Options
-from ota_proxy.settings.sources import Source
+from ota_proxy.settings.sources import Loaded, Source
 
 __all__ = ["Loaded", "Options", "Source", "load"]

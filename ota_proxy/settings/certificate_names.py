@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ota_proxy.errors import UsageError
+from ota_proxy.late import late
 from ota_proxy.site import Certificate
 from ota_proxy.site.names import covers
 from ota_proxy.site.values import Domain
@@ -142,18 +143,17 @@ def read_leaf(path: str) -> Leaf | None:
 
 
 def _leaf(data: bytes) -> Leaf | None:
-    from cryptography import x509  # noqa: PLC0415 - heavy, and most sites have one certificate
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - as above
-    from cryptography.utils import CryptographyDeprecationWarning  # noqa: PLC0415 - as above
-
+    # cryptography is heavy, and most sites have one certificate
+    x509, odd = late("cryptography.x509"), late("cryptography.utils:CryptographyDeprecationWarning")
+    unsupported = late("cryptography.exceptions:UnsupportedAlgorithm")
     strange = (x509.InvalidVersion, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CryptographyDeprecationWarning)  # odd serials are the authority's
+            warnings.simplefilter("ignore", odd)  # odd serials are the authority's
             leaf = x509.load_pem_x509_certificates(data)[0]
             found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
             names = found.get_values_for_type(x509.DNSName)
             kind = leaf.public_key_algorithm_oid.dotted_string
-    except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, *strange):
+    except (ValueError, TypeError, OverflowError, unsupported, *strange):
         return None
     return Leaf(tuple(name.lower().rstrip(".") for name in names), _KINDS.get(kind, f"of kind {kind}"))

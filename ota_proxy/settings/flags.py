@@ -1,4 +1,7 @@
-"""Flags and environment variables as layers of raw values: (key, value, source), still unvalidated."""
+"""Flags and environment variables as layers of raw values: (key, value, source), still unvalidated.
+
+And back: the flags that say again what variables said, so that a command can be repeated on another machine.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from pydantic import BaseModel
 
 from ota_proxy.errors import UsageError, did_you_mean
 from ota_proxy.settings.options import SiteFile
-from ota_proxy.settings.sources import Key, Source, dotted
+from ota_proxy.settings.sources import Key, Loaded, Source, dotted
 
 PREFIX = "OTA_PROXY_"
 NOT_SETTINGS = frozenset({"OTA_PROXY_DEBUG", "OTA_PROXY_SITE", "OTA_PROXY_DOCKER", "OTA_PROXY_UPDATE_GOLDEN"})
@@ -210,3 +213,39 @@ def _read(text: str, annotation: Any, place: str) -> Any:  # noqa: ANN401 - a ra
 
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+OPTIONS = ("server_version", "tls_library", "with_modules", "scope")
+"""Keys of `[options]` that change what is rendered."""
+
+
+# -- and back --------------------------------------------------------------------------------------------------------
+
+
+def flags_again(loaded: Loaded, environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return (flag, value) for every variable that decides a value of the rendered files, in the order of the keys."""
+    pairs: list[tuple[str, str]] = []
+    for key, source in sorted(loaded.sources.items(), key=lambda row: dotted(row[0])):
+        whole = not any(isinstance(step, int) for step in key)  # the flags of an array repeat its parts
+        if whole and source.kind == "environment" and (key[0] != "options" or key[1] in OPTIONS):
+            modules = loaded.options.with_modules if key == ("options", "with_modules") else ()
+            pairs += [("--with-module", name) for name in modules] or _pairs(key, source.name, environ)
+    return pairs
+
+
+def _pairs(key: Key, name: str, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    if key[0] == "options":
+        yield "--" + str(key[1]).replace("_", "-"), environ[name]
+    elif name in SHORT:
+        yield from _short(key, environ)
+    else:
+        yield "--set", f"{dotted(key)}={environ[name]}"
+
+
+def _short(key: Key, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    domain, root, upstream, cert, private = SHORT
+    names = {"domains": (domain,), "locations": (root, upstream), "certificates": (cert, private)}[str(key[0])]
+    for name in names:
+        values = environ.get(name, "").split(",") if name == domain else [environ.get(name, "")]
+        flag = "--" + name.removeprefix("OTA_PROXY_").lower()
+        yield from ((flag, value.strip()) for value in values if value.strip())

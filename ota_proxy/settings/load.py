@@ -6,7 +6,6 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,10 @@ from ota_proxy.reading import read_file, read_stream
 from ota_proxy.settings import several
 from ota_proxy.settings.certificate_names import FromFiles, from_files
 from ota_proxy.settings.flags import Layer, SiteFlags, environment_layer, flag_layer, leaves
-from ota_proxy.settings.ignored import FLAG, ignore_flags
 from ota_proxy.settings.mistakes import mistakes_of
-from ota_proxy.settings.options import Options, SiteFile
+from ota_proxy.settings.options import FLAG, Options, SiteFile, ignore_flags
 from ota_proxy.settings.several import Member, short
-from ota_proxy.settings.sources import DEFAULT, Key, Source, dotted, key_lines, nearest
+from ota_proxy.settings.sources import DEFAULT, Key, Loaded, Source, key_lines, nearest
 from ota_proxy.site import Site
 
 FILE_NAME = "ota-proxy.toml"
@@ -32,37 +30,6 @@ _KEY = re.compile(r"""[\s\[]*[\w."'-]+\s*[\]=]""")
 """A line that begins with a key, or is a table's head."""
 _TABLE = ("tool", "ota-proxy")
 _IGNORE: Key = ("options", "ignore")
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A validated site with its origins. `assumed` are sentences for stderr, `file` the file it was read from."""
-
-    site: Site
-    options: Options
-    sources: Mapping[Key, Source]
-    file: Path | None
-    example: bool
-    assumed: tuple[str, ...]
-    read: tuple[str, ...] = ()
-    """Sentences for stderr and for the header of a rendered file: what certificate files of this machine decided."""
-    chosen: Path | None = None
-    """The file, or the folder of files, that --site names or that was found."""
-
-    def source(self, key: Key) -> Source:
-        """Return where the value of a key came from: its own source, else the nearest table's, else that of a part of it, else `default`."""
-        inside = (source for known, source in self.sources.items() if known[: len(key)] == key)
-        return nearest(self.sources, key) or next(inside, DEFAULT)
-
-    def place(self, key: Key) -> str:
-        """Say where a key was written: `ota-proxy.toml:4: locations[0].root`, `--root: …`; the key alone where nobody wrote it."""
-        source = self.source(key)
-        return f"{source}: {source.key(key)}" if source.kind in ("flag", "environment", "file") else dotted(key)
-
-    @property
-    def certificates_given(self) -> bool:
-        """The certificate paths are the user's own words, not our assumption."""
-        return self.source(("certificates",)).kind not in ("assumed", "default")
 
 
 def load(
@@ -86,9 +53,7 @@ def load_all(
         several.refuse_words_about_one(over)
     found = tuple(_one(member, over, flags) for member in members)
     if len(found) > 1:
-        from ota_proxy.settings.conflicts import check_conflicts  # noqa: PLC0415 - knows what this module returns
-
-        check_conflicts(found)
+        several.check_conflicts(found)
     return found
 
 

@@ -8,8 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ota_proxy.errors import did_you_mean
-from ota_proxy.settings.ignored import WITH_HINT
-from ota_proxy.settings.options import SitesFile
+from ota_proxy.settings.options import WITH_HINT, SitesFile
 from ota_proxy.settings.sources import DEFAULT, Key, Source, nearest
 
 _WORDS = {

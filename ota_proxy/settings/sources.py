@@ -1,16 +1,20 @@
-"""Where a value came from, and the line of a key in a TOML text."""
+"""Where a value came from: the line of a key in a TOML text, and a whole site with the origin of each of its values."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from ota_proxy.errors import Key, dotted
+from ota_proxy.errors import Key, UsageError, dotted
+from ota_proxy.settings.options import Options
+from ota_proxy.site import Site
 
-__all__ = ["DEFAULT", "Key", "Source", "dotted", "key_lines", "nearest"]
+__all__ = ["DEFAULT", "Key", "Loaded", "Source", "at_its_place", "dotted", "key_lines", "nearest"]
 
 _TOKEN = re.compile(
     r"""
@@ -163,3 +167,48 @@ def _tokens(text: str) -> Iterator[tuple[str, int]]:
             yield match[0], line
         line += match[0].count("\n")
     yield "", line
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A validated site with its origins. `assumed` are sentences for stderr, `file` the file it was read from."""
+
+    site: Site
+    options: Options
+    sources: Mapping[Key, Source]
+    file: Path | None
+    example: bool
+    assumed: tuple[str, ...]
+    read: tuple[str, ...] = ()
+    """Sentences for stderr and for the header of a rendered file: what certificate files of this machine decided."""
+    chosen: Path | None = None
+    """The file, or the folder of files, that --site names or that was found."""
+
+    def source(self, key: Key) -> Source:
+        """Return where the value of a key came from: its own source, else the nearest table's, else that of a part of it, else `default`."""
+        inside = (source for known, source in self.sources.items() if known[: len(key)] == key)
+        return nearest(self.sources, key) or next(inside, DEFAULT)
+
+    def place(self, key: Key) -> str:
+        """Say where a key was written: `ota-proxy.toml:4: locations[0].root`, `--root: …`; the key alone where nobody wrote it."""
+        source = self.source(key)
+        return f"{source}: {source.key(key)}" if source.kind in ("flag", "environment", "file") else dotted(key)
+
+    @property
+    def certificates_given(self) -> bool:
+        """The certificate paths are the user's own words, not our assumption."""
+        return self.source(("certificates",)).kind not in ("assumed", "default")
+
+
+@contextlib.contextmanager
+def at_its_place(loaded: Loaded, known: Mapping[str, Key] | None = None) -> Iterator[None]:
+    """Put file and line, variable or flag before the key of a UsageError from inside; `known` has the keys behind other places."""
+    try:
+        yield
+    except UsageError as error:
+        key = (known or {}).get(error.place)
+        if key and loaded.source(key).kind in ("flag", "environment", "file"):
+            error.place = str(loaded.source(key))
+        elif error.key:
+            error.place, error.key = loaded.place(error.key), ()  # once: another site may be around this one
+        raise

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ota_proxy.testing.device import Device
     from ota_proxy.testing.factories import MakeManifest, MakePackage, Package
     from ota_proxy.testing.report import Finding, InstallReport
-    from ota_proxy.testing.site import TestSite
+    from ota_proxy.testing.servers import TestSite
 
 __all__ = ["Device", "Finding", "InstallReport", "MakeManifest", "MakePackage", "Package", "TestSite"]
 
@@ -23,7 +23,7 @@ _HOMES = {
     "MakeManifest": "factories",
     "MakePackage": "factories",
     "Package": "factories",
-    "TestSite": "site",
+    "TestSite": "servers",
 }
 
 

@@ -22,8 +22,7 @@ from ota_proxy.report.suppress import Suppression
 from ota_proxy.rules.model import Facts
 from ota_proxy.testing.markers import meant
 from ota_proxy.testing.report import InstallReport
-from ota_proxy.testing.servers import Server
-from ota_proxy.testing.site import TestSite
+from ota_proxy.testing.servers import Server, TestSite
 
 T = TypeVar("T")
 Resolve = str | Iterable[str] | Mapping[tuple[str, int], tuple[str, int]]

@@ -1,29 +1,40 @@
-"""Behind the fixture `ota_site`: from what a test wants to a running site, or to a skip or failure that says why there is none."""
+"""Behind the fixture `ota_site`: from what a test wants to a running site, or to a skip or failure that says why there is none.
+
+What it wants stands in its fixtures and markers: the site's description, its content, its own configuration, and the engine.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, get_args
 
 import pytest
 
-from ota_proxy.errors import NoVerdictError, OtaError, UsageError
+from ota_proxy.errors import NoVerdictError, OtaError, UsageError, did_you_mean
 from ota_proxy.harness import versions
+from ota_proxy.harness.certificates import Flaw
 from ota_proxy.harness.docker.docker_engine import require
-from ota_proxy.harness.trial import Trial
-from ota_proxy.settings import Loaded
+from ota_proxy.harness.engine import Engine, EngineName, candidates, choose
+from ota_proxy.harness.own_config import OwnConfig, own_config
+from ota_proxy.harness.served import Content
+from ota_proxy.harness.trial import Trial, content_of
+from ota_proxy.policy.capabilities import PORTABLE
+from ota_proxy.report.suppress import Suppression
+from ota_proxy.settings import Loaded, load
+from ota_proxy.settings.flags import SiteFlags
+from ota_proxy.settings.load import load_options
 from ota_proxy.testing import markers
-from ota_proxy.testing.described import configuration, content, described
-from ota_proxy.testing.engines import choose_engine
-from ota_proxy.testing.options import IMAGED, Settings, checked_url, settings
+from ota_proxy.testing.factories import Package
+from ota_proxy.testing.markers import meant, wrong_keywords
+from ota_proxy.testing.options import IMAGED, DockerChoice, Settings, checked_url, settings
 from ota_proxy.testing.record import record
 from ota_proxy.testing.report import InstallReport
-from ota_proxy.testing.servers import RefusedError, Server, Servers
-from ota_proxy.testing.site import TestSite
+from ota_proxy.testing.servers import RefusedError, Server, Servers, TestSite
 
 _NGINX_WORDS = re.compile(r"\[(?:emerg|crit|alert)\] (?:\d+#\d+: )?(.*?)(?: in /\S+:\d+)?$")
 _COMMAND_HINT = re.compile(r"(?:,? or )?(?:take|use) (?:another )?--engine.*")
@@ -119,17 +130,18 @@ def _without(reason: str, asked: Settings, image: str) -> NoReturn:
     """Skip, or fail where Docker is required, and where it is here and only the image that was asked for is not."""
     if asked.docker == "require":
         raise _Failure(f"--ota-docker=require: {reason}") from None
-    if image and asked.docker == "auto" and _docker_is_here():
+    if image and asked.docker == "auto" and not docker_obstacle():
         raise _Failure(f"--ota-image: {reason}") from None
     pytest.skip(reason)
 
 
-def _docker_is_here() -> bool:
+def docker_obstacle(*servers: str) -> str:
+    """Return why no container (of these servers) can be started here, in one sentence with a hint; empty where it can."""
     try:
-        require()
-    except NoVerdictError:
-        return False
-    return True
+        require(*servers)
+    except NoVerdictError as error:
+        return str(error)
+    return ""
 
 
 def _in_one_line(error: NoVerdictError) -> str:
@@ -157,3 +169,143 @@ def words(output: str) -> str:
         if found := _APACHE_WORDS.match(row):
             return found[1] or following
     return rows[-1] if rows else "no word"
+
+
+_CONTENT = ("package", "manifest", "page")
+_MANY = {
+    "domain": "domains",
+    "root": "roots",
+    "upstream": "upstreams",
+    "cert": "certs",
+    "key": "keys",
+    "trusted_proxy": "trusted_proxies",
+    "set": "sets",
+}
+_ONE = ("public_url", "tls_profile")
+
+
+# -- what a test wants to run ----------------------------------------------------------------------------------------
+
+
+def described(keywords: Mapping[str, Any], folder: Path) -> Loaded:
+    """Read a site: keywords over `OTA_PROXY_*` over the nearest ota-proxy.toml from `folder` upwards; UsageError as the command has it."""
+    for mistake in wrong_keywords(keywords, "ota_settings"):
+        raise UsageError(mistake)
+    site = keywords.get("site")
+    given: dict[str, Any] = {field: _texts(keywords[name]) for name, field in _MANY.items() if name in keywords}
+    given |= {name: str(keywords[name]) for name in _ONE if name in keywords}
+    return load(str(folder / site) if site else None, SiteFlags(**given), folder=folder)
+
+
+def ignored(keywords: Mapping[str, Any], folder: Path) -> tuple[Suppression, ...]:
+    """Return what the site file suppresses, the one that `ota_settings` names, else the nearest; fails the test for a mistake in it."""
+    site = keywords.get("site")
+    try:
+        options = load_options(SiteFlags(), folder=folder, site_file=str(folder / site) if site else None)
+    except UsageError as error:
+        text = str(error)
+    else:
+        return tuple(Suppression(one.rule, one.reason, one.place, one.subject) for one in options.ignore)
+    pytest.fail(text, pytrace=False)  # out here, for inside the failure would have the error as its context
+
+
+def _texts(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, (list, tuple)) else [str(value)]
+
+
+def configuration(path: str | Path | None, folder: Path, server: str) -> OwnConfig | None:
+    """Look at a person's own configuration, relative to the test's folder; UsageError when it is none of that server."""
+    return own_config(folder / path, server) if path is not None else None
+
+
+def content(given: object, folder: Path, flaw: Flaw | None) -> Content:
+    """Return what is served: None for ota-proxy's own, a package (path, bytes, `ota_package()`), or a mapping of parts.
+
+    Paths are relative to `folder`; `flaw` is what is wrong with the certificate.
+    """
+    return dataclasses.replace(_content(given, folder), flaw=flaw)
+
+
+def _content(given: object, folder: Path) -> Content:
+    if given is None:
+        return Content()
+    parts = dict(given) if isinstance(given, Mapping) else {"package": given}
+    for name in parts:
+        if name not in _CONTENT:
+            raise UsageError(f"ota_content does not know {name!r} ({meant(name, _CONTENT)})")
+    made = content_of(_bytes(parts.pop("package"), folder)) if parts.get("package") is not None else Content()
+    texts: dict[str, Any] = {name: _bytes(value, folder) for name, value in parts.items() if value is not None}
+    return dataclasses.replace(made, **texts)
+
+
+def _bytes(value: object, folder: Path) -> bytes:
+    if isinstance(value, Package):
+        return value.data
+    if isinstance(value, (str, Path)):
+        try:
+            return (folder / value).read_bytes()
+        except OSError as error:
+            raise UsageError(f"the file cannot be read: {error.strerror}", place=f"ota_content {value}") from None
+    if not isinstance(value, bytes):
+        raise UsageError(f"ota_content takes paths and bytes, not {type(value).__name__}")
+    return value
+
+
+_Name = EngineName | Literal["auto"]
+
+
+# -- which engine starts it ------------------------------------------------------------------------------------------
+
+
+def choose_engine(  # noqa: PLR0913 - what the site, the session and the test say
+    wanted: str, server: str, image: str, docker: DockerChoice, *, own: bool, version: str = PORTABLE
+) -> Engine:
+    """Return an engine that can run `server`; `own` says that the configuration is the user's and runs as it is.
+
+    `version` is the Windows that is played. NoVerdictError with every reason; UsageError for a name that is none.
+    """
+    names = _names(wanted, server, docker, own=own or bool(image))
+    if own and server in IMAGED and "docker" not in names:
+        reason = "your own configuration names its own paths and ports, so only Docker can start it"
+        raise NoVerdictError(f"{reason}, and it must not be used here")
+    if server not in IMAGED:
+        return choose(names[0], server, version=version)
+    return choose("auto", server, image) if names == ("auto",) else _first(names, server, image)
+
+
+def _names(wanted: str, server: str, docker: DockerChoice, *, own: bool) -> tuple[_Name, ...]:
+    if wanted != "auto":
+        name = _name(wanted)
+        return (name,) if name != "docker" or docker != "skip" else ()
+    if server not in IMAGED:
+        return ("auto",)
+    if docker == "skip":
+        return tuple(name for name in candidates(server) if name != "docker") if not own else ()
+    return ("docker",) if own or docker == "require" else ("auto",)
+
+
+def _name(wanted: str) -> EngineName:
+    known: tuple[EngineName, ...] = get_args(EngineName)
+    for name in known:
+        if name == wanted:
+            return name
+    hint = did_you_mean(wanted, ("auto", *known)) or f"one of auto, {', '.join(known)}"
+    raise UsageError(f"there is no engine {wanted!r}", place="ota_engine", hint=hint)
+
+
+def _first(names: Iterable[_Name], server: str, image: str) -> Engine:
+    """Return the first that can; every engine says why not."""
+    reasons = []
+    for name in names:
+        try:
+            return choose(name, server, image)
+        except NoVerdictError as error:
+            reasons.append(error)
+    if not reasons:
+        raise NoVerdictError(f"{server} needs Docker here, and --ota-docker=skip leaves it out")
+    if len(reasons) == 1:
+        raise reasons[0]
+    hint = next((error.hint for error in reasons if error.hint), "")
+    head = reasons[0].message.partition("\n")[0]
+    rows = [row for error in reasons for row in error.message.split("\n")[1:]]
+    raise NoVerdictError("\n".join([head, *rows]), hint=hint)

@@ -12,7 +12,7 @@ import pytest
 
 if TYPE_CHECKING:
     from ota_proxy.testing.report import InstallReport
-    from ota_proxy.testing.site import TestSite
+    from ota_proxy.testing.servers import TestSite
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ota_proxy.cli.again import quoted
+from ota_proxy.commands.render import quoted
 from tests.support.command_line import FLAGS, SERVERS, Run
 
 SITE = """

@@ -14,8 +14,9 @@ import pytest
 import tree_sitter
 import tree_sitter_powershell
 
-from ota_proxy.cli.completion import WHAT, rendered
-from ota_proxy.cli.main import COMMANDS, parser
+from ota_proxy.cli.completion import rendered
+from ota_proxy.cli.flags.help import WHAT
+from ota_proxy.cli.parser import COMMANDS, parser
 from ota_proxy.cli.shells.tree import Command, read
 from tests.support.command_line import Run
 from tests.support.shells import bash, fish, needs, zsh
@@ -76,7 +77,7 @@ def test_the_command_prints_it(what: str, run: Run) -> None:
 
 
 def test_a_build_makes_all_of_them_with_the_standard_library_alone() -> None:
-    program = "from ota_proxy.cli.completion import rendered, WHAT\nfor what in WHAT: rendered(what)"
+    program = "from ota_proxy.cli.completion import rendered\nfrom ota_proxy.cli.flags.help import WHAT\nfor what in WHAT: rendered(what)"
     assert imported_by(program) - imported_by("") - set(sys.stdlib_module_names) == {"ota_proxy"}
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ota_proxy.cli.main import COMMANDS, parser
+from ota_proxy.cli.parser import COMMANDS, parser
+from ota_proxy.late import late
 from tests.support.command_line import Run
 
 PAGES: list[tuple[str, ...]] = [(), *((name,) for name in COMMANDS), ("config", "show"), ("config", "schema")]
@@ -31,7 +32,7 @@ def test_every_page_has_an_example_that_the_command_line_understands(page: tuple
     assert found
     assert any(words[: len(page)] == list(page) for words in found)
     for words in found:
-        assert callable(parser().parse_args(words).run)
+        assert callable(late(parser().parse_args(words).run))
 
 
 @pytest.mark.parametrize("columns", ["80", "100", "200"])

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 
-from ota_proxy.cli.main import parser
+from ota_proxy.cli.parser import parser
 from tests.docs.blocks import LANGUAGES, ROOT, Block, blocks, pages
 from tests.docs.sandbox import Sandbox, live
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ota_proxy.cli.main import parser
+from ota_proxy.cli.parser import parser
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"

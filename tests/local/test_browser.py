@@ -241,7 +241,7 @@ def alive(pid: int) -> bool:
 
 
 def test_settings_of_the_browser_reach_the_workers_of_many_targets() -> None:
-    from ota_proxy.commands.worker import _options, settings  # noqa: PLC0415 - next to its only use
+    from ota_proxy.commands.target_workers import _options, settings  # noqa: PLC0415 - next to its only use
     from ota_proxy.report.suppress import Judging  # noqa: PLC0415
 
     told = json.loads(settings(CheckOptions(browser="on", browser_path="/x"), Judging("error", ())))

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.testing.engines import choose_engine
+from ota_proxy.testing.launch import choose_engine
 
 
 @cache

@@ -289,5 +289,5 @@ def test_who_reads_no_further_gets_no_bug_of_a_code(monkeypatch: pytest.MonkeyPa
     def gone(_text: str) -> None:
         raise ReaderGoneError
 
-    monkeypatch.setattr("ota_proxy.cli.link.emit", gone)
+    monkeypatch.setattr("ota_proxy.cli.app_files.emit", gone)
     assert main(["link", "https://a.example/", "--for", "qr"]) == 0

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.cli.main import main, parser
-from ota_proxy.cli.site_flags import load_site
+from ota_proxy.cli.main import main
+from ota_proxy.cli.parser import parser
+from ota_proxy.cli.sites import load_site
 from ota_proxy.harness.certificates import Authority
 from ota_proxy.harness.scenario import build_scenario
 from ota_proxy.policy.capabilities import resolve

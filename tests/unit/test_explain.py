@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from ota_proxy.cli.main import COMMANDS, main
+from ota_proxy.cli.main import main
+from ota_proxy.cli.parser import COMMANDS
 from ota_proxy.report.answer import as_text
 from ota_proxy.report.paint import Paint
 from ota_proxy.rules import pages

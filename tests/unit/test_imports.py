@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from ota_proxy.late import late
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "ota_proxy"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -53,6 +55,8 @@ def top_imports(path: Path) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, alias.name.partition(".")[0]) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             yield node.lineno, node.module.partition(".")[0]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "late" and isinstance(node.args[0], ast.Constant):
+            yield node.lineno, str(node.args[0].value).partition(".")[0]
 
 
 def test_the_pytest_plugin_loads_pytest_and_the_standard_library_only() -> None:
@@ -75,6 +79,26 @@ def test_asking_what_there_is_loads_nothing_heavy(argv: list[str]) -> None:
         f"from ota_proxy.cli.main import main\ntry: main({argv!r})\nexcept SystemExit as end: assert end.code == 0"
     )
     assert imported_by(program) & HEAVY == set()
+
+
+def test_a_help_page_loads_the_flags_and_nothing_that_runs() -> None:
+    program = (
+        "import sys\nfrom ota_proxy.cli.main import main\ntry: main(['verify', '--help'])\nexcept SystemExit: pass\n"
+        "print([m for m in sys.modules if m.startswith('ota_proxy')], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    light = {"errors", "late", "limits", "numbers", "printable", "cli", "cli.main", "cli.parser", "cli.streams"}
+    loaded = {name.partition(".")[2] for name in ast.literal_eval(done.stderr)} - {""}
+    assert {name for name in loaded if not name.startswith("cli.flags")} == light
+
+
+def test_what_a_command_names_to_be_run_is_there() -> None:
+    flags = [path for path in MODULES if name_of(path).startswith("ota_proxy/cli/flags/")]
+    named = [
+        name for path in flags for name in re.findall(r'set_defaults\(run="(.+?)"\)', path.read_text(encoding="utf-8"))
+    ]
+    assert len(named) > 12
+    assert [name for name in named if not callable(late(name))] == []
 
 
 def test_the_host_connection_loads_testinfra_only_when_a_host_is_read() -> None:
@@ -177,9 +201,7 @@ _SUPPRESSED = re.compile(r"#\s*(?:noqa|type: ignore)\b")
 _REASONED = re.compile(r"#\s*(?:noqa: [A-Z]+\d+(?:, [A-Z]+\d+)*|type: ignore\[[\w, -]+\])\s+(?:-|#)\s+\S")
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in MODULES if not name_of(path).startswith("ota_proxy/cli/")], ids=name_of
-)
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_a_suppressed_warning_is_named_and_has_its_reason(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if _SUPPRESSED.search(line) and not _REASONED.search(line)] == []

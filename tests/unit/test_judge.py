@@ -27,8 +27,7 @@ from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.registry import Door
 from ota_proxy.testing import device as tested
 from ota_proxy.testing.device import Device
-from ota_proxy.testing.servers import Server
-from ota_proxy.testing.site import TestSite
+from ota_proxy.testing.servers import Server, TestSite
 from tests.support.facts import BASE, answered, healthy, package, tls, with_manifest_answer, with_package, with_tls
 from tests.support.sites import site
 from tests.unit.test_imports import MODULES, name_of

@@ -6,8 +6,8 @@ import shlex
 
 import pytest
 
-from ota_proxy.cli.main import COMMANDS
-from ota_proxy.cli.main import parser as command_line
+from ota_proxy.cli.parser import COMMANDS
+from ota_proxy.cli.parser import parser as command_line
 from ota_proxy.rules.catalogue import catalogue, sentence
 from ota_proxy.rules.complaints.diagnosis import diagnose
 from ota_proxy.rules.doors import checked_by

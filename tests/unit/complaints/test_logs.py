@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ota_proxy.cli.main import COMMANDS
+from ota_proxy.cli.parser import COMMANDS
 from ota_proxy.report.answer import reading_text
 from ota_proxy.report.paint import Paint
 from ota_proxy.rules.complaints.access import Request, fields_of, meaning, request_of

@@ -10,8 +10,8 @@ import trustme
 
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.named_files import check_named_files
+from ota_proxy.settings import Loaded, load
 from ota_proxy.settings.flags import SiteFlags
-from ota_proxy.settings.load import Loaded, load
 
 SITE = """
 domains = ["ota.example.com"]

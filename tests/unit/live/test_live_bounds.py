@@ -5,16 +5,17 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ota_proxy import limits
-from ota_proxy.commands import many
+from ota_proxy.commands import many_targets as many
 from ota_proxy.commands.check import CheckOptions, _report
-from ota_proxy.commands.fleet import Fleet
-from ota_proxy.commands.many import Sink, check_many
+from ota_proxy.commands.many_targets import Sink, check_many
+from ota_proxy.commands.target_workers import Fleet
 from ota_proxy.errors import UsageError
 from ota_proxy.report.json import dumped, fitted, line_of
 from ota_proxy.report.model import Report, TargetReport, exit_code
@@ -115,19 +116,22 @@ def test_a_worker_that_says_what_is_no_result_ends_no_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str
 ) -> None:
     """Between the processes a line beyond the limit was an exception in a task that nobody heard of, and the run waited for ever."""
-    monkeypatch.setattr("ota_proxy.commands.fleet.LONGEST", 1 << 16)
+    monkeypatch.setattr("ota_proxy.commands.target_workers.LONGEST", 1 << 16)
     program = (
-        "import sys; sys.path[:] = sys.argv[1:]; import ota_proxy.commands.worker as w\n"
+        "import sys; sys.path[:] = sys.argv[1:]; import ota_proxy.commands.target_workers as w\n"
         "async def broken(self, target):\n"
         f"    sys.stdout.write({said} + chr(10)); sys.stdout.flush()\n"
         "    return w.failed_line(target, 2, 'x'), []\n"
         "w.Worker.line = broken\n"
         "w.main()"
     )
-    monkeypatch.setattr("ota_proxy.commands.fleet._PROGRAM", program)
+    monkeypatch.setattr("ota_proxy.commands.target_workers._PROGRAM", program)
     (tmp_path / "urls").write_text(f"{DEAD}\n")
     lines = Lines()
-    assert check_many(str(tmp_path / "urls"), (), CheckOptions(), 1, Judging(), Sink(lines.write, lines.write)) == 70
+    assert (
+        check_many(str(tmp_path / "urls"), (), CheckOptions(), 1, Judging(), Sink(lines.write, lines.write, sys.stderr))
+        == 70
+    )
     assert lines.codes() == {DEAD: 70}
 
 
@@ -135,7 +139,7 @@ def test_a_result_of_many_megabytes_is_one_line_and_the_other_targets_are_checke
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     program = (
-        "import sys; sys.path[:] = sys.argv[1:]; import ota_proxy.commands.worker as w\n"
+        "import sys; sys.path[:] = sys.argv[1:]; import ota_proxy.commands.target_workers as w\n"
         "checked = w.Worker.line\n"
         "async def line(self, target):\n"
         "    found, standing = await checked(self, target)\n"
@@ -146,11 +150,11 @@ def test_a_result_of_many_megabytes_is_one_line_and_the_other_targets_are_checke
         "w.Worker.line = line\n"
         "w.main()"
     )
-    monkeypatch.setattr("ota_proxy.commands.fleet._PROGRAM", program)
+    monkeypatch.setattr("ota_proxy.commands.target_workers._PROGRAM", program)
     names = [f"{DEAD}?{number}" for number in range(3)] + [f"{DEAD}?big"]
     (tmp_path / "urls").write_text("\n".join(names))
     lines = Lines()
-    check_many(str(tmp_path / "urls"), (), NOBODY, 4, Judging(), Sink(lines.write, lines.write))
+    check_many(str(tmp_path / "urls"), (), NOBODY, 4, Judging(), Sink(lines.write, lines.write, sys.stderr))
     assert lines.codes() == dict.fromkeys(names[:3], 3) | {names[3]: 1}
     assert "40 outcomes are left out" in lines.text
 
@@ -162,7 +166,7 @@ def test_a_line_of_targets_has_a_bounded_length() -> None:
 
 
 def test_targets_without_an_end_are_refused_also_where_they_come_from_a_pipe() -> None:
-    sink = Sink(lambda _text: None, lambda _text: None)
+    sink = Sink(lambda _text: None, lambda _text: None, sys.stderr)
     with pytest.raises(UsageError, match="a line has more than"):
         check_many("/dev/zero", (), CheckOptions(), 1, Judging(), sink)
 

@@ -18,12 +18,11 @@ import jsonschema
 import pytest
 
 from ota_proxy.cli.main import main
-from ota_proxy.commands import fleet, reader
+from ota_proxy.commands import many_targets as reader
+from ota_proxy.commands import target_workers as fleet
 from ota_proxy.commands.check import CheckOptions
-from ota_proxy.commands.many import Sink, check_many, targets_of
-from ota_proxy.commands.meter import Meter
-from ota_proxy.commands.waiting import Waiting
-from ota_proxy.report.json import LINE_SCHEMA, failed_line, worst
+from ota_proxy.commands.many_targets import Meter, Sink, Waiting, check_many, targets_of
+from ota_proxy.report.json import SCHEMA, failed_line, worst
 from ota_proxy.report.suppress import Judging
 from tests.support.live_server import BASE, files, live
 from tests.unit.test_report import SCHEMA as REPORT_SCHEMA
@@ -63,7 +62,7 @@ def test_every_target_gets_one_line_and_the_worst_decides(tmp_path: Path, capsys
     assert codes == dict.fromkeys(names, 0) | {f"{BASE}/bad.plist": 1, DEAD: 3}
     outcome = {**REPORT_SCHEMA["$defs"]["outcome"], "$defs": REPORT_SCHEMA["$defs"]}
     for line in lines:
-        assert line["schema"] == LINE_SCHEMA
+        assert line["schema"] == SCHEMA
         assert {one["status"] for one in line["outcomes"]} <= {"failed", "no-verdict"}
         for one in line["outcomes"]:
             jsonschema.validate(one, outcome)
@@ -174,7 +173,7 @@ def test_a_worker_that_dies_is_a_bug_in_the_line_of_its_target(monkeypatch: pyte
     monkeypatch.setattr(fleet, "_PROGRAM", "import sys; sys.stdin.readline(); sys.stdin.readline(); sys.exit(9)")
     (tmp_path / "urls.txt").write_text(f"{DEAD}?1\n{DEAD}?2\n{DEAD}?3\n")
     written: list[str] = []
-    assert check_many("urls.txt", (), CheckOptions(), 2, Judging(), Sink(written.append, print)) == 70
+    assert check_many("urls.txt", (), CheckOptions(), 2, Judging(), Sink(written.append, print, sys.stderr)) == 70
     lines = lines_of("".join(written))
     assert sorted(line["target"] for line in lines) == [f"{DEAD}?{number}" for number in (1, 2, 3)]
     assert {line["reason"] for line in lines} == {"bug in ota-proxy: a worker process ended with 9"}

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 
-from ota_proxy.cli import report_flags
+from ota_proxy.cli.flags import shared
 from ota_proxy.printable import inert
 from ota_proxy.report import formats, github, gitlab, html, junit, sarif, text
 from ota_proxy.report import results as links
@@ -48,7 +48,7 @@ def sarif_run(report: Report, root: Path) -> dict[str, Any]:
 
 
 def test_every_name_of_a_format_is_known_everywhere() -> None:
-    assert report_flags.FORMATS == formats.FORMATS
+    assert shared.FORMATS == formats.FORMATS
     assert Options.model_fields["format"].annotation.__args__ == formats.FORMATS  # type: ignore[union-attr]  # a Literal
 
 
