@@ -122,13 +122,13 @@ def _redirects(site: Site) -> list[Rule]:
     if not fronted(site):
         return [_redirect(site, "https", "Every request without TLS.", _HTTP)]
     front = address_pattern(site.trusted_proxies, ("trusted_proxies",))
-    stranger, trusted = Condition("{REMOTE_ADDR}", front, negate=True), Condition("{REMOTE_ADDR}", front)
+    untrusted, trusted = Condition("{REMOTE_ADDR}", front, negate=True), Condition("{REMOTE_ADDR}", front)
     silent, plain = _said(SECURE, negate=True), _said(PLAIN)
     if site.tls.offloaded:
         why = "TLS ends at a proxy in front: served is what a trusted address says came over https."
-        return [_redirect(site, "https", why, stranger, silent, any_of=True)]
+        return [_redirect(site, "https", why, untrusted, silent, any_of=True)]
     return [
-        _redirect(site, "https", "Without TLS, and not from a trusted proxy: what strangers claim does not count.", _HTTP, stranger),
+        _redirect(site, "https", "Without TLS, and not from a trusted proxy: what others claim does not count.", _HTTP, untrusted),
         _redirect(site, "https of the front", "A trusted proxy that does not say the device came over https.", _HTTP, trusted, silent),
         _redirect(site, "http of the front", "A trusted proxy that says, over TLS, that the device came without.", trusted, plain),
     ]  # fmt: skip
