@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
@@ -11,11 +12,36 @@ from ota_proxy.policy.media_types import ota_types
 from tests.support import iis_sites as iis
 from tests.support.golden import assert_golden
 
+READ = ("static-2022", "static-2016", "static-2019-no-rewrite", "several-2025", "snippet-2022")
+"""One rendering for each Windows and scope whose text differs, the one with everything among them: here the text itself is the promise."""
 
-@pytest.mark.parametrize("name", iis.NAMES)
-def test_each_variant_is_its_golden_file(name: str) -> None:
+
+@pytest.mark.parametrize("name", READ)
+def test_what_an_administrator_reads_is_the_golden_file(name: str) -> None:
     for file in iis.variant(name).files:
-        assert_golden(f"iis/{name}/{file.name}", file.text)
+        if file.name in ("web.config", "setup.ps1") or (name, file.name) == ("static-2022", "undo.ps1"):
+            assert_golden(f"iis/{name}/{file.name}", file.text)
+
+
+@pytest.mark.parametrize("name", [name for name in iis.NAMES if name not in READ])
+def test_the_elements_of_every_other_web_config_are_those_of_its_golden_file(name: str) -> None:
+    root = iis.xml(iis.variant(name))
+    ET.indent(root)
+    assert_golden(f"iis/{name}/web.tree.xml", ET.tostring(root, encoding="unicode") + "\n")
+
+
+@pytest.mark.parametrize("name", [name for name in iis.NAMES if "snippet" not in name])
+def test_undo_is_the_same_script_for_every_site_but_for_its_name(name: str) -> None:
+    def below(variant: str) -> str:
+        return iis.script(iis.variant(variant), "undo.ps1").partition("\n\n")[2]
+
+    assert below(name) == below("static-2022")
+
+
+@pytest.mark.parametrize(("file", "most"), [("setup.ps1", 110), ("undo.ps1", 40)])
+def test_the_scripts_of_a_plain_site_are_read_on_two_pages(file: str, most: int) -> None:
+    code = iis.script(iis.variant("static-2022"), file).partition("\n\n")[2]
+    assert 20 < len(code.splitlines()) <= most
 
 
 @pytest.mark.parametrize("name", iis.NAMES)
