@@ -71,5 +71,5 @@ def test_a_site_without_url_rewrite_is_two_sites_and_needs_no_rewrite() -> None:
 def test_a_command_that_nobody_carries_out_is_an_error_and_no_gap() -> None:
     from ota_proxy.harness.emulator.apphost import _Server  # noqa: PLC0415 - the one place where a new command would be missed
 
-    with pytest.raises(ValueError, match="nobody taught the emulator: Set-OtaMoon"):
+    with pytest.raises(ValueError, match="that the emulator does not know: Set-OtaMoon"):
         _Server(str).carry_out(ps_call("Set-OtaMoon", Phase="full"))
