@@ -21,7 +21,7 @@ from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, UsageError
 from ota_proxy.files.output import Change, difference, left_over, plan, write
 from ota_proxy.late import late
 from ota_proxy.printable import shown
-from ota_proxy.servers.result import Rendered
+from ota_proxy.servers.rendered import Rendered
 
 
 def run(args: argparse.Namespace) -> int:

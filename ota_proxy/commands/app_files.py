@@ -15,7 +15,7 @@ from ota_proxy.errors import UsageError
 from ota_proxy.files.output import change, write
 from ota_proxy.late import late
 from ota_proxy.printable import as_document
-from ota_proxy.servers.header import with_mark
+from ota_proxy.servers.rendered import with_mark
 
 
 @dataclass(frozen=True, slots=True)

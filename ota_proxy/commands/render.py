@@ -11,9 +11,8 @@ from ota_proxy.errors import UsageError
 from ota_proxy.harness.versions import find_here, installed_here
 from ota_proxy.late import late
 from ota_proxy.policy.capabilities import AUTO, Capabilities, resolve, with_compressors
-from ota_proxy.servers.header import comment_text
+from ota_proxy.servers.rendered import Note, Rendered, comment_text
 from ota_proxy.servers.renderers import renderer
-from ota_proxy.servers.result import Note, Rendered
 from ota_proxy.servers.several import Part, Several
 from ota_proxy.servers.several import render_several as render_parts
 from ota_proxy.settings import Loaded

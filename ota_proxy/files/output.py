@@ -17,8 +17,7 @@ from pathlib import Path
 
 from ota_proxy.errors import UsageError
 from ota_proxy.files import replace_set
-from ota_proxy.servers.header import made_by_us
-from ota_proxy.servers.result import Rendered
+from ota_proxy.servers.rendered import Rendered, made_by_us
 
 UNFINISHED = ".ota-proxy-tmp"
 """End of the name of a file that is not yet in its place; its writer holds a lock on it, so one without a lock is a dead run's."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.servers.result import Scope
+from ota_proxy.servers.rendered import Scope
 
 
 def main_file(caps: Capabilities) -> str:

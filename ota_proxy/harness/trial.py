@@ -23,8 +23,8 @@ from ota_proxy.harness.served import Content
 from ota_proxy.hosts.inspect import inspect
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.rules.model import Facts
+from ota_proxy.servers.rendered import Scope
 from ota_proxy.servers.renderers import renderer
-from ota_proxy.servers.result import Scope
 from ota_proxy.servers.several import Part, Several, render_several
 from ota_proxy.site import Site
 

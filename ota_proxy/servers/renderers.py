@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.servers.result import Note, Rendered, Scope
+from ota_proxy.servers.rendered import Note, Rendered, Scope
 from ota_proxy.site import Site
 
 

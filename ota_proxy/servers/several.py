@@ -10,7 +10,7 @@ from importlib import import_module
 
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.servers.result import Note, Rendered, RenderedFile, Scope
+from ota_proxy.servers.rendered import Note, Rendered, RenderedFile, Scope
 from ota_proxy.site import Site
 
 COMMON_FILE = "000-ota-proxy.conf"

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import jinja2
 
 from ota_proxy import resources
-from ota_proxy.servers.header import comment_text
+from ota_proxy.servers.rendered import comment_text
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -14,7 +14,7 @@ from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import Content
 from ota_proxy.harness.trial import Trial, content_of, start
-from ota_proxy.servers.result import Scope
+from ota_proxy.servers.rendered import Scope
 from tests.container.faults.model import checked
 from tests.support.reports import failed, notes, warnings_of
 from tests.support.variants import NAMES, variant

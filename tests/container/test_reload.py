@@ -13,7 +13,7 @@ from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.trial import Started, Trial, start
 from ota_proxy.policy.capabilities import Capabilities, resolve
 from ota_proxy.report.model import TargetReport
-from ota_proxy.servers.result import Scope
+from ota_proxy.servers.rendered import Scope
 from tests.container.faults.model import checked
 from tests.container.test_matrix import SUITES
 from tests.support.reports import failed, warnings_of

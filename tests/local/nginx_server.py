@@ -19,7 +19,7 @@ from ota_proxy.harness.certificates import Authority
 from ota_proxy.policy import media_types
 from ota_proxy.policy.capabilities import Capabilities, resolve
 from ota_proxy.servers.nginx.render import render
-from ota_proxy.servers.result import Scope
+from ota_proxy.servers.rendered import Scope
 from tests.support.nginx_variants import STATIC, Raw, relocate
 
 HOST = "ota.example.com"

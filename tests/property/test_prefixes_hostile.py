@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import resolve
+from ota_proxy.servers.rendered import Rendered
 from ota_proxy.servers.renderers import renderer
-from ota_proxy.servers.result import Rendered
 from ota_proxy.site import Site
 from tests.property import apache_reader
 from tests.property.hostile import hostile_text, outcome

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import resolve
-from ota_proxy.servers.header import comment_text
 from ota_proxy.servers.iis.quote import address_pattern, octet_range, ps_string, regex, xml_attribute, xml_comment
 from ota_proxy.servers.iis.render import render
-from ota_proxy.servers.result import Rendered
+from ota_proxy.servers.rendered import Rendered, comment_text
 from ota_proxy.site import Site
 from tests.property.hostile import Raw, hostile_sites, outcome, plain_twin, put_back
 from tests.support.powershell import read

@@ -15,7 +15,7 @@ from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.servers.nginx.quote import quote
 from ota_proxy.servers.nginx.render import render
-from ota_proxy.servers.result import Scope
+from ota_proxy.servers.rendered import Scope
 from ota_proxy.site import Site
 from tests.property.hostile import Raw, hostile_sites, hostile_text, outcome, plain_twin, put_back
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.servers.iis.render import render
-from ota_proxy.servers.result import Rendered
+from ota_proxy.servers.rendered import Rendered
 from tests.powershell_model import Machine, PsError, run_script
 from tests.powershell_model.servers import THUMBPRINT, machine, unordered, used
 from tests.property.hostile import Raw, hostile_sites, outcome

@@ -13,7 +13,7 @@ import tree_sitter_powershell
 
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.servers.iis.render import render
-from ota_proxy.servers.result import Rendered, Scope
+from ota_proxy.servers.rendered import Rendered, Scope
 from ota_proxy.site import Site
 
 CERTIFICATE = {"cert": "/etc/ssl/ota.pem", "key": "/etc/ssl/ota.key"}

@@ -7,7 +7,7 @@ from typing import Any
 
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.servers.nginx.render import render
-from ota_proxy.servers.result import Rendered, Scope
+from ota_proxy.servers.rendered import Rendered, Scope
 from ota_proxy.site import Site
 
 Raw = dict[str, Any]
@@ -119,7 +119,6 @@ VARIANTS: dict[str, tuple[Raw, str, Scope]] = {
 GOLDEN = (
     "static-portable",
     "everything-portable",
-    "features-debian13",
     "snippet-debian12",
     "snippet-everything-latest",
     "full-portable",

@@ -6,7 +6,7 @@ import contextlib
 from typing import Any
 
 from ota_proxy.policy.capabilities import resolve
-from ota_proxy.servers.result import Rendered, Scope
+from ota_proxy.servers.rendered import Rendered, Scope
 from ota_proxy.servers.several import Part, Several, render_several
 from ota_proxy.site import Site
 

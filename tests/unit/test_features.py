@@ -8,8 +8,8 @@ import pytest
 
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import advisories, resolve
+from ota_proxy.servers.rendered import Scope
 from ota_proxy.servers.renderers import renderer
-from ota_proxy.servers.result import Scope
 from tests.support.nginx_variants import BALANCED, FEATURES
 from tests.support.sites import refusal, site
 

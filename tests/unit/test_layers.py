@@ -31,7 +31,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "device": (*BASE, "policy", "facts", "apps"),
     "browser": (*BASE, "policy", "facts", "apps", "device"),
     "servers": (*BASE, "policy", "facts", "site"),
-    "files": ("errors", "servers.header", "servers.result"),
+    "files": ("errors", "servers.rendered"),
     "iis_emulator": (*BASE, "policy", "facts", "servers"),
     "rules": (*BASE, "policy", "facts", "site", "apps", "servers.effective", "servers.text"),
     "report": (*BASE, "policy", "facts", "rules"),

@@ -14,8 +14,7 @@ import pytest
 
 from ota_proxy.errors import UsageError
 from ota_proxy.files.output import UNFINISHED, difference, plan, write, write_bytes
-from ota_proxy.servers.header import MARK, made_by_us, with_mark
-from ota_proxy.servers.result import Rendered, RenderedFile
+from ota_proxy.servers.rendered import MARK, Rendered, RenderedFile, made_by_us, with_mark
 
 
 def rendered(*names: str, text: str = "one\n") -> Rendered:

@@ -12,8 +12,7 @@ from ota_proxy.policy import guideline
 from ota_proxy.policy.capabilities import presets, resolve
 from ota_proxy.policy.server_values import apache_capacity as capacity
 from ota_proxy.servers.apache.render import render
-from ota_proxy.servers.header import header_lines
-from ota_proxy.servers.result import Note, Rendered, Scope
+from ota_proxy.servers.rendered import Note, Rendered, Scope, header_lines
 from ota_proxy.site import Site
 from tests.property.apache_reader import Directive, read
 from tests.support.golden import assert_golden

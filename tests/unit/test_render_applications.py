@@ -10,8 +10,8 @@ import pytest
 
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import resolve
+from ota_proxy.servers.rendered import Rendered, Scope
 from ota_proxy.servers.renderers import renderer
-from ota_proxy.servers.result import Rendered, Scope
 from tests.support.sites import site
 
 Raw = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ota_proxy.errors import UsageError
-from ota_proxy.servers.result import Rendered
+from ota_proxy.servers.rendered import Rendered
 from tests.support import iis_sites as iis
 from tests.support.powershell import read
 

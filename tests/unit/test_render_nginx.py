@@ -17,10 +17,23 @@ from ota_proxy.policy.guideline import profile
 from ota_proxy.servers.nginx.notes import limits, name_bucket
 from ota_proxy.servers.nginx.quote import identifier, quote
 from ota_proxy.servers.nginx.render import render
-from ota_proxy.servers.result import Scope
+from ota_proxy.servers.rendered import Scope
 from ota_proxy.site import Site
 from tests.support.golden import assert_golden
-from tests.support.nginx_variants import EVERYTHING, GOLDEN, OFFLOADED, PAIR, PROXIED, STATIC, VARIANTS, Raw, rendered
+from tests.support.nginx_variants import (
+    BALANCED,
+    EVERYTHING,
+    FEATURES,
+    GOLDEN,
+    NAMES,
+    OFFLOADED,
+    PAIR,
+    PROXIED,
+    STATIC,
+    VARIANTS,
+    Raw,
+    rendered,
+)
 
 
 def text(raw: Raw, version: str = "latest", scope: Scope = "site") -> str:
@@ -458,3 +471,119 @@ def test_a_burst_of_nothing_is_left_out_as_nginx_takes_no_0() -> None:
     zones = args(tree(config), "limit_req")
     assert zones
     assert all(len(words) == 1 for words in zones)
+
+
+# -- what no golden file holds, read as nginx reads it ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variable_of_ours_is_made_somewhere(name: str) -> None:
+    block = tree(rendered(name).files[0].text)
+    made = {one["args"][-1] for one in every(block) if one["directive"] in ("map", "geo")}
+    made |= {one["args"][0] for one in every(block) if one["directive"] == "set"}
+    used = {found for one in every(block) for word in one["args"] for found in re.findall(r"\$ota_proxy_\w+", word)}
+    assert used == made
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_folder_has_its_headers_once_and_guards_all_its_files(name: str) -> None:
+    folders = [one["block"] for one in every(tree(rendered(name).files[0].text)) if folder(one)]
+    for block in folders:
+        own = [one["args"][0] for one in block if one["directive"] == "add_header"]
+        assert {"Cache-Control", "Allow", "X-Content-Type-Options"} <= set(own)
+        assert len(own) == len(set(own))
+        for inner in (block, *(one["block"] for one in block if one["directive"] == "location")):
+            refused = [one["args"] for one in inner if one["directive"] == "if"]
+            assert ["$request_method", "!~", "^(?:GET|HEAD)$"] in refused or args(inner, "return") == [["404"]]
+
+
+def folder(directive: dict[str, Any]) -> bool:
+    """Say whether this is a location of a site's folder."""
+    words = [one["directive"] for one in directive.get("block", [])]
+    return (
+        directive["directive"] == "location"
+        and directive["args"][0] == "^~"
+        and "autoindex" in words
+        and "index" in words
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("modern-latest", [(["443 ssl", "[::]:443 ssl"], "421"), (["80", "[::]:80"], "444")]),
+        ("no-http-no-hsts-rhel9", [(["443 ssl http2"], "421")]),
+        ("offloaded-debian12", [(["80", "[::]:80"], "421")]),
+        ("ignore-ubuntu24.04", []),
+        ("names-debian12", [(["443 ssl http2", "[::]:443 ssl http2"], "421"), (["80", "[::]:80"], "444")]),
+        ("balanced-debian12", [([f"{one} ssl http2 proxy_protocol" for one in ("443", "[::]:443")], "421"), (["80 proxy_protocol", "[::]:80 proxy_protocol"], "444")]),
+    ],
+)  # fmt: skip
+def test_unknown_hosts_are_refused_on_each_port_of_the_site(name: str, wanted: list[tuple[list[str], str]]) -> None:
+    found = []
+    for block in servers(rendered(name).files[0].text):
+        listens = [words for words in args(block, "listen") if "default_server" in words]
+        if listens:
+            addresses = [[word for word in words if word != "default_server"] for words in listens]
+            found.append((addresses, args(block, "return")[-1][0]))
+    assert [(sorted(map(sorted, addresses)), status) for addresses, status in found] == [
+        (sorted(sorted(text.split()) for text in addresses), status) for addresses, status in wanted
+    ]
+
+
+@pytest.mark.parametrize("version", ["debian11", "debian12"])
+def test_each_set_of_certificates_has_a_server_of_its_own_names(version: str) -> None:
+    hosts = [b for b in servers(text({**NAMES, "listen": {"http": False}}, version)) if args(b, "ssl_certificate")]
+    assert [args(block, "server_name")[0] for block in hosts] == [
+        ["ota.example.com"],
+        ["*.example.com"],
+        ["builds.example.org"],
+    ]
+    assert [args(block, "ssl_certificate") for block in hosts] == [
+        [["/etc/ssl/rsa.pem"], ["/etc/ssl/ecdsa.pem"]],
+        [["/etc/ssl/wild.pem"]],
+        [["/etc/ssl/org.pem"]],
+    ]
+    names = [next(one["args"] for one in every(block) if one["args"][:1] == ["$ssl_server_name"]) for block in hosts]
+    assert [words[1] for words in names] == ["!~*"] * 3
+    taken = [one["args"][2] for one in every(hosts[1]) if one["args"][:2] == ["$ssl_server_name", "~*"]]
+    assert len(taken) == 1
+    assert "ota" in taken[0]
+    assert [any("default_server" in words for words in args(block, "listen")) for block in hosts] == [
+        version == "debian11",
+        False,
+        False,
+    ]
+
+
+def test_the_optional_keys_stand_where_they_count() -> None:
+    folders = {one["args"][1]: one["block"] for one in every(tree(text(FEATURES, "debian13"))) if folder(one)}
+    assert set(folders) == {"/", "/staff/"}
+    for block in folders.values():
+        own = {one["directive"] for one in block}
+        assert {"auth_basic", "auth_basic_user_file", "limit_req", "limit_req_status"} <= own
+        for_installers = [one["block"] for one in block if one["directive"] == "location" and one["args"][0] == "~*"]
+        assert [args(inner, "auth_basic") for inner in for_installers] == [[["off"]], [["off"]]]
+        assert [args(inner, "set")[0] for inner in for_installers] == [["$ota_proxy_counted", ""]] * 2
+        assert ["401", "403", "404", "405", "429", "502", "/ota-proxy-errors-ota_example_com/$status.html"] in args(
+            block, "error_page"
+        )
+        assert sum(line[0].startswith("Access-Control-") for line in args(block, "add_header")) == 5
+    wanted = ["$ssl_client_verify", "!=", "SUCCESS"]
+    assert [wanted in [one["args"] for one in every(block)] for block in folders.values()] == [False, True]
+    assert args(tree(text(FEATURES, "debian13")), "ssl_verify_client") == [["optional"]]
+    assert sum("quic" in words for words in args(tree(text(FEATURES, "debian13")), "listen")) == 4
+    (zone,) = args(tree(text(FEATURES, "debian13")), "limit_req_zone")
+    assert zone == ["$ota_proxy_counted", "zone=ota_proxy_pages_ota_example_com:10m", "rate=20r/s"]
+
+
+def test_a_proxy_protocol_is_believed_of_the_balancer_alone() -> None:
+    config = tree(text(BALANCED, "debian12"))
+    (peers,) = (one for one in every(config) if one["directive"] == "geo")
+    assert {row["directive"]: row["args"][0] for row in peers["block"]} == {
+        "default": "unknown",
+        "127.0.0.1/32": "front",
+        "10.0.0.0/8": "front",
+    }
+    assert ["proxy_protocol"] in args(config, "real_ip_header")
+    assert ["$ota_proxy_peer_ota_example_com", "=", "unknown"] in args(config, "if")

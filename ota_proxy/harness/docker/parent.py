@@ -13,7 +13,7 @@ from ota_proxy.harness.engine import Scenario
 from ota_proxy.harness.listening import apache_lines
 from ota_proxy.policy.server_values import apache_section as section
 from ota_proxy.servers.apache.notes import needed_modules
-from ota_proxy.servers.header import made_by_us
+from ota_proxy.servers.rendered import made_by_us
 
 
 @dataclass(frozen=True, slots=True)

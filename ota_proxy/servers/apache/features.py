@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ota_proxy.policy.media_types import extensions, for_installer, ota_types
 from ota_proxy.servers.apache import quote
-from ota_proxy.servers.features import error_files, for_folders_only, open_to_installers
-from ota_proxy.servers.result import Scope
+from ota_proxy.servers.rendered import Scope
+from ota_proxy.servers.shared import error_files, for_folders_only, open_to_installers
 from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Site
 

@@ -12,7 +12,7 @@ from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.server_values import apache_section as section
 from ota_proxy.servers.apache import quote
 from ota_proxy.servers.apache.locations import networks, outside
-from ota_proxy.servers.applications import ACME, PLAIN, SECURE, claimed, fronted
+from ota_proxy.servers.shared import ACME, PLAIN, SECURE, claimed, fronted
 from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Site
 from ota_proxy.site.names import VirtualHost, host_of, taken

@@ -13,7 +13,7 @@ from ota_proxy.policy.server_values import apache_section as section
 from ota_proxy.policy.server_values import claims
 from ota_proxy.servers.apache import quote
 from ota_proxy.servers.apache.features import ERRORS
-from ota_proxy.servers.result import Scope
+from ota_proxy.servers.rendered import Scope
 from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Location, Site, Upstream
 

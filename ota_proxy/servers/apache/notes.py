@@ -11,11 +11,15 @@ from ota_proxy.policy.server_values import apache_capacity as capacity
 from ota_proxy.policy.server_values import apache_modules_for as modules
 from ota_proxy.policy.server_values import apache_section as section
 from ota_proxy.servers.apache import features
-from ota_proxy.servers.applications import front_notes, upload_notes, websocket_notes
-from ota_proxy.servers.features import certificate_warnings
-from ota_proxy.servers.log_notes import log_folders
-from ota_proxy.servers.result import Note, NoteKind, Scope
-from ota_proxy.servers.version_notes import version_notes
+from ota_proxy.servers.rendered import Note, NoteKind, Scope
+from ota_proxy.servers.shared import (
+    certificate_warnings,
+    front_notes,
+    log_folders,
+    upload_notes,
+    version_notes,
+    websocket_notes,
+)
 from ota_proxy.site import Site
 
 _ORDER: tuple[NoteKind, ...] = ("would-add", "cannot-enforce", "needs-parent", "warning", "info")

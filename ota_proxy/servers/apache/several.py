@@ -11,7 +11,7 @@ from ota_proxy.servers.apache.hosts import Log, Pair, Tls, addresses, in_order, 
 from ota_proxy.servers.apache.notes import listens, needed_modules, notes
 from ota_proxy.servers.apache.render import check_possible, header, printed
 from ota_proxy.servers.apache.view import Full, Hsts, Listen, View, full, hsts_of, view
-from ota_proxy.servers.result import Note, Rendered, RenderedFile
+from ota_proxy.servers.rendered import Note, Rendered, RenderedFile
 from ota_proxy.servers.several import COMMON_FILE, Several, file_names, files, once, shared_notes
 from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Hsts as SiteHsts

@@ -14,8 +14,8 @@ from ota_proxy.servers.apache.features import Features, features
 from ota_proxy.servers.apache.hosts import Hosts, hosts
 from ota_proxy.servers.apache.locations import Locations, locations
 from ota_proxy.servers.apache.notes import listens, needed_modules
-from ota_proxy.servers.applications import fronted
-from ota_proxy.servers.result import Scope
+from ota_proxy.servers.rendered import Scope
+from ota_proxy.servers.shared import fronted
 from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Site
 

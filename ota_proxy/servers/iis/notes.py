@@ -6,12 +6,11 @@ import shlex
 from collections.abc import Iterator
 
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
-from ota_proxy.servers.applications import front_notes, read_timeouts, upload_notes
-from ota_proxy.servers.features import error_files
 from ota_proxy.servers.iis.plan import Plan
 from ota_proxy.servers.iis.quote import windows_path
 from ota_proxy.servers.iis.setup import capacity
-from ota_proxy.servers.result import Note, NoteKind, Scope
+from ota_proxy.servers.rendered import Note, NoteKind, Scope
+from ota_proxy.servers.shared import error_files, front_notes, read_timeouts, upload_notes
 from ota_proxy.site import Site
 
 

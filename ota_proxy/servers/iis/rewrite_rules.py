@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ota_proxy.policy.media_types import extensions
-from ota_proxy.servers.applications import PLAIN, SECURE, fronted
 from ota_proxy.servers.iis.quote import action_text, address_pattern, encoded_regex, regex
+from ota_proxy.servers.shared import PLAIN, SECURE, fronted
 from ota_proxy.site import Location, Site
 
 RAW = "{UNENCODED_URL}"

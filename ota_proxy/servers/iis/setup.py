@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from ota_proxy.addresses import bracketed
 from ota_proxy.policy.guideline import profile, schannel_protocols, schannel_suites
-from ota_proxy.servers.applications import read_timeouts
 from ota_proxy.servers.iis.plan import Plan, Step
 from ota_proxy.servers.iis.quote import Call, Ordered, PsValue, Setting, address_and_mask, ps_call, windows_path
 from ota_proxy.servers.iis.rewrite_rules import ACME_PREFIX, FORWARDED, authority, serves_acme
+from ota_proxy.servers.shared import read_timeouts
 from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Location, Site
 

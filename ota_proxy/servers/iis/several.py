@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ota_proxy.errors import UsageError
 from ota_proxy.servers.iis import render as iis
-from ota_proxy.servers.result import Note, Rendered, RenderedFile
+from ota_proxy.servers.rendered import Note, Rendered, RenderedFile
 from ota_proxy.servers.several import Several, once, slug
 
 _MACHINE = Note(

@@ -11,7 +11,7 @@ from ota_proxy.policy.media_types import ota_types
 from ota_proxy.servers.iis import rewrite_rules, setup
 from ota_proxy.servers.iis.plan import Plan, Step
 from ota_proxy.servers.iis.quote import ps_string, ps_value, windows_path, xml_attribute, xml_comment
-from ota_proxy.servers.result import Scope
+from ota_proxy.servers.rendered import Scope
 from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Location, Site
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import Capabilities, advisories
 from ota_proxy.policy.media_types import extensions
-from ota_proxy.servers.features import certificate_warnings, error_files, for_folders_only, open_to_installers, refuse
 from ota_proxy.servers.nginx.locations import ending
 from ota_proxy.servers.nginx.quote import quote, quote_path
-from ota_proxy.servers.result import Scope
+from ota_proxy.servers.rendered import Scope
+from ota_proxy.servers.shared import certificate_warnings, error_files, for_folders_only, open_to_installers, refuse
 from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Site
 

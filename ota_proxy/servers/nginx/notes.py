@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from ota_proxy.addresses import is_address
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE, Profile
-from ota_proxy.servers.applications import front_notes, fronted, upload_notes, websocket_notes
-from ota_proxy.servers.log_notes import log_folders
 from ota_proxy.servers.nginx import features
 from ota_proxy.servers.nginx.quote import bucket
-from ota_proxy.servers.result import Note, Scope
-from ota_proxy.servers.version_notes import version_notes
+from ota_proxy.servers.rendered import Note, Scope
+from ota_proxy.servers.shared import front_notes, fronted, log_folders, upload_notes, version_notes, websocket_notes
 from ota_proxy.site import Site
 
 _LEAST_CONNECTIONS = 8192  # serves 1,000 slow downloads with room for the manifests of the next phones

@@ -12,7 +12,6 @@ from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import Profile
 from ota_proxy.policy.media_types import extensions
 from ota_proxy.policy.server_values import claims
-from ota_proxy.servers.applications import ACME, PLAIN, SECURE, claimed, fronted
 from ota_proxy.servers.nginx.features import Features, features
 from ota_proxy.servers.nginx.hosts import Host, hosts_of
 from ota_proxy.servers.nginx.locations import (
@@ -28,7 +27,8 @@ from ota_proxy.servers.nginx.locations import (
 )
 from ota_proxy.servers.nginx.notes import limits, name_bucket, variable_bucket
 from ota_proxy.servers.nginx.quote import identifier, quote, quote_path, regex
-from ota_proxy.servers.result import Scope
+from ota_proxy.servers.rendered import Scope
+from ota_proxy.servers.shared import ACME, PLAIN, SECURE, claimed, fronted
 from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Site
 

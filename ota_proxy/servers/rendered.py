@@ -1,15 +1,46 @@
-"""The first lines of every rendered file: what made it, for what, and what it cannot promise. No date, no host name, byte-stable."""
+"""What a renderer returns: files, what has to be said about them, and the first lines of each. No date, no host name, byte-stable."""
 
 from __future__ import annotations
 
 import re
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from ota_proxy import __version__
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import Profile
-from ota_proxy.servers.result import Note, Scope
+
+Scope = Literal["snippet", "site", "full"]
+NoteKind = Literal["would-add", "cannot-enforce", "needs-parent", "warning", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence for the header and stderr: what naming a version would add, what it cannot enforce, what the parent must have, a warning."""
+
+    kind: NoteKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedFile:
+    """One file: its `name` inside `-o DIR` (such as `web.config`) and its whole text, newline at the end."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """All files of one rendering; the first is the one that goes to stdout. `notes` in the order of the header."""
+
+    server: str
+    scope: Scope
+    files: tuple[RenderedFile, ...]
+    notes: tuple[Note, ...]
+
 
 MARK = "Made by ota-proxy"
 """Begins the comment on the first line of every file ota-proxy writes; `-o` refuses to overwrite a file without it."""

@@ -1,11 +1,63 @@
-"""What is to be said about the optional keys of a site whichever server renders them, and which server refuses which of them."""
+"""What the renderings of all servers have and say alike: applications, proxies in front, optional keys, versions, log files.
+
+Which server refuses which optional key stands here too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ota_proxy.errors import UsageError
-from ota_proxy.site import Site
+from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.servers.rendered import Note
+from ota_proxy.site import Location, Site
+from ota_proxy.site.values import size_text
+
+ACME = "/.well-known/acme-challenge/"
+SECURE, PLAIN = "https|wss", "http|ws"
+"""First entries of X-Forwarded-Proto for a device with TLS and without; a proxy may name the scheme of a WebSocket (observed: Traefik)."""
+
+
+def claimed(site: Site) -> bool:
+    """Say whether a location of the site itself has the prefix of ACME challenges; it is then left to that."""
+    return any(location.path == ACME for location in site.locations)
+
+
+def fronted(site: Site) -> bool:
+    """Say whether X-Forwarded-Proto is read: where a trusted proxy speaks HTTP. A PROXY header before our TLS comes from one that does not."""
+    return bool(site.trusted_proxies) and (site.tls.offloaded or not site.listen.proxy_protocol)
+
+
+def upload_notes(site: Site) -> Iterator[str]:
+    """Say how large an upload may be."""
+    groups: dict[int, list[str]] = {}
+    for location in site.proxied:
+        groups.setdefault(location.body_limit, []).append(location.path)
+    for limit, paths in groups.items():
+        size = f"may have {size_text(limit)}, more is 413" if limit else "may have any size"
+        yield f"an upload to {' and '.join(paths)} {size} (max_body)"
+
+
+def websocket_notes(site: Site) -> Iterator[str]:
+    """Say which applications get no WebSocket."""
+    without = [location.path for location in site.proxied if not location.websocket]
+    if without:
+        yield f"a WebSocket of {' and '.join(without)} cannot be opened; websocket = true in that location lets it through"
+
+
+def front_notes(site: Site) -> Iterator[str]:
+    """Say what the proxies in front must send, and what is made of it."""
+    if fronted(site):
+        yield (
+            f"the first entry of X-Forwarded-Proto from {', '.join(site.trusted_proxies)} says how the device came: https is served, http is"
+            " redirected to https; without it the connection decides; nobody else is believed"
+        )
+
+
+def read_timeouts(site: Site) -> tuple[Location, ...]:
+    """Return the applications that may be silent for a time of their own."""
+    return tuple(location for location in site.proxied if location.read_timeout)
+
 
 _CANNOT = {
     ("apache", "http3"): (
@@ -99,3 +151,21 @@ def error_files(site: Site) -> Iterator[str]:
     if site.error_pages.folder:
         names = ", ".join(f"{status}.html" for status in site.error_pages.statuses)
         yield f"{names} in {site.error_pages.folder}"
+
+
+def version_notes(caps: Capabilities, features: Iterable[str]) -> Iterator[Note]:
+    """Yield a note for each of these features that is not there and makes a difference."""
+    for feature in features:
+        if caps.has(feature):
+            continue
+        if feature in caps.unnamed:
+            yield from (Note("would-add", text) for text in (caps.unnamed[feature],) if text)
+        elif text := caps.cannot(feature):
+            yield Note("cannot-enforce", text)
+
+
+def log_folders(site: Site) -> Iterator[str]:
+    """Say which folders the log files need: neither nginx nor Apache makes one, or starts without it (observed behaviour)."""
+    files = [path for path in (site.log.access, site.log.error) if isinstance(path, str)]
+    if folders := list(dict.fromkeys(path.rpartition("/")[0] or "/" for path in files)):
+        yield f"for the log files {' and '.join(folders)}: the server makes no folder, and does not start without it"
