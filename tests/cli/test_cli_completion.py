@@ -20,7 +20,7 @@ from ota_proxy.cli.parser import COMMANDS, parser
 from ota_proxy.cli.shells.tree import Command, read
 from tests.support.command_line import Run
 from tests.support.shells import bash, fish, needs, zsh
-from tests.unit.test_imports import imported_by
+from tests.support.source_tree import imported_by
 
 FORMATS = ["text", "json", "sarif", "junit", "github", "gitlab", "html"]
 

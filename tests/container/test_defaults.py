@@ -18,9 +18,9 @@ from ota_proxy.harness.served import Content
 from ota_proxy.harness.trial import Started, Trial, start
 from ota_proxy.policy.capabilities import resolve, with_compressors
 from tests.container.faults.model import SMALL, checked
-from tests.container.test_matrix import SUITES
-from tests.container.test_reload import inside, reload
+from tests.support.reloading import inside, reload
 from tests.support.reports import failed, ids
+from tests.support.suites import SUITES
 from tests.support.variants import variant
 
 pytestmark = pytest.mark.container

@@ -17,9 +17,9 @@ from ota_proxy.harness.trial import Trial, content_of, start
 from ota_proxy.servers.rendered import Scope
 from tests.container.faults.model import checked
 from tests.support.reports import failed, notes, warnings_of
+from tests.support.suites import SUITES
 from tests.support.variants import NAMES, variant
 
-SUITES = ("bullseye", "bookworm", "trixie", "forky")
 REAL = Path(__file__).resolve().parents[3] / "shared" / "real"
 
 _NAME = "App-1.4.2-142.ipa"

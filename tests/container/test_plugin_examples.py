@@ -18,7 +18,7 @@ import yaml
 
 from ota_proxy.testing import MakePackage, TestSite
 from tests.support.compose_files import VARIABLE
-from tests.unit.test_packaging import Environment, build
+from tests.support.packaging import Environment, build
 
 pytestmark = pytest.mark.container
 

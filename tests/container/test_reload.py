@@ -3,48 +3,25 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from ota_proxy.harness.docker.docker_engine import DockerEngine
-from ota_proxy.harness.trial import Started, Trial, start
+from ota_proxy.harness.trial import Trial, start
 from ota_proxy.policy.capabilities import Capabilities, resolve
 from ota_proxy.report.model import TargetReport
 from ota_proxy.servers.rendered import Scope
 from tests.container.faults.model import checked
-from tests.container.test_matrix import SUITES
+from tests.support.reloading import inside, reload
 from tests.support.reports import failed, warnings_of
+from tests.support.suites import SUITES
 from tests.support.variants import variant
 
 pytestmark = pytest.mark.container
 
-_PID = {"nginx": "/run/nginx.pid", "apache": "/run/apache2/apache2.pid"}
-_SIGNAL = {"nginx": "HUP", "apache": "USR1"}
-_CHILDREN = 'for d in /proc/[0-9]*; do while read -r k v; do [ "$k" = PPid: ] && [ "$v" = $(cat {pid}) ] && echo ${{d#/proc/}}; done <$d/status; done 2>/dev/null; true'
 _DEPRECATED = re.compile(r'the "listen \.\.\. http2" directive is deprecated')
-
-
-def inside(started: Started, script: str, *, check: bool = True) -> str:
-    name = started.running.endpoint.spec.removeprefix("docker://")
-    command = ["docker", "exec", name, "sh", "-c", script]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=check).stdout
-
-
-def reload(started: Started, server: str) -> None:
-    """Reload gracefully and wait until none of the old workers is left; they go with the server when it ends."""
-    children = _CHILDREN.format(pid=_PID[server])
-    before = set(inside(started, children).split())
-    assert before
-    inside(started, f"kill -{_SIGNAL[server]} $(cat {_PID[server]})")
-    for _ in range(300):
-        if not before & set(
-            inside(started, children, check=False).split()
-        ):  # nothing is said in a container that ended
-            return
-    pytest.fail("the old workers did not end")
 
 
 def reloaded(server: str, scope: Scope, asked: Capabilities | None, engine: DockerEngine) -> TargetReport:

@@ -14,7 +14,7 @@ from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.trial import Trial, start
 from ota_proxy.servers.rendered import Scope
 from ota_proxy.site import Site
-from tests.container.test_certificate_names import Client
+from tests.support.named_client import Client
 from tests.support.reports import failed, warnings_of
 from tests.support.several import PROXIED, WIDE, raw
 

@@ -24,7 +24,7 @@ from ota_proxy.report.model import Report, TargetReport
 from tests.support.browsers import needs_browser
 from tests.support.device_servers import HOST, server_context, serving
 from tests.support.reports import ids
-from tests.unit.device.test_device_walk import BASE, FULL, Site
+from tests.support.walked_site import BASE, FULL, Site
 
 START = "itms-services://?action=download-manifest&url="
 MANIFEST = f"{BASE}/ota/manifest.plist"

@@ -31,9 +31,9 @@ from ota_proxy.report.text import render as render_text
 from ota_proxy.rules.model import Facts
 from tests.property.poison import ATTACKS, commands, poisoned, unseen
 from tests.support.facts import healthy
+from tests.support.html_pages import Page, check_harmless
 from tests.support.report_readers import Text
 from tests.support.report_samples import outcome
-from tests.unit.test_report_html import Page, check_harmless
 
 ROOT = Path("/srv/project")
 CASES = [pytest.param(attack, id=ascii(attack)[1:25]) for attack in ATTACKS]

@@ -16,7 +16,7 @@ from ota_proxy.servers.renderers import renderer
 from ota_proxy.site import Site
 from tests.property import apache_reader
 from tests.property.hostile import hostile_text, outcome
-from tests.property.test_quoting_nginx import Tree, read
+from tests.support.nginx_tree import Tree, read
 
 _SIGNS = st.text(alphabet=" ._~@+,=:!-'()&;$*aZ09é日🍏ü", min_size=1, max_size=8)
 _steps = st.lists(st.one_of(_SIGNS, _SIGNS, hostile_text, st.builds(quote, _SIGNS)), min_size=1, max_size=2)

@@ -18,11 +18,11 @@ from ota_proxy.report import github, gitlab, html, junit, sarif, text
 from ota_proxy.report.model import Report, TargetReport, no_verdict
 from ota_proxy.report.paint import Paint
 from ota_proxy.rules.model import Outcome
+from tests.support.html_pages import check_harmless, page
 from tests.support.report_readers import COMMAND, Text, commands
 from tests.support.report_samples import outcome
+from tests.support.report_shapes import check_shape
 from tests.support.sarif_schema import sarif_schema
-from tests.unit.report.test_report_formats import check_shape
-from tests.unit.test_report_html import check_harmless, page
 
 ROOT = Path("/srv/project")
 ATTACKS = (

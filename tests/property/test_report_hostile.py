@@ -22,7 +22,7 @@ from ota_proxy.rules.evidence import redact, safe
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
 from tests.support.facts import BASE, healthy, manifest, package
-from tests.unit.test_report import SCHEMA
+from tests.support.report_targets import SCHEMA
 
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 NASTY = st.text(

@@ -15,7 +15,7 @@ from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.registry import evaluate
 from tests.property.poison import commands, unseen
-from tests.unit.device.test_device_walk import BASE, PACKAGE, Site, manifest, walked
+from tests.support.walked_site import BASE, PACKAGE, Site, manifest, walked
 
 HUGE = "9" * 5000
 NUMBERS = ("é", "²", "٣", HUGE, "+5", "5,5", "0x5", "1_0", "-1", "", "½", "1e9")

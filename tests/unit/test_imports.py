@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 import subprocess
 import sys
@@ -14,11 +13,8 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.late import late
+from tests.support.source_tree import EVERYTHING, MODULES, ROOT, imported_by, name_of
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = ROOT / "ota_proxy"
-MODULES = sorted(PACKAGE.rglob("*.py"))
-EVERYTHING = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "benchmarks").rglob("*.py"))]
 HEAVY = {
     "docker",
     "jinja2",
@@ -32,20 +28,6 @@ HEAVY = {
     "asyncio",
     "ssl",
 }
-
-
-def name_of(path: Path) -> str:
-    return str(path.relative_to(ROOT))
-
-
-def imported_by(program: str) -> set[str]:
-    """Return the top-level names of every module a fresh interpreter holds after `program`."""
-    report = "\nimport json, sys\nprint(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
-    done = subprocess.run(
-        [sys.executable, "-c", program + report], capture_output=True, text=True, check=True, timeout=60
-    )
-    names: list[str] = json.loads(done.stdout.splitlines()[-1])
-    return set(names)
 
 
 def top_imports(path: Path) -> Iterator[tuple[int, str]]:
@@ -211,3 +193,14 @@ def test_no_two_test_modules_have_the_same_name() -> None:
     """Pytest imports a test module by its bare name: the second of two with one name is an error, wherever it stands."""
     names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_no_module_borrows_from_a_test_module() -> None:
+    """What two of them need stands in tests/support, so that a test can be renamed or left out without breaking another."""
+    borrowed = [
+        f"{name_of(path)}:{node.lineno} imports {node.module}"
+        for path in EVERYTHING
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and re.search(r"(?:^|\.)test_\w+$", node.module or "")
+    ]
+    assert borrowed == []

@@ -30,7 +30,7 @@ from ota_proxy.testing.device import Device
 from ota_proxy.testing.servers import Server, TestSite
 from tests.support.facts import BASE, answered, healthy, package, tls, with_manifest_answer, with_package, with_tls
 from tests.support.sites import site
-from tests.unit.test_imports import MODULES, name_of
+from tests.support.source_tree import MODULES, name_of
 
 SITE = site(domains=["ota.example.com"])
 WALKS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.test_imports import MODULES, PACKAGE, name_of
+from tests.support.source_tree import MODULES, PACKAGE, name_of
 
 BASE = ("errors", "addresses", "late", "limits", "numbers", "printable", "reading", "resources", "__version__")
 LAYERS: dict[str, tuple[str, ...]] = {

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.property.apache_reader import Directive, read
-from tests.unit.test_render_apache import NAMES, OFFLOADED, PROXIED, VARIANTS, Raw, named, text
+from tests.support.apache_variants import NAMES, OFFLOADED, PROXIED, VARIANTS, Raw, named, text
 
 FOLDER = "/srv/ota"
 MANY = {"locations": [{"path": f"/{name}/", "root": f"/srv/{name}"} for name in ("a", "b", "c")]}

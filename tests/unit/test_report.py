@@ -6,13 +6,11 @@ import io
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
-import ota_proxy.report
 from ota_proxy.facts.host import ConfigTest, HostFacts
 from ota_proxy.report import json as json_report
 from ota_proxy.report import text
@@ -30,24 +28,16 @@ from tests.support.facts import (
     respond,
     visit,
     with_manifest,
-    with_manifest_answer,
     with_package,
 )
+from tests.support.report_targets import BROKEN, HEALTHY, SCHEMA, target
 
-SCHEMA = json.loads(Path(ota_proxy.report.__file__).with_name("schema.json").read_text(encoding="utf-8"))
-HEALTHY = Facts(install=healthy(), server="nginx")
-BROKEN = Facts(install=with_manifest_answer(404, b"", content_type=""), server="nginx")
 WARNED = Facts(install=with_manifest(visit=answered(manifest().visit, cache_control="")), server="nginx")
 NOTED = Facts(
     install=healthy(missing=visit(f"{BASE}/x", respond(404, {"Server": "nginx/1.26.3"}))),
     server="nginx",
 )
 UNSEEN = Facts()
-
-
-def target(facts: Facts, name: str = BASE, **more: Any) -> TargetReport:  # noqa: ANN401 - fields of the target
-    base = TargetReport(name, "nginx", "1.26.3", "docker", None, evaluate(facts, name, "v"), facts)
-    return replace(base, **more)
 
 
 def shown(*targets: TargetReport, **paint: Any) -> str:  # noqa: ANN401 - fields of Paint

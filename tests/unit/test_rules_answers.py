@@ -11,7 +11,7 @@ from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.registry import Door, evaluate
 from ota_proxy.servers.effective import Answer, Header, Problem, Proxied, Reason, Redirect, Refusal, Request, Unknown
 from ota_proxy.servers.text import Span
-from tests.unit.test_rules_manifest import cached, type_
+from tests.support.manifest_answers import cached, type_
 
 START = Span("any.conf", 1)
 YEARS = "max-age=63072000"

@@ -33,6 +33,7 @@ from tests.support.facts import (
     with_manifest,
     with_manifest_answer,
 )
+from tests.support.manifest_answers import cached, type_
 
 HTML = b"<!doctype html><html><title>App</title><div id=root></div></html>"
 LOGIN = b"<!doctype html><form><input name=user><input type='password'></form>"
@@ -61,14 +62,6 @@ def login_redirect() -> InstallFacts:
 def only_installer(status: int, body: bytes = b"", **headers: str) -> InstallFacts:
     seen = answered(manifest().visit, status, body, **headers)
     return healthy(manifest=replace(manifest(), visit=seen, data=None, assets=(), items=()), packages=(), images=())
-
-
-def type_(value: str) -> InstallFacts:
-    return with_manifest(visit=answered(manifest().visit, content_type=value))
-
-
-def cached(**headers: str) -> InstallFacts:
-    return with_manifest(visit=answered(manifest().visit, None, None, **headers))
 
 
 DELIVERY = {

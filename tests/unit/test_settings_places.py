@@ -12,7 +12,7 @@ from ota_proxy.errors import UsageError, dotted
 from ota_proxy.settings import load
 from ota_proxy.settings.flags import SiteFlags
 from ota_proxy.settings.sources import key_lines
-from tests.unit.test_imports import MODULES, name_of
+from tests.support.source_tree import MODULES, name_of
 
 MINIMAL = 'domains = ["a.example.com"]\n'
 

@@ -20,7 +20,7 @@ from ota_proxy.device.network import Network
 from ota_proxy.device.walk import WalkOptions, walk_sync
 from ota_proxy.facts.install import TlsFacts
 from tests.support.device_servers import HOST, NOW, chain
-from tests.unit.device.test_device_walk import PACKAGE, manifest, page
+from tests.support.walked_site import PACKAGE, manifest, page
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 pytestmark = [pytest.mark.local, pytest.mark.skipif(NGINX is None, reason="no nginx on the PATH")]

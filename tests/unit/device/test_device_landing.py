@@ -16,7 +16,7 @@ from ota_proxy.device.network import NetFault, Network, Peer, dial
 from ota_proxy.device.walk import WalkOptions, walk, walk_all
 from ota_proxy.facts.install import InstallFacts
 from tests.support.device_servers import HOST, NOW, server_context, serving
-from tests.unit.device.test_device_walk import BASE, FULL, LINK, PACKAGE, Site, manifest, page, walked
+from tests.support.walked_site import BASE, FULL, LINK, PACKAGE, Site, manifest, page, walked
 
 OTHER = install_link(f"{BASE}/ota/other.plist")
 

@@ -13,29 +13,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from ota_proxy.device import certificates, trust
 from ota_proxy.facts.install import CertificateFacts
 from ota_proxy.rules.certificate import weaknesses
+from tests.support.certificate_paths import GONE, NOW_ON, again
 from tests.support.device_servers import HOST, NOW, Issued, issue
 from tests.support.facts import tls
 
-GONE, NOW_ON = (-900, -1), (-30, 300)
 ROOT = issue("Root", ca=True, days=(-900, 900))
 OTHER = issue("Other Root", ca=True, days=(-900, 900))
 MIDDLE = issue("Middle", ROOT, ca=True, days=NOW_ON)
 LEAF = issue(HOST, MIDDLE, hosts=(HOST,))
-
-
-def again(old: Issued, by: Issued, days: tuple[int, int] = NOW_ON) -> Issued:
-    """The same name and key, signed by another one or with other dates: a cross-signed certificate."""
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(old.certificate.subject)
-        .issuer_name(by.certificate.subject)
-        .public_key(old.key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW + timedelta(days=days[0]))
-        .not_valid_after(NOW + timedelta(days=days[1]))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    )
-    return Issued(builder.sign(by.key, hashes.SHA256()), old.key)
 
 
 def judged(*sent: Issued, roots: tuple[Issued, ...] = (ROOT,)) -> trust.Verdict:

@@ -21,7 +21,7 @@ from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
 from tests.support.device_servers import HOST, NOW, server_context, serving
-from tests.unit.device.test_device_walk import BASE, FULL, LINK, PACKAGE, Site, manifest, page, walked
+from tests.support.walked_site import BASE, FULL, LINK, PACKAGE, Site, manifest, page, walked
 
 SPELLINGS = (
     "127.0.0.1",

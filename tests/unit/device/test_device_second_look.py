@@ -14,8 +14,8 @@ import pytest
 
 from ota_proxy.device.session import Session, WalkOptions
 from ota_proxy.facts.install import Exchange
+from tests.support.certificate_paths import again
 from tests.support.device_servers import HOST, Issued, issue, server_context
-from tests.unit.device.test_device_paths import again
 
 ROOT = issue("Root", ca=True, days=(-900, 900))
 OTHER = issue("Other Root", ca=True, days=(-900, 900))

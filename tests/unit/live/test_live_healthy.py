@@ -21,9 +21,9 @@ from ota_proxy.apps.manifest import build_manifest
 from ota_proxy.apps.package import EXAMPLE_APP, build_package, png
 from ota_proxy.commands.check import CheckOptions, check
 from ota_proxy.report.model import Report, TargetReport, exit_code
+from tests.support.certificate_paths import again
 from tests.support.device_servers import HOST, NOW, Issued, issue, server_context
 from tests.support.reports import failed
-from tests.unit.device.test_device_paths import again
 
 ROOT, OTHER = issue("Root", ca=True, days=(-900, 900)), issue("Other Root", ca=True, days=(-900, 900))
 MIDDLE = issue("Middle", ROOT, ca=True, days=(-30, 400))

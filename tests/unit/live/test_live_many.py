@@ -25,7 +25,7 @@ from ota_proxy.commands.many_targets import Meter, Sink, Waiting, check_many, ta
 from ota_proxy.report.json import SCHEMA, failed_line, worst
 from ota_proxy.report.suppress import Judging
 from tests.support.live_server import BASE, files, live
-from tests.unit.test_report import SCHEMA as REPORT_SCHEMA
+from tests.support.report_targets import SCHEMA as REPORT_SCHEMA
 
 DEAD = "https://dead.example.com:1/a.plist"
 

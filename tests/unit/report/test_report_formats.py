@@ -23,6 +23,7 @@ from ota_proxy.servers.text import Span
 from ota_proxy.settings.options import Options
 from tests.support.report_readers import Text, commands, shown
 from tests.support.report_samples import OUTSIDE, REASON, TARGET, findings, outcome, sample, suppressed
+from tests.support.report_shapes import check_shape
 from tests.support.sarif_schema import sarif_schema
 
 MACHINE = ("json", "sarif", "junit", "github", "gitlab")
@@ -327,31 +328,6 @@ def test_an_entry_of_gitlab_has_what_its_documentation_asks_for(root: Path) -> N
 
 
 # -- JUnit ------------------------------------------------------------------------------------------------------------
-
-_CASE = {"failure", "error", "skipped", "system-out"}
-
-
-def check_shape(top: ET.Element) -> None:
-    """Hold a document against what the xsd files of Jenkins, Ant and GitLab have in common; written by hand, there is no one schema."""
-    assert top.tag == "testsuites"
-    for suite in top:
-        assert suite.tag == "testsuite"
-        cases = suite.findall("testcase")
-        assert [element.tag for element in suite] in (
-            ["testcase"] * len(cases),
-            ["properties", *["testcase"] * len(cases)],
-        )
-        assert suite.attrib["tests"] == str(len(cases))
-        for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-            assert suite.attrib[attribute] == str(sum(case.find(tag) is not None for case in cases))
-        for case in cases:
-            assert case.tag == "testcase"
-            assert {"classname", "name", "time"} <= set(case.attrib)
-            tags = [element.tag for element in case]
-            assert set(tags) <= _CASE
-            assert len(tags) == len(set(tags)), "one result a case"
-            assert tags == sorted(tags, key=lambda tag: tag == "system-out"), "output comes last"
-            assert all("message" in element.attrib for element in case if element.tag != "system-out")
 
 
 def parsed(report: Report, root: Path, fail_on: FailOn = "error") -> ET.Element:
