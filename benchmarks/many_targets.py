@@ -90,7 +90,7 @@ def main(count: int = 1000, number: int = 1, jobs: int = 16) -> None:
     trial = Trial("nginx", SITE, content=Content(package=build_package(size=PACKAGE)))
     with (
         tempfile.TemporaryDirectory() as folder,
-        start(trial, chosen, chosen.capabilities("nginx"), lambda _text: None) as started,
+        start(trial, chosen, lambda _text: None) as started,
     ):
         measure(started, Path(folder), count, names, jobs)
 

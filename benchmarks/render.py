@@ -13,7 +13,7 @@ from collections.abc import Callable
 import jinja2
 
 from ota_proxy.policy.capabilities import SERVERS, resolve
-from ota_proxy.servers.renderers import renderer
+from ota_proxy.servers.base import server_named
 from ota_proxy.site import Site
 
 SITE = Site.model_validate(
@@ -31,7 +31,7 @@ COMMAND = "ota-proxy render"
 
 def ours(server: str) -> Callable[[], str]:
     """Return a function that renders every file of the site, from the site on: view, quoting, templates, header."""
-    caps, render = resolve(server), renderer(server)
+    caps, render = resolve(server), server_named(server).render
     return lambda: "".join(file.text for file in render(SITE, caps, "site", COMMAND).files)
 
 

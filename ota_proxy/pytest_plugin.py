@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 if TYPE_CHECKING:
-    from ota_proxy.harness.certificates import Authority
+    from ota_proxy.harness.authority import Authority
     from ota_proxy.testing.device import Device, How
     from ota_proxy.testing.factories import MakeManifest, MakePackage
     from ota_proxy.testing.options import Settings
@@ -132,7 +132,7 @@ def ota_ca() -> Authority:
 
     Scope: session (with xdist, one for each worker). Cost: some milliseconds. Override it to share one between sessions.
     """
-    made: Authority = _late("harness.certificates").Authority()
+    made: Authority = _late("harness.authority").Authority()
     return made
 
 

@@ -21,6 +21,7 @@ from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, UsageError
 from ota_proxy.files.output import Change, difference, left_over, plan, write
 from ota_proxy.late import late
 from ota_proxy.printable import shown
+from ota_proxy.servers.base import server_named
 from ota_proxy.servers.rendered import Rendered
 
 
@@ -63,7 +64,7 @@ def _for_folders(rendered: Rendered, *, several: bool) -> list[str]:
     if not several:
         named = " and ".join(filter(None, [", ".join(others[:-1]), *others[-1:]]))
         return [f"note: {first} is printed; {named} come with -o FOLDER"] if others else []
-    if rendered.server == "iis":
+    if server_named(rendered.server).folder_for_each:
         raise UsageError(
             "each site of IIS is a folder of files", place="-o", hint="name the folder for them: -o FOLDER"
         )

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     engine = engine_of(one, loaded)
     with RunDirectory() as folder:
         ca_file = folder / "ca.pem"
-        with at_its_place(loaded), start(one, engine, engine.capabilities(args.server), progress) as started:
+        with at_its_place(loaded), start(one, engine, progress) as started:
             try:
                 ca_file.write_bytes(started.prepared.ca_pem)
                 _tell(started, ca_file, engine.replaced)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import shlex
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.versions import find_here, installed_here
-from ota_proxy.late import late
 from ota_proxy.policy.capabilities import AUTO, Capabilities, resolve, with_compressors
+from ota_proxy.servers.base import EVERY, names, server_named
 from ota_proxy.servers.rendered import Note, Rendered, comment_text
-from ota_proxy.servers.renderers import renderer
 from ota_proxy.servers.several import Part, Several
 from ota_proxy.servers.several import render_several as render_parts
 from ota_proxy.settings import Loaded
@@ -28,8 +28,6 @@ VERSION_KEYS: Mapping[str, Key] = {
     "--tls-library": ("options", "tls_library"),
 }
 """What the capability table calls its arguments, and the keys of the site file."""
-_ANOTHER = {"nginx": "debian12", "apache": "debian12", "iis": "2019"}
-_REWRITE, _ARR = "RewriteModule", "ApplicationRequestRouting"
 
 
 # -- what it is rendered for ---------------------------------------------------------------------------------------------
@@ -60,9 +58,9 @@ def assumed_version(caps: Capabilities, loaded: Loaded) -> Iterator[str]:
     """Say what was rendered for where nobody named a version, and which server is here: the bytes do not depend on it."""
     if loaded.source(("options", "server_version")).kind != "default":
         return
-    other = f"--server-version {_ANOTHER[caps.server]} (say)"
+    other = f"--server-version {server_named(caps.server).example_preset} (say)"
     if not caps.portable:
-        yield f"note: rendered for IIS of Windows {caps.version}; {other} for another"
+        yield f"note: rendered for {server_named(caps.server).title} of Windows {caps.version}; {other} for another"
         return
     yield f"note: rendered for every {caps.described}; {other} for one"
     if path := installed_here(caps.server):
@@ -74,37 +72,23 @@ def assumed_version(caps: Capabilities, loaded: Loaded) -> Iterator[str]:
 
 def check_modules(given: Sequence[str], server: str) -> None:
     """Raise UsageError for a module (`--with-module`) that the server to render for cannot have; `all` is every server."""
-    if given and server not in ("nginx", "all"):
-        why = {"apache": "what is rendered for Apache switches mod_deflate and mod_brotli off where needed"}
-        hint = f"leave it out: {why.get(server, 'IIS compresses with its own modules')}"
-        raise UsageError("only for nginx", place="--with-module", hint=hint)
+    why = "" if server == EVERY else server_named(server).no_more_modules
+    if given and why:
+        raise UsageError("only for nginx", place="--with-module", hint=f"leave it out: {why}")
 
 
-def uses_rewrite(missing: Sequence[str], asked: str, server: str, site: Site) -> bool:
-    """Say whether a rendering may use URL Rewrite; UsageError for a module that nothing rendered could use or that the site needs.
+def lacking(missing: Sequence[str], asked: str, server: str, site: Site) -> frozenset[str]:
+    """Return what a server lacks of the modules that it usually has; UsageError for one that nothing rendered could use or that the site needs.
 
     `missing` are the modules of `--without-module`, `asked` is the server of the command line, or `all`.
     """
     if not missing:
-        return True
-    if asked not in ("iis", "all"):
-        raise UsageError(
-            "only for IIS",
-            place="--without-module",
-            hint=f"leave it out: {asked} is rendered without modules of IIS",
-        )
-    if server != "iis":
-        return True
-    names = late("ota_proxy.servers.iis.server_level:module_names")(missing)  # reads the schema table
-    if unknown := sorted(names - {_REWRITE, _ARR}):
-        place = f"--without-module {unknown[0]}"
-        raise UsageError("only rewrite and arr can be left out", place=place)
-    if _ARR in names and site.proxied:
-        hint = "install Application Request Routing 3, or serve files"
-        raise UsageError(
-            "on IIS this needs Application Request Routing", key=site.key_of(site.proxied[0], "upstream"), hint=hint
-        )
-    return _REWRITE not in names
+        return frozenset()
+    if asked != EVERY and not server_named(asked).optional_modules:
+        able = " or ".join(one.title for one in map(server_named, names()) if one.optional_modules)
+        hint = f"leave it out: {asked} is rendered without modules of {able}"
+        raise UsageError(f"only for {able}", place="--without-module", hint=hint)
+    return server_named(server).lacking(missing, site)
 
 
 # -- the files ---------------------------------------------------------------------------------------------------------------
@@ -116,20 +100,18 @@ def render(caps: Capabilities, loaded: Loaded, command: str, missing: Sequence[s
     `missing` are the modules that IIS lacks (`--without-module`).
     """
     with at_its_place(loaded):
-        rewrite = uses_rewrite(missing, caps.server, caps.server, loaded.site)
-        renders = renderer(caps.server, rewrite=rewrite)
-        return renders(loaded.site, caps, loaded.options.scope, command, _read(loaded))
+        caps = replace(caps, without=lacking(missing, caps.server, caps.server, loaded.site))
+        return server_named(caps.server).render(loaded.site, caps, loaded.options.scope, command, _read(loaded))
 
 
 def render_several(caps: Capabilities, sites: Sequence[Loaded], command: str, missing: Sequence[str] = ()) -> Rendered:
     """Render loaded sites for one server of a version; UsageError names the site, key and place that cannot be."""
-    rewrite = True
     for one in sites:
         with at_its_place(one):
-            rewrite = uses_rewrite(missing, caps.server, caps.server, one.site)
+            caps = replace(caps, without=lacking(missing, caps.server, caps.server, one.site))
     parts = tuple(Part(one.site, _read(one), partial(at_its_place, one)) for one in sites)
     with at_its_place(sites[0], {"--scope": ("options", "scope")}):
-        return render_parts(caps.server, Several(parts, caps, sites[0].options.scope, command), rewrite=rewrite)
+        return render_parts(caps.server, Several(parts, caps, sites[0].options.scope, command))
 
 
 def _read(loaded: Loaded) -> tuple[Note, ...]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ota_proxy.commands.judge import judge
-from ota_proxy.commands.render import VERSION_KEYS, uses_rewrite
+from ota_proxy.commands.render import VERSION_KEYS, lacking
 from ota_proxy.errors import UsageError
 from ota_proxy.harness import versions
-from ota_proxy.harness.engine import Engine, ServerRefusedError, choose
+from ota_proxy.harness.engine import Engine, Placement, ServerRefusedError, choose
 from ota_proxy.harness.own_config import OwnConfig, own_config, read_own
 from ota_proxy.harness.progress import Progress
 from ota_proxy.harness.scenario import together
@@ -19,10 +19,11 @@ from ota_proxy.harness.served import Content
 from ota_proxy.harness.trial import Trial, all_texts, content_of, observe, refusal, start
 from ota_proxy.late import late
 from ota_proxy.limits import PACKAGE_FILE
-from ota_proxy.policy.capabilities import PORTABLE, Capabilities
+from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.reading import read_file
 from ota_proxy.report.model import TargetReport
 from ota_proxy.rules.model import Outcome
+from ota_proxy.servers.base import server_named
 from ota_proxy.settings import Loaded
 from ota_proxy.settings.sources import at_its_place
 from ota_proxy.site import Site
@@ -58,9 +59,9 @@ def trial_of(server: str, loaded: Loaded, asked: Asked, say: Callable[[str], obj
         for sentence in late("ota_proxy.harness.named_files:check_files")(loaded):  # needs cryptography
             say(f"warning: {sentence}")
     with at_its_place(loaded):
-        rewrite = uses_rewrite(asked.without_modules, asked.server, server, loaded.site)
+        without = lacking(asked.without_modules, asked.server, server, loaded.site)
     with at_its_place(loaded, VERSION_KEYS):
-        version = versions.asked(server, loaded)
+        version = versions.asked(server, loaded, without)
     return Trial(
         server=server,
         site=loaded.site,
@@ -69,7 +70,6 @@ def trial_of(server: str, loaded: Loaded, asked: Asked, say: Callable[[str], obj
         content=_content(asked.ipa) if asked.ipa else Content(),
         config=own_config(asked.config, server) if asked.config else None,
         keep=asked.keep,
-        rewrite=rewrite,
         asked=version,
     )
 
@@ -106,11 +106,11 @@ def _content(path: Path) -> Content:
 
 
 def on_one_server(trials: Sequence[Trial]) -> list[Trial]:
-    """Put sites that listen on the same ports onto one server; the emulator of IIS plays one site at a time."""
+    """Put sites that listen on the same ports onto one server; what is played is played one site at a time."""
     found: list[Trial] = []
     for server in dict.fromkeys(one.server for one in trials):
         own = [one for one in trials if one.server == server]
-        if server == "iis":
+        if server_named(server).played:
             found += own
             continue
         for first, *others in together([one.site for one in own]):
@@ -122,11 +122,7 @@ def engine_of(trial: Trial, loaded: Loaded) -> Engine:
     """Choose the engine; UsageError where its server is not of the version that was asked for, NoVerdictError where none can run it."""
     options = loaded.options
     wanted = "docker" if trial.config and options.engine == "auto" else options.engine
-    if trial.server == "iis":
-        played = trial.asked.version if trial.asked else PORTABLE
-        engine = choose(wanted, trial.server, options.image, played, rewrite=trial.rewrite)
-    else:
-        engine = choose(wanted, trial.server, options.image)
+    engine = choose(wanted, trial.server, options.image, trial.asked)
     versions.check_version(engine, trial.server, loaded)
     return engine
 
@@ -142,10 +138,11 @@ def verify(trial: Trial, engine: Engine, progress: Progress) -> TargetReport:
 def verify_all(trial: Trial, engine: Engine, progress: Progress) -> tuple[TargetReport, ...]:
     """Run a trial and report on each of its sites, as `verify` does on one."""
     progress(f"looking at {trial.server} of the engine {engine.name}")
-    caps = engine.capabilities(trial.server)
+    placed = engine.prepare(trial.server, *trial.sites)
+    caps = placed.caps
     first, *others = (_report(trial, site, engine, caps) for site in trial.sites)
     try:
-        with start(trial, engine, caps, progress) as started:
+        with start(trial, engine, progress, placement=placed) as started:
             every = (started.prepared, *started.prepared.beside)
             own, *rest = [
                 judge(replace(report, facts=observe(trial, started, prepared, progress)), "v")
@@ -157,7 +154,7 @@ def verify_all(trial: Trial, engine: Engine, progress: Progress) -> tuple[Target
                 own = replace(own, notes=(*own.notes, started.running.endpoint.by_hand))
             return (own, *rest)
     except ServerRefusedError as error:
-        return tuple(_refused(report, trial, engine, caps, error) for report in (first, *others))
+        return tuple(_refused(report, trial, engine, placed, error) for report in (first, *others))
 
 
 def _report(trial: Trial, site: Site, engine: Engine, caps: Capabilities) -> TargetReport:
@@ -172,10 +169,12 @@ def _report(trial: Trial, site: Site, engine: Engine, caps: Capabilities) -> Tar
 
 
 def _refused(
-    report: TargetReport, trial: Trial, engine: Engine, caps: Capabilities, error: ServerRefusedError
+    report: TargetReport, trial: Trial, engine: Engine, placed: Placement, error: ServerRefusedError
 ) -> TargetReport:
     judged = judge(replace(report, facts=refusal(trial, error)), "v")
-    return at_source(replace(judged, log=error.output, config=all_texts(trial, engine, caps)), trial.config, caps)
+    return at_source(
+        replace(judged, log=error.output, config=all_texts(trial, engine, placed)), trial.config, placed.caps
+    )
 
 
 def _simulated(site: Site) -> str:

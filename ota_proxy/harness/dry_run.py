@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from ota_proxy.harness.certificates import Authority
-from ota_proxy.harness.engine import ENGINES, Scenario, TestFile
+from ota_proxy.harness.authority import Authority
+from ota_proxy.harness.engine import Scenario, TestFile
 from ota_proxy.harness.mock_upstreams import group_by_target
 from ota_proxy.harness.scenario import build_scenario
 from ota_proxy.harness.trial import Trial, config_texts
 from ota_proxy.policy.capabilities import AUTO, PORTABLE, Capabilities
+from ota_proxy.servers.base import server_named
 from ota_proxy.settings import Options
 
-_NAMES = {"nginx": "nginx", "apache": "Apache", "iis": "IIS"}
 _MOST_NAMES = 8
 
 
 def describe(trial: Trial, caps: Capabilities, options: Options) -> str:
     """Return the plan of a trial, one step a line; UsageError for a value that the server's grammar cannot take."""
+    about = server_named(trial.server)
     head = f"{trial.server} for {trial.site.base_url}"
-    candidates = [name for name in _candidates(trial, options) if _can(name, trial.server)]
+    candidates = [name for name in _candidates(trial, options) if name in about.engines]
     if not candidates:
-        return f"{head}\n  the engine {options.engine} cannot start {_NAMES[trial.server]}: no verdict"
-    if trial.server == "iis":
+        return f"{head}\n  the engine {options.engine} cannot start {about.title}: no verdict"
+    if about.played:
         return "\n".join([head, *(f"  {step}" for step in _played(trial, caps))])
     texts = config_texts(trial, trial.site, caps)
     scenario = build_scenario(trial.site, caps, texts, Authority(), trial.content).scenario
@@ -34,13 +35,6 @@ def describe(trial: Trial, caps: Capabilities, options: Options) -> str:
         *_sides(scenario),
     )
     return "\n".join([head, *(f"  {step}" for step in (*steps, *_end(trial)))])
-
-
-def _can(engine: str, server: str) -> bool:
-    """Say whether an engine can ever start a server."""
-    if engine == "emulator" or server == "iis":
-        return engine == "emulator" and server == "iis"
-    return engine != "embedded" or server == "nginx"
 
 
 def _played(trial: Trial, caps: Capabilities) -> Iterator[str]:
@@ -59,11 +53,11 @@ def _played(trial: Trial, caps: Capabilities) -> Iterator[str]:
 def _candidates(trial: Trial, options: Options) -> tuple[str, ...]:
     if options.engine != "auto":
         return (options.engine,)
-    return ("docker",) if trial.config or options.image else tuple(ENGINES)
+    return ("docker",) if trial.config or options.image else server_named(trial.server).engines
 
 
 def _engine(trial: Trial, candidates: list[str], options: Options) -> Iterator[str]:
-    server = _NAMES[trial.server]
+    server = server_named(trial.server).title
     words = {
         "docker": f"{server} in a container, the configuration byte for byte",
         "local": f"{server} on the PATH, ports and paths replaced",

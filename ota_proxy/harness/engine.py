@@ -6,7 +6,7 @@ IIS, which none of the others can start.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -14,7 +14,8 @@ from typing import ClassVar, Literal, Protocol
 
 from ota_proxy.errors import EXIT_FINDINGS, NoVerdictError, OtaError
 from ota_proxy.hosts.answers import config_test
-from ota_proxy.policy.capabilities import PORTABLE, Capabilities
+from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.servers.base import server_named
 from ota_proxy.site import Site
 
 EngineName = Literal["docker", "local", "embedded", "emulator"]
@@ -30,6 +31,30 @@ class TestFile:
     path: str
     data: bytes = field(repr=False)
     mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Where an engine has put what is played beside the server; empty where everything is where the site says."""
+
+    front: tuple[int, int] | None = None
+    """TLS port and plain port of the TLS-terminating proxy."""
+    applications: Mapping[str, str] = field(default_factory=dict)
+    """Where applications were, and where they are now: `127.0.0.1:8080` to `127.0.0.1:40001`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What an engine makes of sites before they are started: what its server can do, and the sites as they will run there."""
+
+    caps: Capabilities
+    sites: tuple[Site, ...]
+    moved: Moved = field(default_factory=Moved)
+
+    @property
+    def site(self) -> Site:
+        """The first of them."""
+        return self.sites[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +78,7 @@ class Scenario:
     """Names that must resolve to 127.0.0.1 where the server runs, such as an upstream's."""
     addresses: tuple[str, ...] = ()
     """Further addresses the server's network must have: an upstream given by IP, a front inside `trusted_proxies`."""
+    moved: Moved = field(default_factory=Moved)
 
 
 class ServerRefusedError(OtaError):
@@ -110,8 +136,11 @@ class Engine(Protocol):
     def capabilities(self, server: str) -> Capabilities:
         """Look at the server this engine would start: its version and TLS library in use. NoVerdictError when it cannot run."""
 
-    def adapt(self, site: Site) -> Site:
-        """Return the site as it will run here: itself for docker, with other ports and paths for local and embedded."""
+    def prepare(self, server: str, *sites: Site) -> Placement:
+        """Return the server's capabilities and the sites as they will run here: themselves for docker, with other ports and paths elsewhere.
+
+        Nothing of it is remembered: what `run` has to know is in the scenario.
+        """
 
     def run(self, scenario: Scenario, *, keep: bool = False) -> AbstractContextManager[Running]:
         """Start it; the context ends it unless `keep`.
@@ -157,32 +186,28 @@ ENGINES: Mapping[EngineName, tuple[str, str]] = {
     "embedded": ("process.process_engine", "EmbeddedEngine"),
     "emulator": ("emulator.emulator_engine", "EmulatorEngine"),
 }
-"""Modules below `ota_proxy.harness` and their classes, in the order in which `auto` tries them."""
-
-
-def candidates(server: str) -> tuple[EngineName, ...]:
-    """Return the engines that `auto` tries for a server: IIS is played, and nothing else is."""
-    return tuple(name for name in ENGINES if (name == "emulator") == (server == "iis"))
+"""Modules below `ota_proxy.harness` and their classes."""
 
 
 def choose(
-    name: EngineName | Literal["auto"], server: str, image: str = "", version: str = PORTABLE, *, rewrite: bool = True
+    name: EngineName | Literal["auto"], server: str, image: str = "", asked: Capabilities | None = None
 ) -> Engine:
     """Return an engine that can run `server`; `image` is a container image and asks for docker.
 
-    `version` is the Windows whose IIS the emulator plays, `rewrite` whether it has URL Rewrite.
+    `asked` is what a site was described for: an emulator behaves as that version, without the modules that it lacks.
 
     NoVerdictError (exit 3) with the reason of every engine that was tried.
     """
-    names = candidates(server) if name == "auto" and not image else ("docker",) if name == "auto" else (name,)
+    about = server_named(server)
+    names = about.engines if name == "auto" and not image else ("docker",) if name == "auto" else (name,)
     if image and name not in ("auto", "docker"):
         raise NoVerdictError(f"--image {image} needs the docker engine, not {name}", hint="leave --engine out")
-    if server == "iis" and names != ("emulator",):
+    if about.played and names != about.engines:
         hint = "use --engine emulator, without --image, to emulate it; compose/iis.yml is for a Windows host"
         raise NoVerdictError(f"the engine {names[0]} cannot start IIS, which needs Windows", hint=hint)
-    refused: list[tuple[EngineName, NoVerdictError]] = []
+    refused: list[tuple[str, NoVerdictError]] = []
     for candidate in names:
-        engine = _make(candidate, image, version, rewrite=rewrite)
+        engine = _made(candidate, image, asked)
         try:
             engine.capabilities(server)
         except NoVerdictError as error:
@@ -194,10 +219,8 @@ def choose(
     raise NoVerdictError(f"no engine can run {server} here:\n{reasons}", hint=hints)
 
 
-def _make(name: EngineName, image: str, version: str, *, rewrite: bool) -> Engine:
+def _made(name: str, image: str, asked: Capabilities | None) -> Engine:
     """Import only the engine that is tried: the Docker SDK costs more than a whole local run."""
-    module, kind = ENGINES[name]
-    make: Callable[..., Engine] = getattr(import_module(f"ota_proxy.harness.{module}"), kind)
-    if name == "emulator":
-        return make(version, rewrite=rewrite)
-    return make(image) if name == "docker" else make()
+    module, kind = next(place for engine, place in ENGINES.items() if engine == name)
+    made: Engine = getattr(import_module(f"ota_proxy.harness.{module}"), kind).made(image, asked)
+    return made

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from ota_proxy.addresses import bracketed, is_address
-from ota_proxy.harness.certificates import Authority, Flaw, Issued
+from ota_proxy.harness.authority import Authority, Flaw, Issued
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.served import MANIFEST, ODD, Content, Served
 from ota_proxy.policy.capabilities import Capabilities
@@ -244,7 +244,7 @@ class MockUpstreams:
         names = [place.upstream_name or (place.target.host if place.target else "") for place in locations]
         path = self._pair(self.authority.issue(tuple(dict.fromkeys(names))), f"app{index}")
         for place in locations:
-            self.vouched.append(TestFile(place.upstream_ca or self.caps.layout["ca_bundle"], self.authority.ca_pem))
+            self.vouched.append(TestFile(place.upstream_ca or self.caps.layout.ca_bundle, self.authority.ca_pem))
         return path
 
     def _front(self, flaw: Flaw | None) -> str:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.engine import TestFile
-from ota_proxy.harness.places import config_folder, config_path, main_file
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.reading import read_file
+from ota_proxy.servers.base import names, server_named
 
-_MAIN_NAMES = {"nginx": ("nginx.conf",), "apache": ("apache2.conf", "httpd.conf", "conf/httpd.conf")}
-_MAIN_LINES = {
-    "nginx": re.compile(r"(?m)^(?:[^#\n]*[\s;{}])?(?:events|http)\s*\{"),
-    "apache": re.compile(r"(?mi)^\s*(?:LoadModule|ServerRoot)\s"),
-}
-"""Directives that only a main file has; a comment may speak of them in any."""
-_OTHERWISE = {
-    "iis": "ota-proxy up iis --site-root DIR plays a folder of IIS as it is, ota-proxy lint PATH reads its files; "
-    "for nginx: ota-proxy verify nginx --config PATH"
-}
-"""What a person may have meant with a server whose configuration cannot be started."""
 _LARGEST = 16 * 1024 * 1024
 _MOST_FILES = 5_000
 
@@ -40,15 +28,15 @@ class OwnConfig:
     def texts(self, caps: Capabilities) -> Mapping[str, str]:
         """Return path on the server → text of the file under test."""
         text = read_own(self.main).decode("utf-8", "surrogateescape")
-        whole = self.tree is not None or bool(_MAIN_LINES[self.server].search(text))
-        return {main_file(caps) if whole else config_path(caps): text}
+        whole = self.tree is not None or _is_main(self.server, text)
+        return {caps.layout.main if whole else caps.layout.site: text}
 
     def own(self, path: str, caps: Capabilities) -> str:
         """Return the person's file that stands at a path on the server, or the path itself for a file that is not theirs."""
         if path in self.texts(caps):
             return str(self.main)
         inside = Path(path)
-        folder = config_folder(caps)
+        folder = caps.layout.folder
         if self.tree is not None and inside.is_relative_to(folder):
             own = self.tree / inside.relative_to(folder)
             return str(own) if own.is_file() else path
@@ -58,7 +46,7 @@ class OwnConfig:
         """Return the rest of the tree at its places below the server's configuration folder."""
         if self.tree is None:
             return ()
-        folder = config_folder(caps)
+        folder = caps.layout.folder
         found = [path for path in sorted(self.tree.rglob("*")) if path.is_file() and path != self.main]
         if len(found) > _MOST_FILES or sum(path.stat().st_size for path in found) > _LARGEST:
             raise UsageError(
@@ -81,13 +69,20 @@ def read_own(path: Path) -> bytes:
         raise UsageError(f"the file cannot be read: {error.strerror}", place=f"--config {path}", hint=hint) from None
 
 
+def _is_main(server: str, text: str) -> bool:
+    line = server_named(server).main_line
+    return line is not None and line.search(text) is not None
+
+
 def own_config(path: Path, server: str) -> OwnConfig:
     """Look at a path given with --config; UsageError when it is no configuration of that server."""
-    if server not in _MAIN_NAMES:
+    about = server_named(server)
+    if not about.main_names:
+        titles = [one.title for one in map(server_named, names()) if one.main_names]
         raise UsageError(
-            f"only a configuration of nginx or Apache can be started, not of {server}",
+            f"only a configuration of {' or '.join(titles)} can be started, not of {server}",
             place="--config",
-            hint=_OTHERWISE.get(server, "name the server it is for: ota-proxy verify nginx --config PATH"),
+            hint=about.otherwise,
         )
     if path.is_file():
         return OwnConfig(server, path, None)
@@ -96,11 +91,10 @@ def own_config(path: Path, server: str) -> OwnConfig:
     if not path.is_dir():
         hint = "give the main file, a site file, or the folder of the whole configuration"
         raise UsageError("there is no such file or folder", place=f"--config {path}", hint=hint)
-    main = next((path / name for name in _MAIN_NAMES[server] if (path / name).is_file()), None)
+    main = next((path / name for name in about.main_names if (path / name).is_file()), None)
     if main is None:
-        names = " or ".join(_MAIN_NAMES[server])
         raise UsageError(
-            f"the folder holds no {names}",
+            f"the folder holds no {' or '.join(about.main_names)}",
             place=f"--config {path}",
             hint="give the folder with the main file, or a single site file",
         )

@@ -13,11 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ota_proxy.errors import UsageError
-from ota_proxy.harness.certificates import Authority, Flaw, Issued, Kind
-from ota_proxy.harness.engine import Engine, Scenario, TestFile
+from ota_proxy.harness.authority import Authority, Flaw, Issued, Kind
+from ota_proxy.harness.engine import Moved, Scenario, TestFile
 from ota_proxy.harness.listening import alias_bases
 from ota_proxy.harness.mock_upstreams import MockUpstreams
-from ota_proxy.harness.places import config_path
 from ota_proxy.harness.served import MANIFEST, ODD, Content, Served
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.site import Certificate, Location, Site
@@ -31,14 +30,6 @@ def together(sites: Sequence[Site]) -> list[tuple[Site, ...]]:
         place = (site.listen.http, site.https_port, site.public_port, site.listen.addresses, site.listen.ipv6)
         groups.setdefault((*place, site.tls.offloaded, site.trusted_proxies), []).append(site)
     return [tuple(group) for group in groups.values()]
-
-
-def adapted(engine: Engine, sites: Sequence[Site]) -> tuple[Site, ...]:
-    """Return the sites as they will run in an engine: on the ports that it found for the first of them."""
-    first, *others = (engine.adapt(site) for site in sites)
-    if first is sites[0]:
-        return (first, *others)
-    return (first, *(site.model_copy(update={"listen": first.listen}) for site in others))
 
 
 def combined(sites: Sequence[Site]) -> Site:
@@ -103,10 +94,11 @@ def build_scenario(  # noqa: PLR0913 - what it is made of, and what stands besid
     content: Content | None = None,
     *,
     beside: Sequence[Site] = (),
+    moved: Moved | None = None,
 ) -> Prepared:
     """Put together what an engine starts. `site` is the adapted one; `config` is a text of scope site, or paths with texts.
 
-    `beside` are other sites of the same server, on the same ports.
+    `beside` are other sites of the same server, on the same ports; `moved` is of the engine's placement.
 
     UsageError for a path with a character that no file on a POSIX host should be tried with, such as a Windows drive.
     """
@@ -116,7 +108,7 @@ def build_scenario(  # noqa: PLR0913 - what it is made of, and what stands besid
     whole = combined(sites)
     certificates, issued = _certificates(whole, authority, chosen.flaw)
     side = MockUpstreams(whole, caps, authority, chosen, lambda location: served[owner(sites, location)])
-    texts = {config_path(caps): config} if isinstance(config, str) else dict(config)
+    texts = {caps.layout.site: config} if isinstance(config, str) else dict(config)
     password = secrets.token_urlsafe() if any(one.auth.htpasswd for one in sites) else ""
     contents = [
         file
@@ -135,6 +127,7 @@ def build_scenario(  # noqa: PLR0913 - what it is made of, and what stands besid
         upstream_files=side.files,
         hosts=side.hosts,
         addresses=side.addresses,
+        moved=moved or Moved(),
     )
     first, *others = (
         _prepared(scenario, one, files, authority, password) for one, files in zip(sites, served, strict=True)

@@ -10,7 +10,7 @@ from ota_proxy.apps.ipa import AppInfo
 from ota_proxy.apps.landing_page import STYLE, landing_page
 from ota_proxy.apps.manifest import build_manifest
 from ota_proxy.apps.package import DISPLAY_SIZE, EXAMPLE_APP, FULL_SIZE, build_package, png
-from ota_proxy.harness.certificates import Flaw
+from ota_proxy.harness.authority import Flaw
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.site import Location, Site
 

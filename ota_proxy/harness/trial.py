@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ota_proxy.apps.ipa import AppInfo, read_info
@@ -12,19 +12,18 @@ from ota_proxy.device.walk import walk_sync
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.facts.host import ConfigTest, HostFacts
 from ota_proxy.facts.install import InstallFacts
-from ota_proxy.harness.certificates import Authority
-from ota_proxy.harness.engine import Engine, Running, ServerRefusedError
+from ota_proxy.harness.authority import Authority
+from ota_proxy.harness.engine import Engine, Placement, Running, ServerRefusedError
 from ota_proxy.harness.listening import wait_ready
 from ota_proxy.harness.own_config import OwnConfig
-from ota_proxy.harness.places import config_path
 from ota_proxy.harness.progress import Progress, Steps
-from ota_proxy.harness.scenario import Prepared, adapted, build_scenario
+from ota_proxy.harness.scenario import Prepared, build_scenario
 from ota_proxy.harness.served import Content
 from ota_proxy.hosts.inspect import inspect
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.rules.model import Facts
+from ota_proxy.servers.base import server_named
 from ota_proxy.servers.rendered import Scope
-from ota_proxy.servers.renderers import renderer
 from ota_proxy.servers.several import Part, Several, render_several
 from ota_proxy.site import Site
 
@@ -42,8 +41,6 @@ class Trial:
     content: Content = field(default_factory=Content)
     config: OwnConfig | None = None
     keep: bool = False
-    rewrite: bool = True
-    """Whether URL Rewrite is installed on IIS."""
     asked: Capabilities | None = None
     """What to render for, where a version was named or the file is to be portable; default: what the engine's server can do."""
     edit: Callable[[str], str] | None = None
@@ -75,11 +72,17 @@ def content_of(package: bytes) -> Content:
 
 @contextlib.contextmanager
 def start(
-    trial: Trial, engine: Engine, caps: Capabilities, progress: Progress, authority: Authority | None = None
+    trial: Trial,
+    engine: Engine,
+    progress: Progress,
+    authority: Authority | None = None,
+    *,
+    placement: Placement | None = None,
 ) -> Iterator[Started]:
     """Start a trial and wait until it serves its own manifest over verified HTTPS; ends it unless `trial.keep`.
 
     `authority` issues the certificates, for tests that share one; default: one of its own.
+    `placement` is what the engine prepared for the trial's sites, where that was asked before.
     """
     if any(site.listen.proxy_protocol for site in trial.sites) and engine.name != "emulator":
         raise NoVerdictError(
@@ -87,11 +90,13 @@ def start(
             place="listen.proxy_protocol",
             hint="verify the site with --set listen.proxy_protocol=false, and check the balancer's address with `ota-proxy check`",
         )
-    sites = adapted(engine, trial.sites)
-    texts = _all_texts(trial, sites, engine, caps)
+    placed = placement or engine.prepare(trial.server, *trial.sites)
+    caps, texts = placed.caps, all_texts(trial, engine, placed)
     extra = trial.config.files(caps) if trial.config else ()
     content = replace(trial.content, extra=(*extra, *trial.content.extra))
-    prepared = build_scenario(sites[0], caps, texts, authority or Authority(), content, beside=sites[1:])
+    prepared = build_scenario(
+        placed.site, caps, texts, authority or Authority(), content, beside=placed.sites[1:], moved=placed.moved
+    )
     progress(f"starting {trial.server} {caps.version} with {caps.tls_library}")
     with engine.run(prepared.scenario, keep=trial.keep) as running:
         progress(f"waiting for {prepared.manifest_urls[0]}")
@@ -114,25 +119,24 @@ def config_texts(trial: Trial, site: Site, caps: Capabilities) -> Mapping[str, s
     if trial.config:
         return trial.config.texts(caps)
     asked = replace(trial.asked, layout=caps.layout) if trial.asked else caps
-    rendered = renderer(trial.server, rewrite=trial.rewrite)(site, asked, trial.scope, trial.command)
+    rendered = server_named(trial.server).render(site, asked, trial.scope, trial.command)
     text = rendered.files[0].text
-    return {config_path(caps, trial.scope): trial.edit(text) if trial.edit else text}
+    return {caps.layout.place(trial.scope): trial.edit(text) if trial.edit else text}
 
 
-def all_texts(trial: Trial, engine: Engine, caps: Capabilities) -> Mapping[str, str]:
-    """Return path on the server → text of every configuration under test, as `start` writes them."""
-    return _all_texts(trial, adapted(engine, trial.sites), engine, caps)
+def all_texts(trial: Trial, engine: Engine, placed: Placement) -> Mapping[str, str]:
+    """Return path on the server → text of every configuration under test.
 
-
-def _all_texts(trial: Trial, sites: Sequence[Site], engine: Engine, caps: Capabilities) -> Mapping[str, str]:
-    """Return the texts of all sites: in containers the files as they are rendered, elsewhere one text in the order they are read."""
+    In containers these are the files as they are rendered, elsewhere one text in the order they are read.
+    """
+    caps, sites = placed.caps, placed.sites
     if len(sites) == 1:
         return config_texts(trial, sites[0], caps)
     asked = replace(trial.asked, layout=caps.layout) if trial.asked else caps
     parts = tuple(Part(site, (), contextlib.nullcontext) for site in sites)
-    rendered = render_several(trial.server, Several(parts, asked, trial.scope, trial.command), rewrite=trial.rewrite)
+    rendered = render_several(trial.server, Several(parts, asked, trial.scope, trial.command))
     edit = trial.edit or str
-    place = config_path(caps, trial.scope)
+    place = caps.layout.place(trial.scope)
     files = sorted(rendered.files, key=lambda file: file.name)
     if engine.name != "docker" or len(files) == 1:
         return {place: edit("\n".join(file.text for file in files))}
@@ -175,7 +179,7 @@ def _person(prepared: Prepared) -> tuple[str, str] | tuple[()]:
 
 
 def _host(trial: Trial, started: Started, progress: Progress) -> HostFacts | None:
-    if not started.running.endpoint.spec:
+    if not started.running.endpoint.spec or server_named(trial.server).program is None:
         return None
     progress("reading the host's own facts")
     site = started.prepared.scenario.site

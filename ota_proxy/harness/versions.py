@@ -15,18 +15,23 @@ from pathlib import Path
 from ota_proxy.errors import NoVerdictError, OtaError, UsageError
 from ota_proxy.harness.engine import Engine
 from ota_proxy.harness.process import binaries
+from ota_proxy.harness.process.recipes import recipe
 from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import AUTO, PORTABLE, Capabilities, resolve, with_compressors
+from ota_proxy.servers.base import server_named
 from ota_proxy.settings import Loaded
 
 
-def asked(server: str, loaded: Loaded) -> Capabilities | None:
-    """Return what `render` would write for, so that a trial is of the same lines; None for `auto`, which is what the engine has."""
+def asked(server: str, loaded: Loaded, without: frozenset[str] = frozenset()) -> Capabilities | None:
+    """Return what `render` would write for, so that a trial is of the same lines; None for `auto`, which is what the engine has.
+
+    `without` are the modules that the server is said to lack: then it is a described one in any case.
+    """
     options = loaded.options
-    if options.server_version == AUTO:
+    if options.server_version == AUTO and not without:
         return None
-    known = resolve(server, options.server_version, options.tls_library)
-    return with_compressors(known, options.with_modules, all_known=False)
+    known = resolve(server, PORTABLE if options.server_version == AUTO else options.server_version, options.tls_library)
+    return replace(with_compressors(known, options.with_modules, all_known=False), without=without)
 
 
 def check_version(engine: Engine, server: str, loaded: Loaded) -> None:
@@ -97,14 +102,12 @@ class Here:
 
 def find_here(server: str) -> Here:
     """Return the server of this machine; NoVerdictError (exit 3) where there is none or it cannot be read."""
-    if server == "iis":
-        raise NoVerdictError(
-            "IIS is not looked for: its version is that of Windows",
-            place="--server-version auto",
-            hint="write --server-version 2016, 2019, 2022 or 2025",
-        )
+    about = server_named(server)
+    if about.not_looked_for:
+        why, _, hint = about.not_looked_for.partition("; ")
+        raise NoVerdictError(f"{about.title} is not looked for: {why}", place="--server-version auto", hint=hint)
     try:
-        binary = binaries.find(server)
+        binary = recipe(server).find()
     except NoVerdictError as error:
         raise NoVerdictError(
             f"there is no {server} here to render for: {error.message}",
@@ -117,7 +120,7 @@ def find_here(server: str) -> Here:
 
 def installed_here(server: str) -> Path | None:
     """Return the binary of a server where one is installed; it is not run, and nothing is read."""
-    return binaries.where(server) if server != "iis" else None
+    return None if server_named(server).not_looked_for else binaries.where(server)
 
 
 def _running(installed: Here) -> Here:
@@ -169,5 +172,5 @@ def _layout() -> str:
     """Return the name of this distribution's layout, or an empty string for the table's own."""
     if Path("/etc/redhat-release").is_file():
         return "rhel"
-    official = capabilities.layout("official")["apache_conf"]
+    official = capabilities.layout_of("official", "apache").main
     return "official" if Path(official).is_file() and not Path("/etc/apache2").is_dir() else ""

@@ -16,6 +16,7 @@ from ota_proxy.errors import UsageError
 from ota_proxy.facts.host import ConfigTest, HostFacts, KeyFile, Socket
 from ota_proxy.hosts import answers
 from ota_proxy.hosts.connect import Answer, Runner, UnreadableError, connect
+from ota_proxy.servers.base import Program, server_named
 
 Fact = TypeVar("Fact")
 
@@ -63,7 +64,7 @@ def inspect(  # noqa: PLR0913 - each optional argument narrows what is looked at
     `key_paths` and `roots` (document roots) are looked at instead of those that the configuration names.
     UsageError for another server or an unreadable specification, NoVerdictError when the host does not answer.
     """
-    if server not in NAMES:
+    if server_named(server).program is None:
         raise UsageError(f"the facts of a {server} host cannot be read through a shell", hint="nginx and apache can")
     return read(connect(spec, deadline=deadline), spec, server, config, answers.Named(tuple(key_paths), tuple(roots)))
 
@@ -79,11 +80,19 @@ def read(runner: Runner, spec: str, server: str, config: str = "", given: answer
     return _Reader(runner, server, config, given or answers.Named((), ())).facts(spec)
 
 
+def _program(server: str) -> Program:
+    program = server_named(server).program
+    if program is None:
+        raise KeyError(server)
+    return program
+
+
 class _Reader:
     """Reads each fact on its own, so that one that cannot be read costs no other."""
 
     def __init__(self, runner: Runner, server: str, config: str, given: answers.Named) -> None:
         self.runner, self.server, self.config, self.given = runner, server, config, given
+        self.program = _program(server)
         self.unread: dict[str, str] = {}
         self.running: tuple[Process, ...] = ()
         self.master: Process | None = None
@@ -137,7 +146,7 @@ class _Reader:
         return answer.out
 
     def _version(self) -> str:
-        output = self.runner.run(RUN, self._binary(*NAMES[self.server]), "-v").out
+        output = self.runner.run(RUN, self._binary(*self.program.names), "-v").out
         number = answers.version(output)
         if number is None:
             raise UnreadableError(f"no version in what the server says: {output.strip()[:200]}")
@@ -167,13 +176,15 @@ class _Reader:
 
     def _command(self) -> list[str]:
         """Return the server's control command with the options that lead to the configuration in use."""
-        # Apache's own script, because it reads the environment that the configuration needs.
-        apache = ("apache2ctl", "apachectl", "httpd", "apache2")
-        named = self._good(self.runner.run(FIND, *apache)).strip() if self.server == "apache" else self._binary("nginx")
+        named = self._control()
         folder = self.master.folder(self.server) if self.master else ""
         config = self.config or (self.master.config(self.server) if self.master else "")
-        flags = {"nginx": ("-p", "-c"), "apache": ("-d", "-f")}[self.server]
+        flags = self.program.folder_flag, self.program.config_flag
         return [named, *[flags[0], folder] * bool(folder), *[flags[1], config] * bool(config)]
+
+    def _control(self) -> str:
+        control = self.program.control
+        return self._good(self.runner.run(FIND, *control)).strip() if control else self._binary(*self.program.names)
 
     def _config_test(self) -> ConfigTest:
         command = [*self._command(), "-t"]
@@ -204,9 +215,9 @@ class _Reader:
 
     def _named(self) -> answers.Named:
         command = self._command()
-        if self.server == "nginx":
-            return answers.named_by_nginx(self._good(self.runner.run(DUMP, *command, "-T")))
-        listed = self._good(self.runner.run(RUN, *command, "-t", "-D", "DUMP_INCLUDES", "-D", "DUMP_RUN_CFG"))
+        if self.program.dump:
+            return answers.named_by_nginx(self._good(self.runner.run(DUMP, *command, *self.program.dump)))
+        listed = self._good(self.runner.run(RUN, *command, *self.program.listing))
         files = [line.partition(") ")[2] for line in listed.splitlines() if line.lstrip().startswith("(")]
         if not files:
             raise UnreadableError("the server lists no configuration file (DUMP_INCLUDES)")
@@ -214,13 +225,8 @@ class _Reader:
         return answers.named_by_apache(self._good(self.runner.run(READ, *files)), home[1] if home else "")
 
 
-NAMES = {"nginx": ("nginx",), "apache": ("apache2", "httpd")}
-"""Process names, which are also the names of the binaries."""
-
 _VALUE = r" ?(/.*?)(?= -[A-Za-z]|\s*$)"
 """A title has blanks between its words, and in them: a path ends where the next flag or nothing follows."""
-_CONFIG = {"nginx": re.compile(f" -c{_VALUE}"), "apache": re.compile(f" -f{_VALUE}")}
-_FOLDER = {"nginx": re.compile(f" -p{_VALUE}"), "apache": re.compile(f" -d{_VALUE}")}
 
 # Prints `pid parent uid title` for every process named in $@ that shares our PID namespace: a host also sees the
 # processes of its containers, which are other servers.
@@ -251,18 +257,20 @@ class Process:
 
     def config(self, server: str) -> str:
         """Return the absolute configuration path it was started with, or an empty string."""
-        found = _CONFIG[server].search(self.title)
-        return found[1] if found else ""
+        return self._after(_program(server).config_flag)
 
     def folder(self, server: str) -> str:
         """Return the absolute prefix (nginx -p) or server root (Apache -d) it was started with, or an empty string."""
-        found = _FOLDER[server].search(self.title)
+        return self._after(_program(server).folder_flag)
+
+    def _after(self, flag: str) -> str:
+        found = re.search(f" {flag}{_VALUE}", self.title)
         return found[1] if found else ""
 
 
 def processes(runner: Runner, server: str) -> tuple[Process, ...]:
     """Return every process of the server on the host; UnreadableError where /proc cannot be read."""
-    answer = runner.run(LIST, *NAMES[server])
+    answer = runner.run(LIST, *_program(server).names)
     if answer.status != 0:
         raise UnreadableError(f"/proc cannot be read: {answer.complaint}")
     return parse(answer.out)

@@ -6,13 +6,12 @@ Published advisories about what a site asks for, by server version (`advisories.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ota_proxy.errors import UsageError, did_you_mean
 from ota_proxy.policy.tables import table
 
-SERVERS = ("nginx", "apache", "iis")
 PORTABLE, AUTO = "portable", "auto"
 """What stands for no version: what every supported one has, and the one of this machine (found by `harness.here`, never by this table)."""
 _VERSION = re.compile(r"\d+(?:\.\d+){0,3}", re.ASCII)
@@ -20,15 +19,39 @@ _TLS_LIBRARY = re.compile(r"openssl-(\d+(?:\.\d+){1,2})[a-z]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """Where a distribution keeps the things of one server, as absolute paths; empty where that server has no such thing."""
+
+    ca_bundle: str = ""
+    folder: str = ""
+    """Of the whole configuration, included files and all."""
+    main: str = ""
+    """The file that the server starts with, which a text of scope full replaces."""
+    site: str = ""
+    """Where a text of scope site goes; for IIS its web.config."""
+    mime_types: str = ""
+    modules: str = ""
+    user: str = ""
+    """Whom the workers run as."""
+    pid: str = ""
+    log: str = ""
+    """Folder of access and error log."""
+
+    def place(self, scope: str) -> str:
+        """Return where a text of that scope goes."""
+        return self.main if scope == "full" else self.site
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What one server version with one TLS library can do. `layout` maps names such as `nginx_site` to paths."""
+    """What one server version with one TLS library can do, and where its things are."""
 
     server: str
     version: str
     """The number; of a portable one the oldest that is rendered for."""
     tls_library: str
     preset: str
-    layout: Mapping[str, str]
+    layout: Layout
     features: frozenset[str]
     missing: Mapping[str, str]
     """Feature → what cannot be enforced without it (empty where something else serves as well)."""
@@ -44,6 +67,8 @@ class Capabilities:
     """Modules that are there and compress beside the server's own → the line that switches one off; `brotli` → `brotli off`."""
     compressors_unknown: tuple[str, ...] = ()
     """Those that may be there as well: nobody looked and nobody said."""
+    without: frozenset[str] = frozenset()
+    """Modules that are usually there and are not installed, by the names that the server has for them."""
 
     def has(self, feature: str) -> bool:
         """Say whether the version has the feature; KeyError for a name that the table does not know."""
@@ -84,25 +109,25 @@ def with_compressors(caps: Capabilities, modules: Iterable[str], *, all_known: b
     return replace(caps, compressors=found, compressors_unknown=unknown)
 
 
-def layout(name: str) -> Mapping[str, str]:
-    """Return where a family of distributions keeps things: `debian`, `rhel`, `official`; KeyError for another."""
-    paths: Mapping[str, str] = table("capabilities")["layouts"][name]
-    return paths
+def layout_of(name: str, server: str) -> Layout:
+    """Return where a family of distributions keeps a server's things: `debian`, `rhel`, `official`; KeyError for another."""
+    row = table("capabilities")["layouts"][name]
+    return Layout(ca_bundle=row.get("ca_bundle", ""), **row.get(server, {}))
 
 
 def resolve(server: str, version: str = PORTABLE, tls_library: str = "", layout: str = "") -> Capabilities:
     """Look up a version (`1.26.3`, `2.4.62`, `2019`), a preset (`debian12`), `latest`, or what every one of them has: `portable`.
 
     `tls_library` is written `openssl-3.0.19` and overrides the preset's; where neither names one, the oldest is assumed.
-    `layout` overrides where files are expected. IIS is never portable: there it is the version of its latest table.
+    `layout` overrides where files are expected. IIS is never portable: there it is the latest version, as of every server whose `versions` are all named in the table.
     Raises UsageError for a version or library that cannot be read, or one older than the table covers.
     """
     data = table("capabilities")
     own = data[server]
-    preset, portable = _preset(server, version), version == PORTABLE and server != "iis"
+    preset, portable = _preset(server, version), version == PORTABLE and "versions" not in own
     number = preset.get(server) or _number(server, version, own)
     library = tls_library or preset.get("tls", own["oldest_tls"])
-    assumed = not tls_library and "tls" not in preset and server != "iis"
+    assumed = not tls_library and "tls" not in preset and "versions" not in own
     pairs = [(number, library)] + (_every(server, library if tls_library else "") if portable else [])
     there = _common(own["features"], pairs)
     absent = {name: row for name, row in own["features"].items() if name not in there}
@@ -111,7 +136,7 @@ def resolve(server: str, version: str = PORTABLE, tls_library: str = "", layout:
         version=number,
         tls_library=library,
         preset=version if preset else "",
-        layout=data["layouts"][layout or preset.get("layout", own["latest_layout"])],
+        layout=layout_of(layout or preset.get("layout", own["latest_layout"]), server),
         features=there,
         missing={name: row.get("without", "") for name, row in absent.items()},
         unnamed={name: _adds(row) for name, row in absent.items() if portable or (assumed and "tls" in row)},
@@ -124,10 +149,10 @@ def resolve(server: str, version: str = PORTABLE, tls_library: str = "", layout:
 
 def _number(server: str, version: str, own: Mapping[str, str]) -> str:
     """Return the number that a version stands for, which the table covers."""
-    words = {PORTABLE: own["latest" if server == "iis" else "oldest"], "latest": own["latest"]}
+    words = {PORTABLE: own["latest" if "versions" in own else "oldest"], "latest": own["latest"]}
     number = words.get(version, version)
-    if not _VERSION.fullmatch(number) or (server == "iis" and number not in _iis_versions()):
-        known = (PORTABLE, "latest", AUTO, *(_iis_versions() if server == "iis" else presets()))
+    if not _VERSION.fullmatch(number) or number not in own.get("versions", (number,)):
+        known = (PORTABLE, "latest", AUTO, *own.get("versions", presets()))
         raise UsageError(
             f"the {server} version '{version}' is not known",
             place="--server-version",
@@ -151,10 +176,14 @@ def _number(server: str, version: str, own: Mapping[str, str]) -> str:
 
 def _owner(number: str) -> str:
     """Return the server that has versions of this kind; empty for a number that none has yet."""
-    if number in _iis_versions():
-        return "iis"
-    kinds = {"apache": (2, 4), "nginx": (1,)}
-    return next((server for server, kind in kinds.items() if _key(number)[: len(kind)] == kind), "")
+    rows = {name: row for name, row in table("capabilities").items() if "latest" in row}
+    named = (name for name, row in rows.items() if number in row.get("versions", ()))
+    numbered = (name for name, row in rows.items() if _begins(number, row.get("begins", ())))
+    return next(iter([*named, *numbered]), "")
+
+
+def _begins(number: str, kind: Sequence[int]) -> bool:
+    return bool(kind) and _key(number)[: len(kind)] == tuple(kind)
 
 
 def _every(server: str, library: str) -> list[tuple[str, str]]:
@@ -167,13 +196,14 @@ def _preset(server: str, version: str) -> dict[str, str]:
     preset: dict[str, str] = table("capabilities")["presets"].get(version, {})
     if preset and server not in preset:
         raise UsageError(
-            f"{version} has no {server}", place="--server-version", hint="IIS versions are 2016, 2019, 2022 and 2025"
+            f"{version} has no {server}", place="--server-version", hint=f"its versions are {_listed(server)}"
         )
     return preset
 
 
-def _iis_versions() -> tuple[str, ...]:
-    return ("2016", "2019", "2022", "2025")
+def _listed(server: str) -> str:
+    *most, last = table("capabilities")[server]["versions"]
+    return f"{', '.join(most)} and {last}"
 
 
 def _common(rows: Mapping[str, Mapping[str, str]], pairs: Iterable[tuple[str, str]]) -> frozenset[str]:

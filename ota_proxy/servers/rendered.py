@@ -11,6 +11,7 @@ from typing import Literal
 from ota_proxy import __version__
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import Profile
+from ota_proxy.servers.base import server_named
 
 Scope = Literal["snippet", "site", "full"]
 NoteKind = Literal["would-add", "cannot-enforce", "needs-parent", "warning", "info"]
@@ -68,7 +69,6 @@ _TITLES = {
     "warning": "Warnings:",
     "info": "Good to know:",
 }
-_EXAMPLES = {"nginx": "1.26.3", "apache": "2.4.62", "iis": "2022"}
 
 
 def header_lines(caps: Capabilities, profile: Profile, scope: Scope, command: str, notes: Sequence[Note]) -> list[str]:
@@ -83,7 +83,7 @@ def header_lines(caps: Capabilities, profile: Profile, scope: Scope, command: st
         if chosen:
             lines += [
                 "",
-                title.format(example=_EXAMPLES[caps.server]),
+                title.format(example=server_named(caps.server).example_version),
                 *(line for text in chosen for line in _bullet(comment_text(text))),
             ]
     return lines

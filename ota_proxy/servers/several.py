@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from importlib import import_module
 
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.servers.base import server_named
 from ota_proxy.servers.rendered import Note, Rendered, RenderedFile, Scope
 from ota_proxy.site import Site
 
@@ -60,7 +60,7 @@ class Several:
         return site.model_copy(update=every)
 
 
-def render_several(server: str, several: Several, *, rewrite: bool = True) -> Rendered:
+def render_several(server: str, several: Several) -> Rendered:
     """Return the files of several sites; UsageError for a snippet, and for what this server cannot have beside each other."""
     if several.scope == "snippet":
         raise UsageError(
@@ -68,9 +68,7 @@ def render_several(server: str, several: Several, *, rewrite: bool = True) -> Re
             place="--scope",
             hint="name one of them with --site FILE, or take the scope site",
         )
-    if server == "iis":
-        return import_module("ota_proxy.servers.iis.several").render(several, rewrite_module=rewrite)  # type: ignore[no-any-return] # by its name
-    return import_module(f"ota_proxy.servers.{server}.several").render(several)  # type: ignore[no-any-return] # by its name
+    return server_named(server).render_several(several)
 
 
 def file_names(sites: Sequence[Site], numbers: Sequence[int]) -> tuple[str, ...]:

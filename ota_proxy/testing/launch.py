@@ -17,14 +17,15 @@ import pytest
 
 from ota_proxy.errors import NoVerdictError, OtaError, UsageError, did_you_mean
 from ota_proxy.harness import versions
-from ota_proxy.harness.certificates import Flaw
+from ota_proxy.harness.authority import Flaw
 from ota_proxy.harness.docker.docker_engine import require
-from ota_proxy.harness.engine import Engine, EngineName, candidates, choose
+from ota_proxy.harness.engine import Engine, EngineName, choose
 from ota_proxy.harness.own_config import OwnConfig, own_config
 from ota_proxy.harness.served import Content
 from ota_proxy.harness.trial import Trial, content_of
-from ota_proxy.policy.capabilities import PORTABLE
+from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.report.suppress import Suppression
+from ota_proxy.servers.base import server_named
 from ota_proxy.settings import Loaded, load
 from ota_proxy.settings.flags import SiteFlags
 from ota_proxy.settings.load import load_options
@@ -86,9 +87,9 @@ def _serve(item: pytest.Item, wanted: Wanted, servers: Servers, asked: Settings)
     given = asked.images.get(trial.server, "")
     image = given or (options.image if trial.server in IMAGED else "")
     engine = options.engine if wanted.engine == "auto" else wanted.engine
-    own, version = trial.config is not None, options.server_version
+    own = trial.config is not None
     try:
-        chosen = choose_engine(engine, trial.server, image, asked.docker, own=own, version=version)
+        chosen = choose_engine(engine, trial.server, image, asked.docker, own=own, asked=trial.asked)
     except NoVerdictError as error:
         _without(_in_one_line(error), asked, given)
     versions.check_version(chosen, trial.server, loaded)
@@ -258,18 +259,18 @@ _Name = EngineName | Literal["auto"]
 
 
 def choose_engine(  # noqa: PLR0913 - what the site, the session and the test say
-    wanted: str, server: str, image: str, docker: DockerChoice, *, own: bool, version: str = PORTABLE
+    wanted: str, server: str, image: str, docker: DockerChoice, *, own: bool, asked: Capabilities | None = None
 ) -> Engine:
     """Return an engine that can run `server`; `own` says that the configuration is the user's and runs as it is.
 
-    `version` is the Windows that is played. NoVerdictError with every reason; UsageError for a name that is none.
+    `asked` is what the site is described for. NoVerdictError with every reason; UsageError for a name that is none.
     """
     names = _names(wanted, server, docker, own=own or bool(image))
     if own and server in IMAGED and "docker" not in names:
         reason = "your own configuration names its own paths and ports, so only Docker can start it"
         raise NoVerdictError(f"{reason}, and it must not be used here")
     if server not in IMAGED:
-        return choose(names[0], server, version=version)
+        return choose(names[0], server, asked=asked)
     return choose("auto", server, image) if names == ("auto",) else _first(names, server, image)
 
 
@@ -280,8 +281,13 @@ def _names(wanted: str, server: str, docker: DockerChoice, *, own: bool) -> tupl
     if server not in IMAGED:
         return ("auto",)
     if docker == "skip":
-        return tuple(name for name in candidates(server) if name != "docker") if not own else ()
+        return tuple(name for name in _engines(server) if name != "docker") if not own else ()
     return ("docker",) if own or docker == "require" else ("auto",)
+
+
+def _engines(server: str) -> tuple[EngineName, ...]:
+    able = server_named(server).engines
+    return tuple(name for name in get_args(EngineName) if name in able)
 
 
 def _name(wanted: str) -> EngineName:

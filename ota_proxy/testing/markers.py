@@ -12,7 +12,7 @@ from ota_proxy.errors import did_you_mean
 
 SERVERS = ("nginx", "apache", "iis")
 if TYPE_CHECKING:
-    from ota_proxy.harness.certificates import Flaw
+    from ota_proxy.harness.authority import Flaw
 
 FLAWS: tuple[Flaw, ...] = (
     "expired",
@@ -29,7 +29,7 @@ FLAWS: tuple[Flaw, ...] = (
     "expired-intermediate",
     "expired-cross-sign",
 )
-"""What `harness.certificates` can make wrong and servers take (they refuse a weak key); written out because that module is heavy."""
+"""What `harness.authority` can make wrong and servers take (they refuse a weak key); written out because that module is heavy."""
 SITE_KEYS = ("site", "domain", "root", "upstream", "cert", "key", "public_url", "tls_profile", "trusted_proxy", "set")
 """The site flags of `ota-proxy verify`, as keywords; a text, or a list of texts where the flag may be repeated."""
 LINES = (

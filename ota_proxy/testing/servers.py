@@ -16,10 +16,9 @@ from urllib.parse import quote, urlsplit
 
 from ota_proxy.commands.judge import judge
 from ota_proxy.errors import UsageError
-from ota_proxy.harness.certificates import Authority
-from ota_proxy.harness.engine import Endpoint, Engine, ServerRefusedError, TestFile
+from ota_proxy.harness.authority import Authority
+from ota_proxy.harness.engine import Endpoint, Engine, Placement, ServerRefusedError, TestFile
 from ota_proxy.harness.own_config import OwnConfig
-from ota_proxy.harness.places import config_folder, config_path, main_file
 from ota_proxy.harness.scenario import Prepared
 from ota_proxy.harness.trial import Started, Trial, config_texts, refusal, start
 from ota_proxy.policy.capabilities import Capabilities
@@ -203,14 +202,16 @@ class Servers:
         self._running = [one for one in self._running if one not in servers]
 
     def _start(self, key: _Key, trial: Trial, engine: Engine) -> Server:
-        caps = engine.capabilities(trial.server)
+        placed = engine.prepare(trial.server, *trial.sites)
         with contextlib.ExitStack() as stack:
             try:
-                started = stack.enter_context(start(trial, engine, caps, lambda _text: None, self.authority))
+                started = stack.enter_context(
+                    start(trial, engine, lambda _text: None, self.authority, placement=placed)
+                )
             except ServerRefusedError as error:
-                self._refused.append((key, refused(trial, engine, caps, error)))
+                self._refused.append((key, refused(trial, engine, placed, error)))
                 raise RefusedError(self._refused[-1][1]) from None
-            site = self._site(trial, engine, caps, started)
+            site = self._site(trial, engine, placed.caps, started)
             self.kept |= trial.keep
             self._running.append(Server(key, site, trial, _notes(engine), stack.pop_all()))
         return self._running[-1]
@@ -252,10 +253,11 @@ def _notes(engine: Engine) -> tuple[str, ...]:
     return (engine.replaced,) if engine.replaced else ()
 
 
-def refused(trial: Trial, engine: Engine, caps: Capabilities, error: ServerRefusedError) -> TargetReport:
+def refused(trial: Trial, engine: Engine, placed: Placement, error: ServerRefusedError) -> TargetReport:
     """Return the report on a server that does not take its configuration; its place is the person's own file where it is theirs."""
+    caps = placed.caps
     file = own_paths(trial.config, caps).get(error.file, error.file) if trial.config else error.file
-    texts = texts_of(trial, caps, config_texts(trial, engine.adapt(trial.site), caps))
+    texts = texts_of(trial, caps, config_texts(trial, placed.site, caps))
     seen = TargetReport(
         target=trial.site.base_url,
         server=trial.server,
@@ -287,11 +289,11 @@ def _public(file: TestFile) -> bool:
 
 def own_paths(config: OwnConfig, caps: Capabilities) -> dict[str, str]:
     """Map paths on the server to the person's own, relative to the current folder where they are below it."""
-    own = {main_file(caps): config.main} | {config_path(caps): config.main}
+    own = {caps.layout.main: config.main} | {caps.layout.site: config.main}
     if config.tree:
-        folder = config_folder(caps)
+        folder = caps.layout.folder
         own = {file.path: config.tree / file.path[len(folder) + 1 :] for file in config.files(caps)} | {
-            main_file(caps): config.main
+            caps.layout.main: config.main
         }
     return {path: _near(file) for path, file in own.items()}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from ota_proxy.harness.certificates import Authority, Flaw
+from ota_proxy.harness.authority import Authority, Flaw
 from tests.support.command_line import Run
 
 COMMANDS = (("render", "nginx", "--check-files"), ("verify", "nginx", "--dry-run"), ("verify", "nginx"))

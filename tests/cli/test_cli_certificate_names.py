@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ota_proxy.harness.certificates import Authority, Kind
+from ota_proxy.harness.authority import Authority, Kind
 from tests.support.command_line import Run
 
 A, B, C, WILD = "a.example.com", "b.example.com", "c.example.com", "*.example.com"

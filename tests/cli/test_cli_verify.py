@@ -14,7 +14,7 @@ import pytest
 from ota_proxy.apps.package import EXAMPLE_APP, build_package
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness import engine as engines
-from ota_proxy.harness.engine import EngineName, Running, Scenario
+from ota_proxy.harness.engine import EngineName, Placement, Running, Scenario
 from ota_proxy.harness.process.process_engine import EmbeddedEngine
 from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import Capabilities
@@ -39,8 +39,8 @@ class Recorder:
     def capabilities(self, server: str) -> Capabilities:
         return capabilities.resolve(server)
 
-    def adapt(self, site: Site) -> Site:
-        return site
+    def prepare(self, server: str, *sites: Site) -> Placement:
+        return Placement(self.capabilities(server), sites)
 
     def run(self, scenario: Scenario, *, keep: bool = False) -> AbstractContextManager[Running]:
         self.scenarios.append(scenario)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.authority import Authority
 from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.engine import Endpoint, Scenario, TestFile
 from ota_proxy.pytest_plugin import docker_choice
@@ -67,7 +67,7 @@ class Bench:
     def scenario(self, engine: DockerEngine, server: str, text: str = "") -> Scenario:
         """Return a scenario with certificates and one file at the static root."""
         caps = engine.capabilities(server)
-        config = {caps.layout[f"{server}_site"]: text or {"nginx": NGINX, "apache": APACHE}[server]}
+        config = {caps.layout.site: text or {"nginx": NGINX, "apache": APACHE}[server]}
         return Scenario(server, self.site, caps, config, self.files)
 
     def get(self, endpoint: Endpoint, path: str) -> bytes:

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.container
 
 @contextmanager
 def client(engine: DockerEngine, server: str, site: Site = NAMED) -> Iterator[Client]:
-    with start(Trial(server, site), engine, engine.capabilities(server), lambda _: None) as started:
+    with start(Trial(server, site), engine, lambda _: None) as started:
         yield Client(started)
 
 

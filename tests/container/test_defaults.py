@@ -74,7 +74,7 @@ def get(started: Started, path: str) -> tuple[int, bytes]:
 def everything_on(engine: DockerEngine, edit: Callable[[str], str] | None = None) -> Iterator[Started]:
     """Run a site whose root is `/` on an Apache with all that Debian brings switched on by a graceful reload."""
     trial = Trial("apache", SMALL, content=Content(extra=tuple(map(page, TAKEN))), asked=resolve("apache"), edit=edit)
-    with start(trial, engine, engine.capabilities("apache"), lambda _: None) as started:
+    with start(trial, engine, lambda _: None) as started:
         inside(started, APACHE)
         reload(started, "apache")
         assert started.running.alive(), started.running.logs()

@@ -47,7 +47,7 @@ engine = DockerEngine("bookworm")
 caps = engine.capabilities("nginx")
 text = "server { listen 8080; root /srv/ota; }"
 print("begins", flush=True)
-with engine.run(Scenario("nginx", site, caps, {caps.layout["nginx_site"]: text}, ())) as running:
+with engine.run(Scenario("nginx", site, caps, {caps.layout.site: text}, ())) as running:
     print("serves", flush=True)
     time.sleep(600)
 """
@@ -93,7 +93,7 @@ def test_files_have_their_paths_modes_and_owners_and_the_configuration_its_bytes
     text = bench.nginx + "# ünïcode and a tab\t\n\n"
     with engine.run(bench.scenario(engine, "nginx", text)) as running, Daemon() as daemon:
         name = running.endpoint.spec.removeprefix("docker://")
-        assert daemon.fetch(name, engine.capabilities("nginx").layout["nginx_site"]) == text.encode()
+        assert daemon.fetch(name, engine.capabilities("nginx").layout.site) == text.encode()
         command = ["docker", "exec", name, "stat", "-c", "%a %U", "/etc/ssl/private/site.key", "/srv/ota", "/etc/ssl"]
         stat = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
     assert stat.splitlines() == ["600 root", "755 root", "755 root"]
@@ -106,7 +106,7 @@ def test_a_configuration_that_fails_its_test_is_refused_with_file_and_line(engin
     ):
         pass
     assert caught.value.line == 2
-    assert caught.value.file == engine.capabilities("nginx").layout["nginx_site"]
+    assert caught.value.file == engine.capabilities("nginx").layout.site
     assert "listne" in caught.value.output
     assert not caught.value.started
 
@@ -204,7 +204,7 @@ def test_upstream_and_front_share_the_network_of_the_server_and_its_names_and_ad
     scenario = replace(
         plain,
         site=site,
-        config={engine.capabilities("nginx").layout["nginx_site"]: text},
+        config={engine.capabilities("nginx").layout.site: text},
         upstream=side.format("up", 'server { listen 127.0.0.1:8081; return 200 "from $http_x_came_from"; }'),
         front=side.format("front", front),
         upstream_files=files,

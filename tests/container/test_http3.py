@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from ota_proxy.commands.verify import verify
-from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.authority import Authority
 from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.listening import wait_ready
 from ota_proxy.harness.scenario import build_scenario

@@ -65,9 +65,7 @@ def test_a_rendered_site_is_checked_from_outside_without_a_finding(
     suite: str, server: str, name: str, engine_of: Callable[[str], DockerEngine]
 ) -> None:
     engine, content = engine_of(suite), UNIQUE if name == "modern" else Content()
-    with start(
-        Trial(server, variant(name), content=content), engine, engine.capabilities(server), lambda _: None
-    ) as started:
+    with start(Trial(server, variant(name), content=content), engine, lambda _: None) as started:
         report = checked(started)
     assert failed(report) == []
     assert notes(report) == {

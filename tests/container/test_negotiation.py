@@ -8,13 +8,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.authority import Authority
 from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.listening import wait_ready
 from ota_proxy.harness.scenario import build_scenario
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import profile
-from ota_proxy.servers.renderers import renderer
+from ota_proxy.servers.base import server_named
 from ota_proxy.site import Site
 from tests.support.variants import ECDSA, RSA, variant
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.container
 def started(engine: DockerEngine, server: str, site: Site) -> Iterator[tuple[Client, Capabilities]]:
     """Run the rendered site; yield `openssl s_client` of its container, which takes options and returns all it says."""
     caps = engine.capabilities(server)
-    text = renderer(server)(site, caps, "site", "test").files[0].text
+    text = server_named(server).render(site, caps, "site", "test").files[0].text
     prepared = build_scenario(site, caps, text, Authority())
     with engine.run(prepared.scenario) as running:
         url = prepared.manifest_urls[0]

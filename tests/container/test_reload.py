@@ -27,7 +27,7 @@ _DEPRECATED = re.compile(r'the "listen \.\.\. http2" directive is deprecated')
 def reloaded(server: str, scope: Scope, asked: Capabilities | None, engine: DockerEngine) -> TargetReport:
     """Return what a check finds after a graceful reload, with the server's log."""
     trial = Trial(server, variant("static"), scope=scope, asked=asked)
-    with start(trial, engine, engine.capabilities(server), lambda _: None) as started:
+    with start(trial, engine, lambda _: None) as started:
         reload(started, server)
         assert started.running.alive(), started.running.logs()
         return replace(checked(started), log=started.running.logs())
@@ -68,8 +68,8 @@ def test_a_group_that_the_library_does_not_know_ends_apache_at_the_reload_and_no
     report = reloaded("apache", "site", resolve("apache", there.version), engine)
     assert failed(report) == []
     trial = Trial("apache", variant("static"), asked=resolve("apache", there.version))
-    with start(trial, engine, there, lambda _: None) as started:
-        site = there.layout["apache_site"]
+    with start(trial, engine, lambda _: None) as started:
+        site = there.layout.site
         inside(started, f"sed -i 's/Curves X25519:/Curves X25519MLKEM768:X25519:/' {site} && grep -q MLKEM {site}")
         assert "Syntax OK" in inside(started, ". /etc/apache2/envvars; apache2 -t 2>&1")
         reload(started, "apache")

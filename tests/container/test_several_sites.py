@@ -55,7 +55,7 @@ def test_each_name_is_its_own_site_and_strangers_are_refused(
     server: str, engine_of: Callable[[str], DockerEngine]
 ) -> None:
     engine = engine_of("trixie")
-    with start(BOTH[server], engine, engine.capabilities(server), lambda _: None) as started:
+    with start(BOTH[server], engine, lambda _: None) as started:
         device = Client(started)
         wide = ["ota.example.com", "*.example.com"]
         names = {name: device.names(name) for name in ("ota.example.com", "x.example.com", "builds.example.com")}

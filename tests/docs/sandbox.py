@@ -41,7 +41,7 @@ class Live:
 def live() -> Iterator[Live]:
     """Serve the site until the block ends."""
     engine = choose("embedded", "nginx")
-    with start(Trial("nginx", _SITE), engine, engine.capabilities("nginx"), lambda _text: None) as started:
+    with start(Trial("nginx", _SITE), engine, lambda _text: None) as started:
         ways = started.running.endpoint.resolve
         yield Live(ways[HOST, 443][1], ways[HOST, 80][1], started.prepared.ca_pem)
 

@@ -35,7 +35,7 @@ def site_of(name: str) -> Site:
 def _proven(site: Site, version: str, *, rewrite: bool) -> None:
     if site.proxied or site.tls.offloaded:
         skip_without_side()
-    report = verify(Trial("iis", site, rewrite=rewrite), EmulatorEngine(version, rewrite=rewrite), lambda _: None)
+    report = verify(Trial("iis", site), EmulatorEngine(version, rewrite=rewrite), lambda _: None)
     assert failed(report) == []
     assert (report.level, report.engine, report.version) == ("L1", "emulator", version)
 
@@ -92,7 +92,7 @@ def test_iis_is_never_left_running_by_verify() -> None:
 
 def test_the_site_of_an_engine_keeps_its_ports_because_they_decide_what_is_rendered() -> None:
     site = variant("static")
-    moved = EmulatorEngine().adapt(site)
+    moved = EmulatorEngine().prepare("iis", site).site
     assert (moved.listen.http, moved.https_port) == (site.listen.http, site.https_port)
     assert [place.root for place in moved.static] != [place.root for place in site.static]
 

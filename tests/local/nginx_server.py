@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.authority import Authority
 from ota_proxy.policy import media_types
 from ota_proxy.policy.capabilities import Capabilities, resolve
 from ota_proxy.servers.nginx.render import render
@@ -78,10 +78,17 @@ def capabilities(binary: str, folder: Path, *, portable: bool = False) -> Capabi
     running = re.search(r"running with OpenSSL ([\d.]+)", words) or re.search(r"built with OpenSSL ([\d.]+)", words)
     assert version is not None
     assert running is not None
-    layout = {"ca_bundle": str(folder / "ca.pem"), "nginx_user": "", "nginx_log": str(folder / "logs")}
-    layout |= {"nginx_conf": str(folder / "conf"), "nginx_pid": str(folder / "nginx.pid")}
     caps = resolve("nginx") if portable else resolve("nginx", version[1], f"openssl-{running[1]}")
-    return dataclasses.replace(caps, layout={**caps.layout, **layout})
+    moved = dataclasses.replace(
+        caps.layout,
+        ca_bundle=str(folder / "ca.pem"),
+        user="",
+        log=str(folder / "logs"),
+        folder=str(folder / "conf"),
+        mime_types=str(folder / "conf/mime.types"),
+        pid=str(folder / "nginx.pid"),
+    )
+    return dataclasses.replace(caps, layout=moved)
 
 
 class Bench:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ota_proxy.errors import UsageError
-from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.authority import Authority
 from ota_proxy.policy.server_values import claims
 from tests.support import apache_host
 from tests.support.apache_host import DOMAIN, HSTS, Host

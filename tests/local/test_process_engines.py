@@ -17,10 +17,9 @@ import pytest
 from ota_proxy.apps.ipa import AppInfo
 from ota_proxy.apps.package import build_package
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness.certificates import Authority, Flaw
+from ota_proxy.harness.authority import Authority, Flaw
 from ota_proxy.harness.engine import Running, ServerRefusedError, TestFile
 from ota_proxy.harness.listening import Ready, wait_ready
-from ota_proxy.harness.places import main_file
 from ota_proxy.harness.process.process_engine import EmbeddedEngine, LocalEngine, ProcessEngine
 from ota_proxy.harness.scenario import Prepared, build_scenario
 from ota_proxy.harness.served import Content
@@ -70,11 +69,11 @@ def made(make: Make, server: str) -> ProcessEngine:
 @contextmanager
 def staged(make: Make, server: str, chosen: Site, content: Content = SMALL, broken: str = "") -> Iterator[Stage]:
     engine = made(make, server)
-    adapted = engine.adapt(chosen)
-    text = getattr(plain_sites, server)(adapted, broken=broken)
-    prepared = build_scenario(adapted, engine.capabilities(server), text, AUTHORITY, content)
+    placed = engine.prepare(server, chosen)
+    text = getattr(plain_sites, server)(placed.site, broken=broken)
+    prepared = build_scenario(placed.site, placed.caps, text, AUTHORITY, content, moved=placed.moved)
     with engine.run(prepared.scenario) as running:
-        yield Stage(prepared, running, Path(adapted.redirect.acme_root.partition("/site/")[0]))
+        yield Stage(prepared, running, Path(placed.site.redirect.acme_root.partition("/site/")[0]))
 
 
 @pytest.mark.parametrize(("make", "server"), ENGINES)
@@ -118,9 +117,9 @@ def test_any_title_survives_the_applications_manifest() -> None:
 def test_forwarded_headers_that_are_wrong_show_in_the_applications_manifest() -> None:
     chosen = proxied("http://127.0.0.1:8080")
     engine = made(EmbeddedEngine, "nginx")
-    adapted = engine.adapt(chosen)
-    text = plain_sites.nginx(adapted).replace("X-Forwarded-Proto https", "X-Forwarded-Proto http")
-    prepared = build_scenario(adapted, engine.capabilities("nginx"), text, AUTHORITY, SMALL)
+    placed = engine.prepare("nginx", chosen)
+    text = plain_sites.nginx(placed.site).replace("X-Forwarded-Proto https", "X-Forwarded-Proto http")
+    prepared = build_scenario(placed.site, placed.caps, text, AUTHORITY, SMALL, moved=placed.moved)
     with engine.run(prepared.scenario) as running:
         ready = Stage(prepared, running, Path()).ready()
     assert not ready.verified
@@ -159,9 +158,9 @@ def test_nothing_is_left_behind(make: Make, server: str) -> None:
 def test_the_same_engine_runs_twice(make: Make, server: str) -> None:
     engine = made(make, server)
     for _ in range(2):
-        adapted = engine.adapt(site())
-        text = getattr(plain_sites, server)(adapted)
-        prepared = build_scenario(adapted, engine.capabilities(server), text, AUTHORITY, SMALL)
+        placed = engine.prepare(server, site())
+        text = getattr(plain_sites, server)(placed.site)
+        prepared = build_scenario(placed.site, placed.caps, text, AUTHORITY, SMALL)
         with engine.run(prepared.scenario) as running:
             assert Stage(prepared, running, Path()).ready().verified
 
@@ -214,9 +213,10 @@ def test_a_file_outside_the_folder_of_the_run_is_refused_and_not_written(tmp_pat
 @pytest.mark.embedded
 def test_a_main_file_is_run_as_it_is() -> None:
     engine = made(EmbeddedEngine, "nginx")
-    adapted, caps = engine.adapt(site()), engine.capabilities("nginx")
-    text = f"pid {caps.layout['nginx_pid']};\nevents {{}}\nhttp {{\n{plain_sites.nginx(adapted)}}}\n"
-    prepared = build_scenario(adapted, caps, {main_file(caps): text}, AUTHORITY, SMALL)
+    placed = engine.prepare("nginx", site())
+    caps = placed.caps
+    text = f"pid {caps.layout.pid};\nevents {{}}\nhttp {{\n{plain_sites.nginx(placed.site)}}}\n"
+    prepared = build_scenario(placed.site, caps, {caps.layout.main: text}, AUTHORITY, SMALL)
     with engine.run(prepared.scenario) as running:
         assert Stage(prepared, running, Path()).ready().verified
 
@@ -224,9 +224,9 @@ def test_a_main_file_is_run_as_it_is() -> None:
 @pytest.mark.embedded
 def test_a_kept_server_says_how_to_go_on_and_how_to_end_it() -> None:
     engine = made(EmbeddedEngine, "nginx")
-    adapted = engine.adapt(site())
-    text = plain_sites.nginx(adapted)
-    prepared = build_scenario(adapted, engine.capabilities("nginx"), text, AUTHORITY, SMALL)
+    placed = engine.prepare("nginx", site())
+    text = plain_sites.nginx(placed.site)
+    prepared = build_scenario(placed.site, placed.caps, text, AUTHORITY, SMALL)
     with engine.run(prepared.scenario, keep=True) as running:
         steps = running.endpoint.by_hand.splitlines()
     try:
@@ -246,9 +246,10 @@ from tests.local.test_process_engines import AUTHORITY, SMALL
 from ota_proxy.harness.process.process_engine import EmbeddedEngine
 from ota_proxy.harness.scenario import build_scenario
 engine = EmbeddedEngine()
-site = engine.adapt(plain_sites.proxied("http://127.0.0.1:8080"))
-caps = engine.capabilities("nginx")
-with engine.run(build_scenario(site, caps, plain_sites.nginx(site), AUTHORITY, SMALL).scenario) as running:
+placed = engine.prepare("nginx", plain_sites.proxied("http://127.0.0.1:8080"))
+site, text = placed.site, plain_sites.nginx(placed.site)
+prepared = build_scenario(site, placed.caps, text, AUTHORITY, SMALL, moved=placed.moved)
+with engine.run(prepared.scenario) as running:
     print(site.https_port, site.redirect.acme_root.partition("/site/")[0], flush=True)
     time.sleep(60)
 """

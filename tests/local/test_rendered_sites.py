@@ -7,13 +7,12 @@ import pytest
 
 from ota_proxy.apps.package import build_package
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.authority import Authority
 from ota_proxy.harness.listening import wait_ready
-from ota_proxy.harness.places import config_path
 from ota_proxy.harness.process.process_engine import EmbeddedEngine, LocalEngine, ProcessEngine
 from ota_proxy.harness.scenario import build_scenario
 from ota_proxy.harness.served import Content
-from ota_proxy.servers.renderers import renderer
+from ota_proxy.servers.base import server_named
 from ota_proxy.site import Site
 from tests.container.plain_sites import proxied, site
 
@@ -62,12 +61,12 @@ def test_a_rendered_site_starts_serves_every_manifest_and_logs_no_warning(
 ) -> None:
     engine = make()
     try:
-        caps = engine.capabilities(server)
+        placed = engine.prepare(server, chosen)
     except NoVerdictError as error:
         pytest.skip(str(error))
-    adapted = engine.adapt(chosen)
-    text = renderer(server)(adapted, caps, scope, "ota-proxy verify").files[0].text
-    prepared = build_scenario(adapted, caps, {config_path(caps, scope): text}, AUTHORITY, CONTENT)
+    text = server_named(server).render(placed.site, placed.caps, scope, "ota-proxy verify").files[0].text
+    config = {placed.caps.layout.place(scope): text}
+    prepared = build_scenario(placed.site, placed.caps, config, AUTHORITY, CONTENT, moved=placed.moved)
     with engine.run(prepared.scenario) as running:
         for url, body in prepared.expected.items():
             ready = wait_ready(

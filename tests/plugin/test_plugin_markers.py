@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ota_proxy.harness.certificates import FLAWS
+from ota_proxy.harness.authority import FLAWS
 from ota_proxy.testing import markers
 
 pytest_plugins = ["pytester"]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import resolve
+from ota_proxy.servers.base import server_named
 from ota_proxy.servers.rendered import Rendered
-from ota_proxy.servers.renderers import renderer
 from ota_proxy.site import Site
 from tests.property import apache_reader
 from tests.property.hostile import hostile_text, outcome
@@ -57,7 +57,7 @@ def _rendered(server: str, prefix: str) -> tuple[Site, str]:
 
 def _attempt(server: str, site: Site) -> tuple[UsageError | None, Rendered | None]:
     try:
-        return None, renderer(server)(site, resolve(server, "latest"), "site", "test")
+        return None, server_named(server).render(site, resolve(server, "latest"), "site", "test")
     except UsageError as error:
         return error, None
 

@@ -19,7 +19,7 @@ from socketserver import ThreadingUnixStreamServer
 from threading import Thread
 from typing import Any
 
-from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.authority import Authority
 from ota_proxy.policy.capabilities import Capabilities, resolve
 from ota_proxy.servers.apache.render import render
 from ota_proxy.site import Site
@@ -169,13 +169,14 @@ def capabilities(place: Path) -> Capabilities:
     match = re.search(r"Apache/([0-9.]+)", words)
     library = "openssl-" + ssl.OPENSSL_VERSION.split()[1]
     caps = resolve("apache", match[1] if match else "latest", tls_library=library)
-    moved = {
-        "apache_root": str(place),
-        "apache_modules": MODULES,
-        "apache_pid": str(place / "run" / "httpd.pid"),
-        "apache_log": str(place / "log"),
-    }
-    return dataclasses.replace(caps, layout={**caps.layout, **moved})
+    moved = dataclasses.replace(
+        caps.layout,
+        folder=str(place),
+        modules=MODULES,
+        pid=str(place / "run" / "httpd.pid"),
+        log=str(place / "log"),
+    )
+    return dataclasses.replace(caps, layout=moved)
 
 
 Change = Callable[[dict[str, Any], Path], None]

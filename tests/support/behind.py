@@ -23,7 +23,7 @@ import h2.config
 import h2.connection
 import h2.events
 
-from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.authority import Authority
 from tests.local.nginx_server import HOST, Answer, Bench, binaries, fill
 from tests.support import apache_host
 from tests.support.nginx_variants import STATIC, Raw

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.authority import Authority
 from ota_proxy.resources import folder
 from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.pages import page

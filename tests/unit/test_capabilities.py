@@ -8,9 +8,11 @@ import pytest
 
 from ota_proxy.errors import UsageError
 from ota_proxy.policy import capabilities
-from ota_proxy.policy.capabilities import SERVERS, presets, resolve
+from ota_proxy.policy.capabilities import layout_of, presets, resolve
 from ota_proxy.policy.tables import table
+from ota_proxy.servers.base import names
 
+SERVERS = names()
 TABLE = table("capabilities")
 IIS_VERSIONS = ("2016", "2019", "2022", "2025")
 NEWEST_TLS = "openssl-99.0.0"
@@ -85,7 +87,11 @@ def test_every_preset_resolves_with_its_numbers_and_its_layout(preset: str, serv
     row = TABLE["presets"][preset]
     seen = resolve(server, preset)
     assert (seen.version, seen.tls_library, seen.preset) == (row[server], row["tls"], preset)
-    assert seen.layout == TABLE["layouts"][row["layout"]]
+    assert seen.layout == layout_of(row["layout"], server)
+    assert (seen.layout.ca_bundle, seen.layout.main) == (
+        TABLE["layouts"][row["layout"]]["ca_bundle"],
+        TABLE["layouts"][row["layout"]][server]["main"],
+    )
 
 
 @pytest.mark.parametrize("preset", presets())
@@ -107,15 +113,15 @@ def test_the_images_preset_is_the_latest_version_in_their_layout(server: str) ->
     image = resolve(server, "official")
     latest = resolve(server, "latest", image.tls_library)
     assert (image.version, image.tls_library, image.features) == (latest.version, latest.tls_library, latest.features)
-    assert image.layout == TABLE["layouts"]["official"]
+    assert image.layout == layout_of("official", server)
 
 
 def test_every_unix_layout_names_the_same_places_and_only_absolute_ones() -> None:
-    layouts = {name: row for name, row in TABLE["layouts"].items() if name != "windows"}
-    assert len({frozenset(row) for row in layouts.values()}) == 1
-    assert all(
-        path.startswith("/") for row in layouts.values() for key, path in row.items() if not key.endswith("_user")
-    )
+    layouts = [row for name, row in TABLE["layouts"].items() if name != "windows"]
+    for server in ("nginx", "apache"):
+        assert len({frozenset(row[server]) for row in layouts}) == 1
+        places = [path for row in layouts for key, path in row[server].items() if key != "user"]
+        assert all(path.startswith("/") for path in (*places, *(row["ca_bundle"] for row in layouts)))
 
 
 @pytest.mark.parametrize("server", SERVERS)
@@ -137,7 +143,8 @@ def test_a_feature_the_table_does_not_know_is_a_mistake_of_ours() -> None:
 def test_the_tls_library_and_the_layout_can_be_given() -> None:
     seen = resolve("nginx", "debian12", "openssl-3.5.1", "rhel")
     assert (seen.version, seen.tls_library) == (resolve("nginx", "debian12").version, "openssl-3.5.1")
-    assert seen.layout == TABLE["layouts"]["rhel"]
+    assert seen.layout == layout_of("rhel", "nginx")
+    assert seen.layout.ca_bundle == "/etc/pki/tls/certs/ca-bundle.crt"
 
 
 def test_a_version_later_than_the_table_is_taken_for_a_later_one() -> None:

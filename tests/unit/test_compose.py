@@ -11,7 +11,7 @@ import pytest
 from ota_proxy.cli.main import main
 from ota_proxy.cli.parser import parser
 from ota_proxy.cli.sites import load_site
-from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.authority import Authority
 from ota_proxy.harness.scenario import build_scenario
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.settings import Loaded
@@ -33,8 +33,7 @@ def loaded(server: str) -> Loaded:
 
 
 def main_file(server: str) -> str:
-    layout = resolve(server, "official").layout
-    return layout["apache_conf"] if server == "apache" else f"{layout['nginx_conf']}/nginx.conf"
+    return resolve(server, "official").layout.main
 
 
 def targets(server: str) -> dict[str, dict[str, Any]]:
@@ -92,7 +91,7 @@ def test_places_in_the_container_are_those_of_the_official_layout(server: str) -
     layout = resolve(server, "official").layout
     assert main_file(server) in targets(server)
     writable = [*service(server)["tmpfs"], *(path for path, row in targets(server).items() if not row.get("read_only"))]
-    for place in (layout[f"{server}_pid"], *([layout["apache_log"] + "/x"] if server == "apache" else [])):
+    for place in (layout.pid, *([layout.log + "/x"] if server == "apache" else [])):
         assert any(PurePosixPath(place).is_relative_to(folder) for folder in writable), place
     assert Redirect().acme_root in targets(server)
 

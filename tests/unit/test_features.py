@@ -8,8 +8,8 @@ import pytest
 
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import advisories, resolve
+from ota_proxy.servers.base import server_named
 from ota_proxy.servers.rendered import Scope
-from ota_proxy.servers.renderers import renderer
 from tests.support.nginx_variants import BALANCED, FEATURES
 from tests.support.sites import refusal, site
 
@@ -164,7 +164,7 @@ ALONE: dict[str, dict[str, Any]] = {
 def refusal_of(server: str, scope: Scope, raw: dict[str, Any]) -> UsageError | None:
     """Return what the renderer says against a site, or None where it renders it."""
     try:
-        renderer(server)(site(**raw), resolve(server, "latest"), scope, "test")
+        server_named(server).render(site(**raw), resolve(server, "latest"), scope, "test")
     except UsageError as error:
         return error
     return None
@@ -173,7 +173,7 @@ def refusal_of(server: str, scope: Scope, raw: dict[str, Any]) -> UsageError | N
 @pytest.mark.parametrize("version", ["portable", "debian12", "1.24.0"])
 def test_an_nginx_without_http3_refuses_it_by_name(version: str) -> None:
     with pytest.raises(UsageError, match=r"has no HTTP/3, which came with 1\.25\.0") as caught:
-        renderer("nginx")(site(http3=True), resolve("nginx", version), "site", "test")
+        server_named("nginx").render(site(http3=True), resolve("nginx", version), "site", "test")
     assert caught.value.place == "http3"
     assert "--server-version" in caught.value.hint
 
@@ -182,13 +182,13 @@ def test_no_optional_key_leaves_a_trace_when_it_is_not_given() -> None:
     words = ("quic", "auth_basic", "limit_req", "Access-Control", "ssl_verify_client", "error-pages", "proxy_protocol")
     apache = ("AuthType", "Access-Control", "SSLVerifyClient", "ota-proxy-errors", "RemoteIPProxyProtocol")
     for server, traces in (("nginx", words), ("apache", apache)):
-        text = renderer(server)(site(), resolve(server), "full", "test").files[0].text
+        text = server_named(server).render(site(), resolve(server), "full", "test").files[0].text
         assert [word for word in traces if word in text] == []
 
 
 def test_no_password_and_no_key_stands_in_a_rendered_file() -> None:
     for raw in (FEATURES, BALANCED):
-        text = renderer("nginx")(site(**raw), resolve("nginx", "latest"), "full", "test").files[0].text
+        text = server_named("nginx").render(site(**raw), resolve("nginx", "latest"), "full", "test").files[0].text
         assert "auth_basic_user_file /etc/ota/htpasswd;" in text
 
 
@@ -222,12 +222,12 @@ def test_the_advisory_about_client_certificates_is_known_by_version(version: str
 
 
 def test_a_vulnerable_version_and_a_location_without_installs_are_warned_of() -> None:
-    said = renderer("nginx")(site(**FEATURES), resolve("nginx", "1.26.0"), "site", "test").notes
+    said = server_named("nginx").render(site(**FEATURES), resolve("nginx", "1.26.0"), "site", "test").notes
     warnings = "\n".join(note.text for note in said if note.kind == "warning")
     assert "CVE-2024-34161" in warnings
     assert "CVE-2025-23419" in warnings
     assert "/staff/ and /crew/ ask for a client certificate, and the installer has none" in warnings
     every = site(client_certificates={"ca": "/etc/ca.pem", "locations": ["/"]})
     for server in ("nginx", "apache"):
-        said = renderer(server)(every, resolve(server), "site", "test").notes
+        said = server_named(server).render(every, resolve(server), "site", "test").notes
         assert any("no app can be installed from this site (OTA225)" in note.text for note in said)

@@ -17,7 +17,7 @@ from ota_proxy.commands.check import CheckOptions
 from ota_proxy.commands.judge import judge, settle
 from ota_proxy.facts.host import ConfigTest, HostFacts
 from ota_proxy.facts.install import InstallFacts
-from ota_proxy.harness.engine import Engine
+from ota_proxy.harness.engine import Engine, Placement
 from ota_proxy.harness.trial import Trial
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.report.model import Report, TargetReport, exit_code
@@ -25,6 +25,7 @@ from ota_proxy.report.suppress import Standing, Suppression
 from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.registry import Door
+from ota_proxy.site import Site
 from ota_proxy.testing import device as tested
 from ota_proxy.testing.device import Device
 from ota_proxy.testing.servers import Server, TestSite
@@ -48,8 +49,8 @@ class _Engine:
 
     name, replaced = "docker", ""
 
-    def capabilities(self, server: str) -> object:
-        return resolve(server, "latest")
+    def prepare(self, server: str, *sites: Site) -> Placement:
+        return Placement(resolve(server, "latest"), sites)
 
 
 class _Started:
@@ -78,7 +79,7 @@ def through_check(walks: tuple[InstallFacts, ...], monkeypatch: pytest.MonkeyPat
 
 def through_verify(walks: tuple[InstallFacts, ...], monkeypatch: pytest.MonkeyPatch) -> TargetReport:
     @contextlib.contextmanager
-    def started(*_: object) -> Iterator[_Started]:
+    def started(*_: object, **__: object) -> Iterator[_Started]:
         yield _Started()
 
     def observed(*_: object) -> Facts:

@@ -26,7 +26,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "policy": BASE,
     "site": (*BASE, "policy"),
     "settings": (*BASE, "policy", "site", "rules.catalogue"),
-    "hosts": (*BASE, "policy", "facts"),
+    "hosts": (*BASE, "policy", "facts", "servers.base"),
     "apps": (*BASE, "policy", "facts"),
     "device": (*BASE, "policy", "facts", "apps"),
     "browser": (*BASE, "policy", "facts", "apps", "device"),
@@ -58,10 +58,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "testing": (
         *BASE,
-        "servers.text",
+        *("servers.base", "servers.text"),
         *("policy", "facts", "site", "settings", "apps", "device", "rules", "report", "harness", "commands"),
     ),
-    "pytest_plugin": ("testing", "harness.certificates"),
+    "pytest_plugin": ("testing", "harness.authority"),
 }
 """Package or module → what it may import beside itself; `cli` may import everything."""
 NARROWER: dict[str, tuple[str, ...]] = {
@@ -71,16 +71,17 @@ NARROWER: dict[str, tuple[str, ...]] = {
     "facts.levels": (),
     "rules.model": ("site", "facts", "servers.effective", "servers.text"),
     "policy.tables": ("resources",),
-    "harness.engine": ("errors", "site", "policy", "hosts.answers"),
+    "harness.engine": ("errors", "site", "policy", "hosts.answers", "servers.base"),
+    "servers.base": ("policy", "site", "servers.rendered", "servers.several"),
     "harness.docker.daemon": ("errors",),
     "harness.process.supervisor": (),
     "harness.remover": (),
     "harness.docker.janitor": (),
     "files.replace_set": (),
-    "cli.flags": ("cli.flags", "numbers"),
+    "cli.flags": ("cli.flags", "numbers", "servers.base"),
     "cli.parser": ("cli.flags", "cli.streams", "errors", "__version__"),
     "testing.options": ("errors",),
-    "testing.markers": ("errors", "harness.certificates"),
+    "testing.markers": ("errors", "harness.authority"),
     "testing.record": ("testing",),
 }
 """Modules that promise less than their package."""

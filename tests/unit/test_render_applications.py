@@ -10,8 +10,8 @@ import pytest
 
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import resolve
+from ota_proxy.servers.base import server_named
 from ota_proxy.servers.rendered import Rendered, Scope
-from ota_proxy.servers.renderers import renderer
 from tests.support.sites import site
 
 Raw = dict[str, Any]
@@ -19,7 +19,7 @@ APP: Raw = {"path": "/app/", "upstream": "http://127.0.0.1:8080"}
 
 
 def rendered(server: str, *apps: Raw, version: str = "latest", scope: Scope = "site", **more: Any) -> Rendered:  # noqa: ANN401 - raw keys
-    return renderer(server)(site(locations=list(apps), **more), resolve(server, version), scope, "test")
+    return server_named(server).render(site(locations=list(apps), **more), resolve(server, version), scope, "test")
 
 
 def said(of: Rendered) -> str:

@@ -323,7 +323,7 @@ def test_an_https_upstream_is_verified_by_name_against_its_ca_or_the_systems() -
     assert args(tree(text(EVERYTHING)), "proxy_ssl_name") == [["app.example.net"]]
     plain = {**STATIC, "locations": [{"path": "/", "upstream": "https://app.example.net"}]}
     for version in ("debian12", "rhel9"):
-        bundle = resolve("nginx", version).layout["ca_bundle"]
+        bundle = resolve("nginx", version).layout.ca_bundle
         assert args(tree(text(plain, version)), "proxy_ssl_trusted_certificate") == [[bundle]]
 
 

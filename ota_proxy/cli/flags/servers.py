@@ -14,8 +14,9 @@ from ota_proxy.cli.flags.shared import (
     add_site_flags,
 )
 from ota_proxy.numbers import port
+from ota_proxy.servers.base import EVERY, names
 
-SERVERS = ("nginx", "apache", "iis")
+SERVERS = names()
 
 
 _RENDER = """\
@@ -36,7 +37,7 @@ Print the configuration of a site for one server. Nothing is started and no cert
 def add_render(commands: Commands) -> None:
     """Add `render`."""
     command = commands.add_parser("render", help="write a server configuration", description=_RENDER)
-    command.add_argument("server", choices=("nginx", "apache", "iis"))
+    command.add_argument("server", choices=SERVERS)
     add_site_flags(command)
     add_server_flags(command)
     add_module_flags(command)
@@ -89,7 +90,7 @@ Render the site (or take --config), start a real server with it and test certifi
 def add_verify(commands: Commands) -> None:
     """Add `verify`."""
     command = commands.add_parser("verify", help="start it and install from it", description=_VERIFY)
-    command.add_argument("server", nargs="?", choices=(*SERVERS, "all"), default="nginx", help="default: nginx")
+    command.add_argument("server", nargs="?", choices=(*SERVERS, EVERY), default="nginx", help="default: nginx")
     add_site_flags(command)
     add_server_flags(command)
     add_run_flags(command)
@@ -117,7 +118,7 @@ Start the site on a real server with test certificates, print how to reach it, a
 def add_up(commands: Commands) -> None:
     """Add `up`."""
     command = commands.add_parser("up", help="start it and leave it running", description=_UP)
-    command.add_argument("server", choices=("nginx", "apache", "iis"))
+    command.add_argument("server", choices=SERVERS)
     add_site_flags(command)
     add_server_flags(command)
     add_run_flags(command)

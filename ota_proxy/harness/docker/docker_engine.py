@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.docker import images, janitor
-from ota_proxy.harness.engine import EngineName, Running, Scenario
+from ota_proxy.harness.engine import EngineName, Placement, Running, Scenario
 from ota_proxy.harness.run_directory import dismiss, employ, me
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.site import Site
@@ -41,9 +41,14 @@ class DockerEngine:
             _employ_janitor(daemon)
             return stage.look_into(daemon, images.choose(daemon, server, self.image)).capabilities(server)
 
-    def adapt(self, site: Site) -> Site:
-        """Return the site itself: nothing is replaced."""
-        return site
+    @classmethod
+    def made(cls, image: str, asked: Capabilities | None) -> DockerEngine:  # noqa: ARG003 - as every engine is made
+        """Return an engine for an image."""
+        return cls(image)
+
+    def prepare(self, server: str, *sites: Site) -> Placement:
+        """Return the sites themselves: nothing is replaced."""
+        return Placement(self.capabilities(server), sites)
 
     @contextlib.contextmanager
     def run(self, scenario: Scenario, *, keep: bool = False) -> Iterator[Running]:

@@ -29,11 +29,11 @@ def supply(scenario: Scenario, read: Callable[[str], str]) -> Parent:
     caps = scenario.caps
     if caps.server != "apache" or not _files(scenario):
         return Parent()
-    if caps.layout["apache_conf"] in scenario.config:
+    if caps.layout.main in scenario.config:
         return Parent()
-    if not caps.layout["apache_conf"].endswith("apache2.conf"):
-        return _edited(scenario, read(caps.layout["apache_conf"]))
-    return _debian(scenario, caps.layout["apache_root"], read)
+    if not caps.layout.main.endswith("apache2.conf"):
+        return _edited(scenario, read(caps.layout.main))
+    return _debian(scenario, caps.layout.folder, read)
 
 
 _LISTEN = re.compile(r"^\s*Listen\s.*$", re.MULTILINE | re.IGNORECASE)
@@ -49,8 +49,8 @@ def server_lines(scenario: Scenario) -> list[str]:
 
 def _files(scenario: Scenario) -> list[str]:
     """Return the files of sites under test, in the order in which they are read; several sites have several."""
-    folder = scenario.caps.layout["apache_site"].rpartition("/")[0]
-    main = scenario.caps.layout["apache_conf"]
+    folder = scenario.caps.layout.site.rpartition("/")[0]
+    main = scenario.caps.layout.main
     return sorted(path for path in scenario.config if path.rpartition("/")[0] == folder and path != main)
 
 
@@ -72,12 +72,12 @@ def _edited(scenario: Scenario, stock: str) -> Parent:
     added = [*apache_lines(site), *server_lines(scenario)]
     if not site.tls.offloaded and not re.search(r"^\s*SSLSessionCache\s", stock, re.MULTILINE):
         added.append(f'SSLSessionCache "shmcb:ota_proxy({section("buffers")["session_cache"]})"')
-    file = caps.layout["apache_site"]
+    file = caps.layout.site
     if not re.search(rf"^\s*Include(?:Optional)?\s+\S*{re.escape(_folder(file))}/\*\.conf", stock, re.MULTILINE):
         added += [f"Include {path}" for path in _files(scenario)]
     loaded = [f"module {name}" for _, name in commented.findall(stock)]
     text = _LISTEN.sub("", commented.sub(r"\1", stock)).rstrip("\n") + "\n" + "\n".join([*added, ""])
-    return _told({caps.layout["apache_conf"]: text}, [*loaded, *added])
+    return _told({caps.layout.main: text}, [*loaded, *added])
 
 
 def _told(files: dict[str, str], added: list[str]) -> Parent:

@@ -8,7 +8,6 @@ import re
 from ota_proxy.harness.docker.container import Job
 from ota_proxy.harness.engine import Scenario
 from ota_proxy.harness.listening import ports
-from ota_proxy.harness.places import config_folder, main_file
 
 MOCK_FOLDER = "/etc/ota-proxy"
 _DAEMON = re.compile(r"(?:^|[;{}])\s*daemon\s+o(?:n|ff)\s*;", re.MULTILINE)
@@ -36,7 +35,7 @@ def _awaited(scenario: Scenario) -> list[int]:
 
     A person's own may have no plain listener, and waiting for one takes the whole patience.
     """
-    folder = config_folder(scenario.caps)
+    folder = scenario.caps.layout.folder
     rest = (file.data.decode("latin-1") for file in scenario.files if file.path.startswith(f"{folder}/"))
     text = "\n".join([*scenario.config.values(), *rest])
     expected = ports(scenario.site)
@@ -61,11 +60,11 @@ def listening(text: str) -> tuple[list[int], list[str]]:
 
 def error_log(scenario: Scenario) -> str:
     """Return where the server writes its error log."""
-    return scenario.site.log.error or f"{scenario.caps.layout[f'{scenario.server}_log']}/error.log"
+    return scenario.site.log.error or f"{scenario.caps.layout.log}/error.log"
 
 
 def _nginx(scenario: Scenario) -> tuple[str, str, str]:
-    main = scenario.config.get(main_file(scenario.caps), "")
+    main = scenario.config.get(scenario.caps.layout.main, "")
     return "true", "nginx -t", f"exec nginx{_foreground(main)}"
 
 
@@ -74,8 +73,8 @@ def _foreground(text: str) -> str:
 
 
 def _apache(scenario: Scenario) -> tuple[str, str, str]:
-    root = scenario.caps.layout["apache_root"]
-    if not scenario.caps.layout["apache_conf"].endswith("apache2.conf"):
+    root = scenario.caps.layout.folder
+    if not scenario.caps.layout.main.endswith("apache2.conf"):
         return "true", "httpd -t", "exec httpd -DFOREGROUND"
     # Debian's apache2ctl does the same: variables first, and the folders in /run that a reboot has emptied.
     prepare = f'. {root}/envvars && mkdir -p "$APACHE_RUN_DIR" "$APACHE_LOCK_DIR" "$APACHE_LOG_DIR"'

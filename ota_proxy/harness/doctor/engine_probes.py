@@ -13,12 +13,14 @@ from ota_proxy.harness.docker import images
 from ota_proxy.harness.docker.docker_engine import connected
 from ota_proxy.harness.doctor.probe import Probe, Status
 from ota_proxy.harness.process import binaries
+from ota_proxy.harness.process.recipes import recipe
 from ota_proxy.policy.tables import table
 from ota_proxy.resources import folder
+from ota_proxy.servers.base import started
 
 _DOCKER = "running the configuration byte for byte"
 _LOCAL = "running it with ports and folders replaced"
-_SERVERS = ("nginx", "apache")
+_SERVERS = started("docker")
 
 
 def docker() -> Probe:
@@ -66,7 +68,7 @@ def _other_session() -> str:
 
 def local(server: str) -> Probe:
     """Look for a server on the PATH and ask it for version and TLS library."""
-    return _binary(f"local {server}", server, lambda: binaries.find(server))
+    return _binary(f"local {server}", server, recipe(server).find)
 
 
 def embedded() -> Probe:
@@ -76,7 +78,7 @@ def embedded() -> Probe:
 
 def emulator() -> Probe:
     """Name what plays IIS; it comes with ota-proxy and needs nothing else."""
-    return Probe("engines", "emulator", "ok", f"part of ota-proxy; {LEVELS['L1'].line}", runs=("iis",))
+    return Probe("engines", "emulator", "ok", f"part of ota-proxy; {LEVELS['L1'].line}", runs=started("emulator"))
 
 
 def _binary(name: str, server: str, find: binaries.Find) -> Probe:

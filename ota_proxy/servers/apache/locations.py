@@ -255,7 +255,7 @@ def _app(site: Site, location: Location, caps: Capabilities) -> App:
         prefix=quote.location(location.path, site.key_of(location, "path")),
         url=_upstream_url(site, location, target),
         tls=target.scheme == "https",
-        ca=quote.path(location.upstream_ca or caps.layout["ca_bundle"], site.key_of(location, "upstream_ca")),
+        ca=quote.path(location.upstream_ca or caps.layout.ca_bundle, site.key_of(location, "upstream_ca")),
         protocols=Quoted("-all +TLSv1.2" + (" +TLSv1.3" if caps.has("tls13") else "")),
         depth=section("upstream")["verify_depth"],
         timeout=location.read_timeout or section("timeouts")["upstream"],

@@ -132,14 +132,14 @@ def full(site: Site, caps: Capabilities) -> Full:
     """Return what a whole httpd.conf has beside the site."""
     layout, needed = caps.layout, needed_modules(site, "full")
     return Full(
-        server_root=quote.path(layout["apache_root"], ()),
-        pid=quote.path(layout["apache_pid"], ()),
-        mime=quote.path(layout["apache_mime"], ()),
-        user=quote.word(layout["apache_user"], ()),
-        runtime=quote.path(layout["apache_pid"].rpartition("/")[0] or "/", ()),
+        server_root=quote.path(layout.folder, ()),
+        pid=quote.path(layout.pid, ()),
+        mime=quote.path(layout.mime_types, ()),
+        user=quote.word(layout.user, ()),
+        runtime=quote.path(layout.pid.rpartition("/")[0] or "/", ()),
         main_name=quote.word(site.domain, ("domains",)),
-        main_error=quote.path(f"{layout['apache_log']}/error.log", ()),
-        main_access=quote.path(f"{layout['apache_log']}/access.log", ()),
+        main_error=quote.path(f"{layout.log}/error.log", ()),
+        main_access=quote.path(f"{layout.log}/access.log", ()),
         main_level=Quoted(site.log.level),
         modules=tuple(_module(name, caps) for name in needed),
         modules_where_present=tuple(_module(name, caps) for name in section("modules")["where_present"]),
@@ -152,4 +152,4 @@ def full(site: Site, caps: Capabilities) -> Full:
 
 
 def _module(name: str, caps: Capabilities) -> Module:
-    return Module(Quoted(f"{name}_module"), quote.path(f"{caps.layout['apache_modules']}/mod_{name}.so", ()))
+    return Module(Quoted(f"{name}_module"), quote.path(f"{caps.layout.modules}/mod_{name}.so", ()))

@@ -5,6 +5,7 @@ OtaProxy.psm1 is what both scripts call: one file, the same for every site, and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from functools import partial
 
@@ -15,6 +16,7 @@ from ota_proxy.policy.guideline import profile
 from ota_proxy.servers.iis import view
 from ota_proxy.servers.iis.notes import notes
 from ota_proxy.servers.iis.plan import Plan
+from ota_proxy.servers.iis.server_level import module_names
 from ota_proxy.servers.rendered import Note, Rendered, RenderedFile, Scope, header_lines
 from ota_proxy.servers.shared import read_timeouts, refuse
 from ota_proxy.servers.templates import POWERSHELL, XML, Style, render_template
@@ -34,6 +36,8 @@ _HIDDEN = frozenset(
 )
 """Steps of a path that request filtering of IIS with ASP.NET hides by default (documentation of hiddenSegments); case does not count."""
 MODULE = "OtaProxy.psm1"
+_REWRITE, _ARR = "RewriteModule", "ApplicationRequestRouting"
+"""Modules that are not part of Windows."""
 _MOST_BODY = (1 << 32) - 1  # maxAllowedContentLength is a 32 bit number (requestLimits)
 
 
@@ -63,9 +67,24 @@ def render(  # noqa: PLR0913 - what every renderer takes, and one thing more
     return Rendered("iis", scope, tuple(files), said)
 
 
+def lacking(missing: Sequence[str], site: Site) -> frozenset[str]:
+    """Return which of the modules that the templates use are not installed; UsageError for another, and for one that the site needs."""
+    lacks = module_names(missing)
+    if unknown := sorted(lacks - {_REWRITE, _ARR}):
+        place = f"--without-module {unknown[0]}"
+        raise UsageError("what is rendered could only do without rewrite or arr", place=place)
+    if _ARR in lacks and site.proxied:
+        hint = "install Application Request Routing 3, or serve files"
+        raise UsageError(
+            "on IIS this needs Application Request Routing", key=site.key_of(site.proxied[0], "upstream"), hint=hint
+        )
+    return lacks
+
+
 def plan_of(site: Site, caps: Capabilities, scope: Scope, *, rewrite_module: bool = True) -> Plan:
     """Return the layout that a rendering follows; UsageError as for `render`."""
     refuse(site, "iis")
+    rewrite_module = rewrite_module and _REWRITE not in caps.without
     _possible(site, caps, rewrite=rewrite_module)
     native = _native_hsts(site, caps, scope, rewrite=rewrite_module)
     return Plan(site, caps, native_hsts=native, rewrite=rewrite_module)

@@ -108,7 +108,7 @@ def proxied(site: Site, location: Location, name: Quoted, caps: Capabilities) ->
         address=address,
         url=quote(f"http://unix:{target.path}:" if unix else f"{scheme}://{str(target).split('://')[1]}", key),
         tls_name=_tls_name(site, location, target.host) if scheme == "https" else None,
-        ca=quote_path(location.upstream_ca or caps.layout["ca_bundle"], site.key_of(location, "upstream_ca")),
+        ca=quote_path(location.upstream_ca or caps.layout.ca_bundle, site.key_of(location, "upstream_ca")),
         body=Quoted(size_text(location.body_limit).lower() if location.body_limit else "0"),
         timeout=location.read_timeout or 0,
         websocket=location.websocket,

@@ -113,7 +113,7 @@ def inject(fault: Fault, server: str, engine: Engine) -> TargetReport:
     trial = Trial(server, fault.site, content=fault.content, edit=fault.edits.get(server))
     if fault.door == "verify":
         return verify(trial, engine, lambda _: None)
-    with start(trial, engine, engine.capabilities(server), lambda _: None) as started:
+    with start(trial, engine, lambda _: None) as started:
         return checked(started, fault.target, fault.options)
 
 

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from ota_proxy.harness.certificates import FLAWS, Authority, Flaw, Issued, Kind
+from ota_proxy.harness.authority import FLAWS, Authority, Flaw, Issued, Kind
 
 NAMES = ("ota.example.com", "*.apps.example.com", "127.0.0.1")
 

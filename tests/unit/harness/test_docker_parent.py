@@ -35,7 +35,7 @@ def site(**changes: object) -> Site:
 
 def scenario(wanted: Site, layout: str = "debian", server: str = "apache") -> Scenario:
     caps = capabilities.resolve(server, layout=layout)
-    return Scenario(server, wanted, caps, {caps.layout[f"{server}_site"]: "# a site\n"}, ())
+    return Scenario(server, wanted, caps, {caps.layout.site: "# a site\n"}, ())
 
 
 def supplied(wanted: Site, stock: str, layout: str = "debian") -> Parent:
@@ -71,7 +71,7 @@ def test_a_rendered_file_gets_the_server_wide_lines_its_header_asks_for_and_a_pe
     own = scenario(site())
     made = render(own.site, own.caps, "site", "ota-proxy verify")
     header = " ".join(note.text for note in made.notes if note.kind == "needs-parent")
-    parent = supply(replace(own, config={own.caps.layout["apache_site"]: made.files[0].text}), lambda _: PORTS)
+    parent = supply(replace(own, config={own.caps.layout.site: made.files[0].text}), lambda _: PORTS)
     (added,) = parent.files.values()
     assert added.splitlines()
     assert all(line in header and line in parent.said for line in added.splitlines())
@@ -99,9 +99,9 @@ def test_a_main_file_that_includes_the_site_s_folder_gets_no_second_include() ->
 
 def test_a_main_file_of_the_scenario_s_own_is_not_touched() -> None:
     plain = scenario(site(listen=Listen(https=8443)))
-    both = {**plain.config, plain.caps.layout["apache_conf"]: "# whole\n"}
+    both = {**plain.config, plain.caps.layout.main: "# whole\n"}
     assert supply(replace(plain, config=both), lambda _: PORTS) == Parent()
-    whole = {plain.caps.layout["apache_conf"]: "# whole\n"}
+    whole = {plain.caps.layout.main: "# whole\n"}
     assert supply(replace(plain, config=whole), lambda _: PORTS) == Parent()
 
 

@@ -30,7 +30,7 @@ def site(**changes: object) -> Site:
 
 def scenario(wanted: Site, server: str = "nginx", front: str = "", addresses: tuple[str, ...] = ()) -> Scenario:
     caps = capabilities.resolve(server, layout="debian")
-    return Scenario(server, wanted, caps, {caps.layout[f"{server}_site"]: ""}, (), front=front, addresses=addresses)
+    return Scenario(server, wanted, caps, {caps.layout.site: ""}, (), front=front, addresses=addresses)
 
 
 def published(*ports: int) -> dict[int, int]:
@@ -87,7 +87,7 @@ def test_only_ports_that_a_configuration_names_are_awaited_and_all_where_it_name
     text: str, included: str, awaited: str
 ) -> None:
     wanted = scenario(site())
-    folder = wanted.caps.layout["nginx_conf"]
+    folder = wanted.caps.layout.folder
     files = (TestFile(f"{folder}/sites/ota", included.encode()), TestFile("/srv/ota/App.ipa", b"80 443"))
     own = dataclasses.replace(wanted, config={f"{folder}/nginx.conf": text}, files=files)
     assert f"up() {{ {awaited} && true; }}" in script(job(own))
@@ -161,7 +161,7 @@ def test_what_an_image_says_is_looked_up_in_the_capability_table() -> None:
     facts = images.read_facts("an/image:1", DEBIAN)
     caps = facts.capabilities("apache")
     assert (caps.version, caps.tls_library) == ("2.4.71", "openssl-3.0.22")
-    assert caps.layout["apache_site"] == capabilities.resolve("apache", layout="debian").layout["apache_site"]
+    assert caps.layout.site == capabilities.resolve("apache", layout="debian").layout.site
 
 
 def test_compressors_of_an_image_s_nginx_are_known_and_no_others_are_looked_for() -> None:

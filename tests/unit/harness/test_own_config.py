@@ -60,7 +60,7 @@ def test_a_finding_in_a_tree_names_its_file_there_and_shows_its_line(tmp_path: P
     (tmp_path / "nginx.conf").write_text("events {}\nhttp { include conf.d/*; }\n", encoding="utf-8")
     (tmp_path / "conf.d" / "a.conf").write_text("server {\n foo;\n}\n", encoding="utf-8")
     own, caps = own_config(tmp_path, "nginx"), resolve("nginx", "latest")
-    folder = caps.layout["nginx_conf"]
+    folder = caps.layout.folder
     report = at_source(reported(f"{folder}/conf.d/a.conf", 2, dict(own.texts(caps))), own, caps)
     assert report.outcomes[0].file == str(tmp_path / "conf.d" / "a.conf")
     assert "foo" in excerpt(report.outcomes[0], report.config)[1][1]

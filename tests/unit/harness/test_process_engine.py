@@ -8,18 +8,19 @@ import pytest
 
 from ota_proxy.errors import EXIT_NO_VERDICT, NoVerdictError
 from ota_proxy.harness import engine as engines
-from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.authority import Authority
 from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.listening import wait_ready
 from ota_proxy.harness.process import binaries
 from ota_proxy.harness.process.process_engine import EmbeddedEngine, LocalEngine
 from ota_proxy.harness.process.relocation import Home, Ports, Relocation
+from ota_proxy.policy.capabilities import resolve
 from ota_proxy.site import Site
 from tests.container.plain_sites import proxied, site
 
 
 def adapt(chosen: Site) -> Site:
-    return EmbeddedEngine().adapt(chosen)
+    return EmbeddedEngine().prepare("nginx", chosen).site
 
 
 def paths(chosen: Site) -> list[str]:
@@ -80,7 +81,8 @@ def test_each_server_verifies_a_moved_application_in_its_own_way(
     server: str, given: str | None, kept: str | None
 ) -> None:
     place = {"upstream_ca": "/etc/ca.pem", "upstream_name": given}
-    moved = Relocation(Home(), Ports()).adapt(proxied("https://app.internal:9443", location=place), server)
+    sites = (proxied("https://app.internal:9443", location=place),)
+    moved = Relocation(Home(), Ports(), server).placed(resolve(server), sites).site
     assert moved.locations[0].upstream_name == kept
 
 

@@ -13,10 +13,9 @@ from ota_proxy.apps.ipa import AppInfo, read_info
 from ota_proxy.apps.manifest import parse_manifest
 from ota_proxy.apps.package import build_package
 from ota_proxy.apps.page_content import read_page
-from ota_proxy.harness.certificates import Authority
+from ota_proxy.harness.authority import Authority
 from ota_proxy.harness.engine import TestFile
 from ota_proxy.harness.mock_upstreams import MOCK_ROOT, PLACEHOLDER, trusted_address
-from ota_proxy.harness.places import config_path
 from ota_proxy.harness.scenario import Prepared, build_scenario, leaf_kinds
 from ota_proxy.harness.served import Content
 from ota_proxy.policy import capabilities
@@ -109,7 +108,7 @@ def test_the_acme_challenge_stands_in_its_folder() -> None:
 
 def test_a_text_goes_to_the_file_of_the_servers_layout() -> None:
     assert prepare(site()).scenario.config == {"/etc/nginx/conf.d/ota-proxy.conf": "# text\n"}
-    assert config_path(CAPS, "full") == "/etc/nginx/nginx.conf"
+    assert CAPS.layout.place("full") == "/etc/nginx/nginx.conf"
 
 
 def parsed(text: str, tmp: Path) -> list[Any]:

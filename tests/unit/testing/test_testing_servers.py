@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from ota_proxy.harness.certificates import Authority
-from ota_proxy.harness.engine import Endpoint, Engine, ServerRefusedError
+from ota_proxy.harness.authority import Authority
+from ota_proxy.harness.engine import Endpoint, Engine, Placement, ServerRefusedError
 from ota_proxy.harness.own_config import OwnConfig
 from ota_proxy.harness.scenario import build_scenario
 from ota_proxy.harness.served import Content
@@ -49,14 +49,11 @@ class Stage:
         self.refuse = False
         self.name, self.replaced = "docker", ""
 
-    def capabilities(self, _server: str) -> Any:  # noqa: ANN401 - a part of the engine's protocol
-        return CAPS
-
-    def adapt(self, site: Site) -> Site:
-        return site
+    def prepare(self, _server: str, *sites: Site) -> Placement:
+        return Placement(CAPS, sites)
 
     @contextlib.contextmanager
-    def start(self, trial: Trial, *_: object) -> Iterator[Started]:
+    def start(self, trial: Trial, *_: object, **__: object) -> Iterator[Started]:
         if self.refuse:
             raise ServerRefusedError("no", output="[emerg] bad", file=PLACE, line=2)
         running = Running()
