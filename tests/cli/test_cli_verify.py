@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 
 from ota_proxy.apps.package import EXAMPLE_APP, build_package
+from ota_proxy.commands import verify as proving
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness import engine as engines
 from ota_proxy.harness.engine import EngineName, Placement, Running, Scenario
 from ota_proxy.harness.process.process_engine import EmbeddedEngine
 from ota_proxy.policy import capabilities
@@ -50,7 +50,7 @@ class Recorder:
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     made = Recorder()
-    monkeypatch.setattr(engines, "choose", lambda *_: made)
+    monkeypatch.setattr(proving, "choose", lambda *_: made)
     return made
 
 
