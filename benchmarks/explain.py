@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-from ota_proxy.rules.catalogue import catalogue
+from ota_proxy.rules.catalogue import catalogue, page
 from ota_proxy.rules.complaints.diagnosis import diagnose
 from ota_proxy.rules.complaints.index import phrases
-from ota_proxy.rules.pages import page
 
 HALVES = ("tuning", "scoring")
 Answerer = Callable[[str], list[str]]

@@ -240,9 +240,8 @@ def _shape(field: dict[str, Any]) -> str:
 def rules() -> str:
     """Return the catalogue as a table with links to the pages."""
     from ota_proxy.cli.parser import COMMANDS  # noqa: PLC0415 - only when asked
-    from ota_proxy.rules.catalogue import catalogue  # noqa: PLC0415
-    from ota_proxy.rules.doors import checked_by  # noqa: PLC0415
-    from ota_proxy.rules.pages import file_name  # noqa: PLC0415
+    from ota_proxy.rules.catalogue import catalogue, file_name  # noqa: PLC0415
+    from ota_proxy.rules.symptoms import checked_by  # noqa: PLC0415
 
     lines = [
         "# Rules\n",

@@ -13,7 +13,7 @@ from ota_proxy.harness.doctor.look import look
 from ota_proxy.harness.doctor.probe import GROUPS, Probe, engines, exit_code, real
 from ota_proxy.report.paint import Paint, Tone, paint_for
 from ota_proxy.report.text import plain
-from ota_proxy.rules.evidence import safe
+from ota_proxy.rules.support.evidence import safe
 
 SCHEMA = "ota-proxy/doctor/1"
 _TONES: dict[str, Tone] = {"ok": "good", "missing": "error", "limited": "warning"}

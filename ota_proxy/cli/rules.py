@@ -12,8 +12,8 @@ from ota_proxy.errors import EXIT_CLEAN
 from ota_proxy.printable import as_json
 from ota_proxy.report.paint import paint_for
 from ota_proxy.rules.catalogue import catalogue
-from ota_proxy.rules.doors import checked_by
 from ota_proxy.rules.model import Rule
+from ota_proxy.rules.symptoms import checked_by
 
 SCHEMA = "ota-proxy/rules/1"
 

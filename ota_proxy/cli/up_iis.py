@@ -15,7 +15,7 @@ from ota_proxy.cli.streams import emit, flush, say
 from ota_proxy.errors import EXIT_CLEAN, UsageError
 from ota_proxy.harness.emulator.site_folder import Folder, run
 from ota_proxy.policy.capabilities import PORTABLE, resolve
-from ota_proxy.servers.iis.files import WEB_CONFIG, below
+from ota_proxy.servers.iis.state import WEB_CONFIG, below
 from ota_proxy.site.values import Domain
 
 

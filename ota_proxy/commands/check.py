@@ -28,9 +28,9 @@ from ota_proxy.facts.tls import AtsRow
 from ota_proxy.late import late
 from ota_proxy.report.model import TargetReport, no_verdict
 from ota_proxy.report.view import views_told
-from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.internal import internal_hosts
 from ota_proxy.rules.model import Facts
+from ota_proxy.rules.support.evidence import safe
 
 PATIENCE = 300.0
 """Seconds after which a target is given up."""

@@ -16,7 +16,7 @@ from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.rules.complaints.diagnosis import Answer, Guess
 from ota_proxy.rules.complaints.index import phrases, title
 from ota_proxy.rules.complaints.logs import Group, Line, Reading
-from ota_proxy.rules.evidence import safe
+from ota_proxy.rules.support.evidence import safe
 from ota_proxy.rules.symptoms import confirmation
 
 SCHEMA = "ota-proxy/explain/1"

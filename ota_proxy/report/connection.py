@@ -13,7 +13,7 @@ from ota_proxy.facts.install import TlsFacts
 from ota_proxy.facts.tls import AtsRow
 from ota_proxy.report.model import TargetReport
 from ota_proxy.report.paint import Paint, Tone
-from ota_proxy.rules.evidence import safe
+from ota_proxy.rules.support.evidence import safe
 
 _TRUST_SWITCH = (
     "a CA that was given: devices need its profile, and where no MDM brought it, the switch under "

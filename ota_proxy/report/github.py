@@ -14,8 +14,8 @@ from ota_proxy.printable import inert
 from ota_proxy.report import view
 from ota_proxy.report.model import SEVERITIES, Report
 from ota_proxy.report.results import Result, results, spread, told, unjudged
-from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import Severity
+from ota_proxy.rules.support.evidence import safe
 
 LIMIT: Final = 10
 """Annotations of one level that a step shows; more are dropped without a word."""

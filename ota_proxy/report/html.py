@@ -18,8 +18,8 @@ from ota_proxy.report import view as views
 from ota_proxy.report.connection import ats_as_html, connections
 from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Tone
-from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import Outcome
+from ota_proxy.rules.support.evidence import safe
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _MARKS: Final[dict[Tone, str]] = {"good": "✓", "error": "✗", "warning": "!", "note": "i", "unknown": "?", "none": "–"}

@@ -15,8 +15,8 @@ from ota_proxy.printable import as_bytes, as_json, clipped
 from ota_proxy.report.connection import ats_as_values
 from ota_proxy.report.model import FailOn, Report, TargetReport, exit_code, summary
 from ota_proxy.report.results import fingerprints, project_root
-from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import Outcome
+from ota_proxy.rules.support.evidence import safe
 
 SCHEMA = "ota-proxy/report/1"
 

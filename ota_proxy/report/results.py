@@ -20,9 +20,9 @@ from urllib.parse import quote, urlsplit
 
 from ota_proxy.printable import as_bytes, printable
 from ota_proxy.report.model import SEVERITIES, Report, TargetReport
-from ota_proxy.rules.evidence import safe
+from ota_proxy.rules.catalogue import file_name
 from ota_proxy.rules.model import STAGES, Outcome, Rule, Severity
-from ota_proxy.rules.pages import file_name
+from ota_proxy.rules.support.evidence import safe
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,9 @@ from ota_proxy.printable import as_json
 from ota_proxy.report import view
 from ota_proxy.report.model import Report
 from ota_proxy.report.results import Result, page_uri, results, told, unjudged, uri
-from ota_proxy.rules.catalogue import catalogue
-from ota_proxy.rules.evidence import safe
+from ota_proxy.rules.catalogue import catalogue, page
 from ota_proxy.rules.model import Outcome, Rule
-from ota_proxy.rules.pages import page
+from ota_proxy.rules.support.evidence import safe
 
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 FINGERPRINT: Final = "otaProxy/v1"

@@ -15,8 +15,8 @@ from ota_proxy.printable import printable
 from ota_proxy.report.model import FailOn, TargetReport
 from ota_proxy.report.results import relative
 from ota_proxy.rules.catalogue import catalogue
-from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import Outcome
+from ota_proxy.rules.support.evidence import safe
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from ota_proxy.report import view
 from ota_proxy.report.connection import ats_as_text, connections
 from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Paint, paint_for
-from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import STAGES, Outcome
+from ota_proxy.rules.support.evidence import safe
 
 
 def render(report: Report, *, stream: TextIO | None = None, paint: Paint | None = None) -> str:

@@ -15,9 +15,9 @@ from ota_proxy.facts.levels import level_line
 from ota_proxy.printable import printable
 from ota_proxy.report.model import SEVERITIES, Report, TargetReport, summary
 from ota_proxy.report.paint import Tone
-from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import STAGES, Facts, Outcome, Stage
-from ota_proxy.rules.stages import hurts
+from ota_proxy.rules.support.evidence import safe
+from ota_proxy.rules.support.stages import hurts
 
 LOG_LINES = 12
 AROUND = 2

@@ -1,6 +1,6 @@
-"""OTA412, OTA413: whether the archive can be unpacked while it arrives, and whether all of it does (ZIP: APPNOTE 6.3.10 §4.3.16).
+"""OTA412, OTA413: whether the archive can be unpacked while it arrives, and all of it (ZIP: APPNOTE 6.3.10 §4.3.16); OTA317: whether its hashes are right.
 
-What was not read is "no verdict", never "passed".
+What was not read is "no verdict", never "passed". The manifest's hashes are those of Apple's manifesturl.yaml; ones that a device ignores are OTA316's.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ import struct
 from collections.abc import Iterator
 
 from ota_proxy.apps.archive import ends_whole
+from ota_proxy.apps.manifest import hasher_for
+from ota_proxy.facts.app import HashFacts
 from ota_proxy.facts.install import PackageFacts, Response
-from ota_proxy.rules.evidence import bytes_shown, file_name, proof
-from ota_proxy.rules.model import Facts, Finding, NoVerdict
-from ota_proxy.rules.predicates import END_RECORD, delivered, end_bytes, is_encoded
+from ota_proxy.rules.catalogue import remedy_for
+from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.registry import checks
-from ota_proxy.rules.remedies import remedy_for
+from ota_proxy.rules.support.evidence import bytes_shown, file_name, proof
+from ota_proxy.rules.support.predicates import END_RECORD, delivered, end_bytes, is_encoded, readable_manifest
 
 _END = struct.Struct("<4s4H2IH")
 
@@ -94,3 +96,59 @@ def _short(response: Response) -> str:
         return ""
     why = f" ({response.broken.message})" if response.broken else ""
     return f"{response.received} of {response.length if response.length is not None else 'an unknown number of'} bytes came{why}"
+
+
+@checks("OTA317")
+def manifest_hash_mismatch(facts: Facts) -> Iterator[Finding]:
+    """Every hash of the manifest is that of its chunk; one alone stands for the whole file (observed behaviour)."""
+    assets = readable_manifest(facts).assets
+    hashed = [asset for asset in assets if hasher_for([asset])]
+    if not hashed:
+        raise NotApplicable("the manifest has no hashes that a device checks")
+    unseen = ""
+    for package in delivered(facts):
+        if not any(asset.url == package.url for asset in hashed):
+            continue
+        if package.hashed is None:
+            unseen = unseen or _unread(package)
+        elif difference := _difference(package.hashed):
+            message = f"{file_name(package.url)} is not what the manifest's hashes were made of: {difference}"
+            yield Finding(package.url, message, f"{proof(package.get.last)}\n{_pair(package.hashed)}")
+    if unseen:
+        raise NoVerdict(unseen)
+
+
+def _unread(package: PackageFacts) -> str:
+    response = package.get.response
+    if is_encoded(response):
+        return "the package was sent encoded"
+    got = response.received if response else 0
+    return f"only {got} bytes of {file_name(package.url)} were read; check --full reads all of them"
+
+
+def _first(hashes: HashFacts) -> int | None:
+    """Return the index of the first chunk whose hash differs, or None."""
+    pairs = zip(hashes.wanted, hashes.found, strict=False)
+    return next((index for index, (want, have) in enumerate(pairs) if want.strip().lower() != have), None)
+
+
+def _difference(hashes: HashFacts) -> str:
+    index = _first(hashes)
+    kind = {"md5": "MD5", "sha256": "SHA-256"}[hashes.name]
+    if index is not None:
+        if not hashes.chunk:
+            return f"its {kind} differs"
+        begin = index * hashes.chunk
+        return f"the {kind} of chunk {index + 1} differs (from byte {begin}, chunks of {hashes.chunk} bytes)"
+    if len(hashes.found) > len(hashes.wanted):
+        return f"it is longer than {len(hashes.wanted)} chunks of {hashes.chunk} bytes"
+    if len(hashes.found) < len(hashes.wanted):
+        return f"it has {len(hashes.found)} chunks of {hashes.chunk} bytes, the manifest {len(hashes.wanted)}"
+    return ""
+
+
+def _pair(hashes: HashFacts) -> str:
+    index = _first(hashes)
+    if index is None:
+        return f"{hashes.name}s: {len(hashes.wanted)}, of {hashes.chunk} bytes each"
+    return f"manifest: {hashes.wanted[index]}\npackage: {hashes.found[index]}"

@@ -1,13 +1,19 @@
-"""The catalogue (`catalogue.toml`) as values, and the sentences a phone shows."""
+"""The catalogue (`catalogue.toml`) as values, the sentences a phone shows, and what people read about a rule: its page and its remedy.
+
+The page is `docs/rules/OTAnnn-name.md`, in a subset of Markdown: `#` to `###`, paragraphs, `- ` lists, fenced blocks, `code`, **bold**. The remedies, in the
+words of the server that is there, are `remedies.toml`.
+"""
 
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ota_proxy.errors import did_you_mean
+from ota_proxy.resources import folder
 from ota_proxy.rules.model import Rule
 
 
@@ -41,3 +47,59 @@ def sentence(letters: str, host: str = "HOST") -> str:
     """Return what a person reads for the first of a rule's `sees` letters, with the host's name in it; empty for none."""
     text: str = _data()["sentences"].get(letters[:1], "")
     return text.replace("HOST", host)
+
+
+FRONT_KEYS = ("id", "name", "severity", "sees", "doors")
+_FENCE = "---\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: its front block as written, and the Markdown after it."""
+
+    front: dict[str, str]
+    body: str
+
+
+def file_name(rule_id: str) -> str:
+    """Return the name of a rule's page; KeyError for an id that the catalogue does not have."""
+    return f"{rule_id}-{catalogue()[rule_id].name}.md"
+
+
+@cache
+def page(rule_id: str) -> Page:
+    """Return the page of a rule; FileNotFoundError where the installation lacks it, ValueError for one without a front block."""
+    return parse((folder("rules") / file_name(rule_id)).read_text(encoding="utf-8"))
+
+
+def parse(text: str) -> Page:
+    """Split a page into front block and Markdown; ValueError without a front block of `key: value` lines."""
+    before, found, rest = text.partition(_FENCE)
+    front, closed, body = rest.partition("\n" + _FENCE)
+    if before or not found or not closed:
+        raise ValueError("a rule's page starts with a front block between two lines of ---")
+    rows = (line.partition(":") for line in front.splitlines())
+    return Page({key.strip(): value.strip() for key, _, value in rows}, body.strip() + "\n")
+
+
+@cache
+def remedies() -> dict[str, dict[str, str]]:
+    """Return rule id → server (`nginx`, `apache`, `iis`) or `any` → text."""
+    return tomllib.loads(Path(__file__).with_name("remedies.toml").read_text(encoding="utf-8"))
+
+
+def remedy(rule_id: str, server: str = "") -> str:
+    """Return the remedy for a rule, worded for the server where a wording exists; empty for a rule without one."""
+    texts = remedies().get(rule_id, {})
+    return texts.get(server) or texts.get("any", "")
+
+
+@cache
+def causes() -> dict[str, dict[str, str]]:
+    """Return rule id → cause → text, for rules with several causes that have nothing in common."""
+    return tomllib.loads(Path(__file__).with_name("remedy_causes.toml").read_text(encoding="utf-8"))
+
+
+def remedy_for(rule_id: str, cause: str) -> str:
+    """Return what to do about one cause of a rule; empty for a cause without an own remedy, which has the rule's."""
+    return causes().get(rule_id, {}).get(cause, "")

@@ -17,9 +17,9 @@ from ota_proxy.policy.apple_tls import (
     warn_from,
 )
 from ota_proxy.rules.model import Facts, Finding, NoVerdict
-from ota_proxy.rules.places import speaking
-from ota_proxy.rules.predicates import needed, walk
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.support.ownership import speaking
+from ota_proxy.rules.support.predicates import needed, walk
 
 _EKU_SINCE = date(2019, 7, 1)
 """serverAuth is asked of certificates issued from this day on (support.apple.com/103769)."""

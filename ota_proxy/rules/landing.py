@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ota_proxy.facts.install import InAppFacts, InstallFacts, LinkFacts, PackageFacts, PageFacts, TabletFacts, Visit
-from ota_proxy.rules.evidence import answer, file_name, proof, request_line
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
-from ota_proxy.rules.predicates import is_private_address, is_private_name, page_of, walk
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.support.evidence import answer, file_name, proof, request_line
+from ota_proxy.rules.support.predicates import is_private_address, is_private_name, page_of, walk
 
 _AMP_TARGETS = frozenset({"", "_blank", "_self", "_top"})
 """What the AMP validator lets the target of an anchor be (amphtml, validator-main.protoascii)."""

@@ -8,9 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from ota_proxy.facts.install import Exchange, Visit, origin
 from ota_proxy.numbers import seconds
 from ota_proxy.policy.media_types import accepted
-from ota_proxy.rules.evidence import answer, bytes_shown, hops, proof
+from ota_proxy.rules.catalogue import remedy_for
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict, Severity
-from ota_proxy.rules.predicates import (
+from ota_proxy.rules.registry import checks
+from ota_proxy.rules.support.answers import MANIFEST, Live, Seen, each
+from ota_proxy.rules.support.evidence import answer, bytes_shown, hops, proof
+from ota_proxy.rules.support.predicates import (
     WHY,
     ManifestState,
     is_rate_limit,
@@ -20,10 +23,7 @@ from ota_proxy.rules.predicates import (
     unconnected,
     walk,
 )
-from ota_proxy.rules.refusals import failure, limited, recovered, refused_agents
-from ota_proxy.rules.registry import checks
-from ota_proxy.rules.remedies import remedy_for
-from ota_proxy.rules.support.answers import MANIFEST, Live, Seen, each
+from ota_proxy.rules.support.refusals import failure, limited, recovered, refused_agents
 
 _NEVER_SEEN = ("http-link", "tls", "barred", "loop", "left-https")
 """States in which no answer for the manifest was seen: the rules of links and transport report them."""

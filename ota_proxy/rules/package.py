@@ -6,11 +6,15 @@ from collections.abc import Iterator
 
 from ota_proxy.apps.file_kind import Kind, file_kind
 from ota_proxy.facts.install import ImageFacts, InstallFacts, PackageFacts, Response, Visit
-from ota_proxy.rules.evidence import answer, bytes_shown, file_name, proof, request_line
+from ota_proxy.rules.catalogue import remedy_for
 from ota_proxy.rules.manifest import wrong_type
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
-from ota_proxy.rules.places import internal
-from ota_proxy.rules.predicates import (
+from ota_proxy.rules.registry import checks
+from ota_proxy.rules.support.answers import PACKAGE, Live, each
+from ota_proxy.rules.support.evidence import answer, bytes_shown, file_name, proof, request_line
+from ota_proxy.rules.support.ownership import internal
+from ota_proxy.rules.support.predicates import (
+    VALIDATORS,
     WHY,
     delivered,
     end_bytes,
@@ -18,16 +22,13 @@ from ota_proxy.rules.predicates import (
     is_html,
     is_rate_limit,
     leaves_https,
+    other_validators,
     package_state,
     packages_of,
     unconnected,
     walk,
 )
-from ota_proxy.rules.refusals import failure
-from ota_proxy.rules.registry import checks
-from ota_proxy.rules.remedies import remedy_for
-from ota_proxy.rules.support.answers import PACKAGE, Live, each
-from ota_proxy.rules.validators import VALIDATORS, other_validators
+from ota_proxy.rules.support.refusals import failure
 
 _NEVER_SEEN = ("loop", "left-https", "barred")
 """States in which no answer for the package was seen: the transport rules report them."""

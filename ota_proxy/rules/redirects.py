@@ -11,14 +11,13 @@ from ota_proxy.addresses import bracketed
 from ota_proxy.facts.install import Exchange, InstallFacts, NetError, PlainHttpFacts, TlsFacts, Visit, origin
 from ota_proxy.policy.apple_tls import accepted_suites
 from ota_proxy.rules.certificate import UNVERIFIED, certificate_problem
-from ota_proxy.rules.evidence import hops, proof
 from ota_proxy.rules.internal import internal_hosts
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
-from ota_proxy.rules.places import Place, internal_places
-from ota_proxy.rules.predicates import leaves_https, location_of, needed, visits, walk
 from ota_proxy.rules.registry import checks
-from ota_proxy.rules.sites import severity_at
 from ota_proxy.rules.support.answers import ANY_NAME, Live, at, understood
+from ota_proxy.rules.support.evidence import hops, proof
+from ota_proxy.rules.support.ownership import Place, internal_places, severity_at
+from ota_proxy.rules.support.predicates import leaves_https, location_of, needed, visits, walk
 from ota_proxy.servers.effective import Answer, Effective, Request
 
 _PERMANENT = (301, 308)

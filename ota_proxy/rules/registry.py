@@ -13,11 +13,10 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from ota_proxy import limits
-from ota_proxy.rules.catalogue import catalogue, sentence
-from ota_proxy.rules.evidence import safe
+from ota_proxy.rules.catalogue import catalogue, remedy, sentence
 from ota_proxy.rules.model import Check, Facts, Finding, NotApplicable, NoVerdict, Outcome, Rule, Status
-from ota_proxy.rules.remedies import remedy
-from ota_proxy.rules.stages import struck
+from ota_proxy.rules.support.evidence import safe
+from ota_proxy.rules.support.stages import struck
 
 Door = Literal["v", "c", "a", "l"]
 
@@ -29,7 +28,6 @@ _MODULES = (
     "landing",
     "redirects",
     "internal",
-    "client_certificate",
     "transport",
     "certificate",
     "tls",
@@ -38,10 +36,8 @@ _MODULES = (
     "package",
     "resume",
     "archive",
-    "hashes",
     "app",
     "signing",
-    "names",
     "server",
     "configuration",
 )

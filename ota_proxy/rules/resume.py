@@ -8,12 +8,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ota_proxy.facts.install import Exchange, PackageFacts, Response, Visit
 from ota_proxy.numbers import content_range, seconds
-from ota_proxy.rules.evidence import bytes_shown, file_name, proof
 from ota_proxy.rules.manifest import cache_control
 from ota_proxy.rules.model import Facts, Finding, NoVerdict
-from ota_proxy.rules.predicates import delivered, is_encoded, is_rate_limit
 from ota_proxy.rules.registry import checks
-from ota_proxy.rules.validators import other_validators
+from ota_proxy.rules.support.evidence import bytes_shown, file_name, proof
+from ota_proxy.rules.support.predicates import delivered, is_encoded, is_rate_limit, other_validators
 
 _ASKED = re.compile(r"bytes=(\d*)-(\d*)")
 _LONG = 86_400  # seconds; a name that is used again within a day is the usual case for builds

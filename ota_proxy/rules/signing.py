@@ -12,11 +12,11 @@ from datetime import datetime
 from ota_proxy.facts.app import AppFacts, Bundle, Profile
 from ota_proxy.facts.install import PackageFacts
 from ota_proxy.policy.phones import step_from, step_needed
-from ota_proxy.rules.apps import Problem, about, looked_into, shown, signed_bundles
-from ota_proxy.rules.evidence import file_name
+from ota_proxy.rules.app import Problem, about, looked_into, shown, signed_bundles
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
-from ota_proxy.rules.predicates import walk
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.support.evidence import file_name
+from ota_proxy.rules.support.predicates import walk
 
 REVOCATION = "whether Apple has revoked its certificate cannot be seen from outside"
 

@@ -10,13 +10,13 @@ from ota_proxy.addresses import is_address
 from ota_proxy.facts.install import Exchange, InstallFacts, Response, Visit, origin
 from ota_proxy.numbers import seconds
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
-from ota_proxy.rules.evidence import answer, proof, request_line
 from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict, Severity
-from ota_proxy.rules.predicates import ZIP, answers, under_strange_names, walk
-from ota_proxy.rules.refusals import looks_like_plist
 from ota_proxy.rules.registry import checks
-from ota_proxy.rules.sites import is_own, severity_at
 from ota_proxy.rules.support.answers import Effect, Live, Seen, understood
+from ota_proxy.rules.support.evidence import answer, proof, request_line
+from ota_proxy.rules.support.ownership import is_own, severity_at
+from ota_proxy.rules.support.predicates import ZIP, answers, under_strange_names, walk
+from ota_proxy.rules.support.refusals import looks_like_plist
 from ota_proxy.servers.effective import Effective, Request
 from ota_proxy.servers.text import Span
 

@@ -8,10 +8,8 @@ from typing import Literal
 
 from ota_proxy.errors import UsageError
 from ota_proxy.reading import read_file
-from ota_proxy.servers.iis import encodings
-from ota_proxy.servers.iis.files import WEB_CONFIG, web_configs
-from ota_proxy.servers.iis.syntax import read
-from ota_proxy.servers.iis.validate import kind_of
+from ota_proxy.servers.iis.state import WEB_CONFIG, web_configs
+from ota_proxy.servers.iis.syntax import decode, kind_of, read
 from ota_proxy.servers.iis.violations import Violation
 
 Kind = Literal["tree", "web.config", "applicationHost.config", "other", "unreadable"]
@@ -55,7 +53,7 @@ def _kind(path: Path, data: bytes) -> Kind:
 def _is_configuration(data: bytes) -> bool:
     """Say whether a file begins as an XML file of IIS does."""
     try:
-        text, _, _ = encodings.decode(data)
+        text, _, _ = decode(data)
     except ValueError:
         return False
     return text.lstrip().startswith("<") and "<configuration" in text[:_HEAD]

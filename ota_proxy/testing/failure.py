@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from ota_proxy.printable import inert
-from ota_proxy.rules.evidence import safe
+from ota_proxy.rules.support.evidence import safe
 from ota_proxy.testing.options import settings
 from ota_proxy.testing.record import Record
 from ota_proxy.testing.report import InstallReport

@@ -16,8 +16,7 @@ from xml.etree import ElementTree as ET
 
 from ota_proxy.harness.authority import Authority
 from ota_proxy.resources import folder
-from ota_proxy.rules.catalogue import catalogue
-from ota_proxy.rules.pages import page
+from ota_proxy.rules.catalogue import catalogue, page
 from tests.support.apache_host import BINARY as APACHE
 from tests.support.apache_host import MODULES
 

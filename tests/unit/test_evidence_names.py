@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ota_proxy.rules.evidence import redact
+from ota_proxy.rules.support.evidence import redact
 
 
 def test_a_cipher_suite_is_no_secret_but_a_random_segment_is() -> None:

@@ -14,13 +14,11 @@ from ota_proxy.cli.main import main
 from ota_proxy.cli.parser import COMMANDS
 from ota_proxy.report.answer import as_text
 from ota_proxy.report.paint import Paint
-from ota_proxy.rules import pages
-from ota_proxy.rules.catalogue import catalogue
-from ota_proxy.rules.doors import COMMANDS as BEHIND
-from ota_proxy.rules.doors import checked_by, planned
+from ota_proxy.rules import catalogue as pages
+from ota_proxy.rules.catalogue import catalogue, remedies
 from ota_proxy.rules.registry import registered, unchecked
-from ota_proxy.rules.remedies import remedies
-from ota_proxy.rules.symptoms import by_letter
+from ota_proxy.rules.symptoms import COMMANDS as BEHIND
+from ota_proxy.rules.symptoms import by_letter, checked_by, planned
 
 Said = pytest.CaptureFixture[str]
 

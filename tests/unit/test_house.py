@@ -19,8 +19,8 @@ print(Path(__file__).parents[1].joinpath("templates", "page.j2").read_text())
 """,
     "ota_proxy/rules/__init__.py": "",
     "ota_proxy/rules/page.py": "NUMBER = 1\n" * 60,
-    "ota_proxy/rules/pages.py": "def late():\n    from ota_proxy.site import page  # noqa: PLC0415, ANN201 - made up\n",
-    "ota_proxy/site/page.py": "from ota_proxy import rules\nimport ota_proxy.rules.pages\n",
+    "ota_proxy/rules/catalogue.py": "def late():\n    from ota_proxy.site import page  # noqa: PLC0415, ANN201 - made up\n",
+    "ota_proxy/site/page.py": "from ota_proxy import rules\nimport ota_proxy.rules.catalogue\n",
     "ota_proxy/servers/text.py": "NUMBER = 1\n",
     "ota_proxy/servers/nginx/text.py": "from ota_proxy.servers import text\n",
     "ota_proxy/servers/apache/text.py": "import os\n",
@@ -64,7 +64,7 @@ def test_the_text_of_a_tree_is_counted(tree: Path) -> None:
 
 def test_a_cycle_is_named_with_all_its_modules(tree: Path) -> None:
     graph = house.imports(house.modules(tree))
-    assert house.cycles(graph) == [["ota_proxy.rules.pages", "ota_proxy.site.page"]]
+    assert house.cycles(graph) == [["ota_proxy.rules.catalogue", "ota_proxy.site.page"]]
     assert house.cycles(house.packages(graph)) == [["ota_proxy.rules", "ota_proxy.site"]]
 
 
@@ -98,7 +98,7 @@ def test_another_revision_is_measured_from_git(tree: Path, tmp_path: Path, monke
         ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "Begin"],
     ):
         subprocess.run(["git", "-C", tree, *words], check=True)
-    (tree / "ota_proxy/rules/pages.py").unlink()
+    (tree / "ota_proxy/rules/catalogue.py").unlink()
     monkeypatch.setattr(house, "ROOT", tree)
     assert house.of_revision("HEAD", tmp_path / "unpacked")["modules"] == "7"
     assert house.of_text(tree)["modules"] == "6"

@@ -199,7 +199,7 @@ def test_what_is_settled_keeps_its_findings_with_the_reason(tmp_path: Path) -> N
 
 _OF_THE_JUDGE = {"evaluate", "without_consequences", "suppress", "standings"}
 """What facts become outcomes with, and outcomes a settled report."""
-_HOMES = {"ota_proxy/rules/registry.py", "ota_proxy/rules/names.py", "ota_proxy/report/suppress.py"}
+_HOMES = {"ota_proxy/rules/registry.py", "ota_proxy/rules/server.py", "ota_proxy/report/suppress.py"}
 
 
 def calls_of_the_judge(tree: ast.AST) -> list[str]:

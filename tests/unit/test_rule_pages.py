@@ -10,10 +10,9 @@ import pytest
 import tree_sitter
 import tree_sitter_powershell
 
-from ota_proxy.rules.catalogue import catalogue
-from ota_proxy.rules.doors import COMMANDS, NEVER_RENDERED
+from ota_proxy.rules.catalogue import FRONT_KEYS, catalogue, file_name, page, parse
 from ota_proxy.rules.model import Rule
-from ota_proxy.rules.pages import FRONT_KEYS, file_name, page, parse
+from ota_proxy.rules.symptoms import COMMANDS, NEVER_RENDERED
 from tests.support import rule_pages
 from tests.support.apache_host import MISSING as NO_APACHE
 from tests.support.rule_pages import Block, blocks, section

@@ -11,7 +11,7 @@ import pytest
 
 from ota_proxy.device.fetch_manifest import read_manifest
 from ota_proxy.facts.install import Asset, InstallFacts, NetError
-from ota_proxy.rules.remedies import causes
+from ota_proxy.rules.catalogue import causes
 from ota_proxy.site import Site
 from tests.support.facts import (
     BASE,

@@ -15,8 +15,8 @@ from ota_proxy.report.model import Report, TargetReport, exit_code
 from ota_proxy.report.text import render
 from ota_proxy.report.view import stages
 from ota_proxy.rules.model import Facts
-from ota_proxy.rules.predicates import ManifestState, PackageState, manifest_state, package_state
 from ota_proxy.rules.registry import Door
+from ota_proxy.rules.support.predicates import ManifestState, PackageState, manifest_state, package_state
 from tests.support.facts import (
     BASE,
     LINK,

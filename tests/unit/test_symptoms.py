@@ -10,9 +10,8 @@ from ota_proxy.cli.parser import COMMANDS
 from ota_proxy.cli.parser import parser as command_line
 from ota_proxy.rules.catalogue import catalogue, sentence
 from ota_proxy.rules.complaints.diagnosis import diagnose
-from ota_proxy.rules.doors import checked_by
 from ota_proxy.rules.model import Rule
-from ota_proxy.rules.symptoms import Symptom, _data, by_letter, confirmation, symptoms
+from ota_proxy.rules.symptoms import Symptom, _data, by_letter, checked_by, confirmation, symptoms
 
 LETTERS = "NCVHUWITX"
 SAID = [

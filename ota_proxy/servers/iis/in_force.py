@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ota_proxy.reading import is_below, read_below, read_file
-from ota_proxy.servers.iis import files, violations
 from ota_proxy.servers.iis import server_level as server
+from ota_proxy.servers.iis import state as files
+from ota_proxy.servers.iis import violations
 from ota_proxy.servers.iis.node import Node
-from ota_proxy.servers.iis.section_registry import Unmodelled
-from ota_proxy.servers.iis.sections import lay_out
-from ota_proxy.servers.iis.sites import Binding, Directory, Site
+from ota_proxy.servers.iis.sections import Unmodelled, lay_out
+from ota_proxy.servers.iis.server_level import Binding, Directory, Site
 from ota_proxy.servers.iis.state import Key, State, apply_file, apply_locations
 from ota_proxy.servers.iis.syntax import Document, read
 from ota_proxy.servers.iis.violations import Violation

@@ -1,4 +1,4 @@
-"""The server level: the built-in defaults of IIS 10, an applicationHost.config over them or in their place, and its sites."""
+"""The server level: the built-in defaults of IIS 10, an applicationHost.config over them or in their place, and its sites with bindings and folders."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ota_proxy import numbers
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.reading import read_file
@@ -13,12 +14,89 @@ from ota_proxy.servers.iis import defaults
 from ota_proxy.servers.iis.node import Node
 from ota_proxy.servers.iis.schema import machine, table
 from ota_proxy.servers.iis.schema.model import Section
-from ota_proxy.servers.iis.section_registry import built_in, registered
-from ota_proxy.servers.iis.sections import Layout, Placement, declarations, lay_out
-from ota_proxy.servers.iis.sites import Binding, Site, read_sites
+from ota_proxy.servers.iis.sections import Layout, Placement, built_in, declarations, lay_out, registered
 from ota_proxy.servers.iis.state import Key, Server, State, apply_file
 from ota_proxy.servers.iis.syntax import Document, read
 from ota_proxy.servers.iis.violations import Violation
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One binding. `information` is `address:port:host`; `certificate` the hash where a file names one (IIS keeps it elsewhere)."""
+
+    protocol: str
+    information: str
+    ssl_flags: int = 0
+    certificate: str = ""
+
+    @property
+    def port(self) -> int | None:
+        """The port, None where the information is not valid."""
+        return numbers.port(self.information.rpartition(":")[0].rpartition(":")[2])
+
+    @property
+    def host(self) -> str:
+        """The host name, empty for any."""
+        return self.information.rpartition(":")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A virtual directory: its URL path from the site's root (`/`, `/ota`), its folder as written, and whether a web.config below it counts."""
+
+    path: str
+    physical: str
+    application: bool
+    deep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One site; `hsts` has the defaults of siteDefaults applied, `node` is the whole entry."""
+
+    name: str
+    id: int
+    bindings: tuple[Binding, ...]
+    hsts: Node
+    physical_path: str
+    directories: tuple[Directory, ...]
+    node: Node
+
+
+def read_sites(section: Node) -> tuple[Site, ...]:
+    """Return the sites of `system.applicationHost/sites`."""
+    return tuple(_site(one) for one in section.entries("site"))
+
+
+def _site(node: Node) -> Site:
+    directories = tuple(
+        _directory(application, one) for application in node.entries("application") for one in application.entries()
+    )
+    return Site(
+        name=node.text("name"),
+        id=node.number("id"),
+        bindings=tuple(_binding(one) for one in node.child("bindings").entries()),
+        hsts=node.child("hsts"),
+        physical_path=next((one.physical for one in directories if one.path == "/"), ""),
+        directories=directories,
+        node=node,
+    )
+
+
+def _binding(node: Node) -> Binding:
+    return Binding(
+        protocol=node.text("protocol"),
+        information=node.text("bindingInformation"),
+        ssl_flags=node.number("sslFlags"),
+        certificate=node.text("certificateHash"),
+    )
+
+
+def _directory(application: Node, node: Node) -> Directory:
+    above, own = application.text("path").rstrip("/"), node.text("path")
+    path = f"{above}{own if own != '/' else ''}" or "/"
+    return Directory(path, node.text("physicalPath"), own in {"/", ""}, node.flag("allowSubDirConfig"))
+
 
 DEFAULT_SITE = "Default Web Site"
 SITES = "system.applicationHost/sites"

@@ -1,22 +1,82 @@
-"""One step of a URL path while configuration is laid over configuration: what is in force there, who locked what, what is refused."""
+"""One step of a URL path while configuration is laid over configuration: its files, what is in force there, who locked what, what is refused.
+
+Files are found as Windows does, whatever the case of their names; a stamp tells when one changes.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from ota_proxy.limits import TREE_FILES
 from ota_proxy.servers.iis import violations
-from ota_proxy.servers.iis.files import Stamp
 from ota_proxy.servers.iis.merge import Source, merge, outside
 from ota_proxy.servers.iis.node import Node
 from ota_proxy.servers.iis.schema import table
 from ota_proxy.servers.iis.schema.model import Element as Shape
-from ota_proxy.servers.iis.section_registry import Registry, Unmodelled
-from ota_proxy.servers.iis.sections import Layout, Mode, Placement
+from ota_proxy.servers.iis.sections import Layout, Mode, Placement, Registry, Unmodelled
 from ota_proxy.servers.iis.syntax import Document
 from ota_proxy.servers.iis.violations import Violation
+
+WEB_CONFIG = "web.config"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells two states of a file apart without reading it."""
+
+    path: Path
+    modified: int
+    size: int
+
+
+def stamp(path: Path | None) -> Stamp | None:
+    """Return the stamp of a file, None where there is none. One that is there and cannot be looked at has one too: reading it says why."""
+    if path is None:
+        return None
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return Stamp(path, 0, 0)
+    return Stamp(path, found.st_mtime_ns, found.st_size)
+
+
+def below(folder: Path, name: str) -> Path | None:
+    """Return the entry of a folder whose name is `name` in any case, the exact spelling first; None where there is none."""
+    exact = folder / name
+    try:
+        if exact.exists():
+            return exact
+        names = sorted(one.name for one in folder.iterdir() if one.name.lower() == name.lower())
+    except (OSError, ValueError):  # a name that this system cannot have
+        return None
+    return folder / names[0] if names else None
+
+
+def subfolder(folder: Path, name: str) -> Path | None:
+    """Return a folder inside a folder, None where there is none; never the folder itself or its parent."""
+    if name in {"", ".", ".."} or "/" in name or "\\" in name:
+        return None
+    found = below(folder, name)
+    return found if found is not None and found.is_dir() else None
+
+
+def web_configs(root: Path) -> list[Path]:
+    """Return every web.config below a folder, itself included, the upper ones first; links to folders are not followed."""
+    found = [
+        Path(folder) / name
+        for folder, _, names in islice(os.walk(root), TREE_FILES)
+        for name in sorted(names)
+        if name.lower() == WEB_CONFIG
+    ]
+    return sorted(found, key=lambda path: (len(path.parts), str(path)))
+
 
 Key = tuple[str, ...]
 """The site's name and the steps of a URL path, in lower case; () is the server."""

@@ -1,17 +1,65 @@
 """Reads a web.config or applicationHost.config into elements, attributes, texts and comments with their spans; refuses what is not XML, and any DTD.
 
-The standard library's expat does the parsing; nothing is fetched, no entity is declared, and every walk here is a loop.
+Encoded is a file as its byte order mark says, then its XML declaration, else in UTF-8 (XML 1.0, appendix F). The standard library's expat does the parsing;
+nothing is fetched, no entity is declared, and every walk here is a loop.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass, field
+from typing import Literal
 from xml.parsers import expat
 
-from ota_proxy.servers.iis import encodings
 from ota_proxy.servers.iis.violations import malformed
 from ota_proxy.servers.text import SourceText, Span
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_BARE = ((b"<\x00", "utf-16-le"), (b"\x00<", "utf-16-be"))
+_DECLARED = re.compile(r"""<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]*)["']""")
+_CHARACTER_SETS = re.compile(r"utf-8|ascii|iso8859-\d+|cp\d+|koi8-[ru]|gb18030|gbk|gb2312|big5|shift_jis|euc_jp|euc_kr")
+"""Those where `<` is one byte 0x3C; other codecs of Python are no character sets (rot13, unicode_escape)."""
+_HEAD = 200
+
+
+def decode(data: bytes) -> tuple[str, str, int]:
+    """Return the text, Python's name of its encoding and the length of the byte order mark; ValueError with the reason."""
+    codec, bom = _marked(data)
+    head = data[bom : bom + _HEAD].decode(codec or "latin-1", "replace")
+    declared = _codec(match[1]) if (match := _DECLARED.match(head)) else ""
+    if codec.startswith("utf-16") != declared.startswith("utf-16") and declared:
+        raise ValueError(f"the file says it is {declared}, its bytes are {codec or 'not'}")
+    chosen = codec or declared or "utf-8"
+    try:
+        return data[bom:].decode(chosen), chosen, bom
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start + bom} is not {chosen}") from None
+
+
+def _marked(data: bytes) -> tuple[str, int]:
+    for mark, codec in _MARKS:
+        if data.startswith(mark):
+            return codec, len(mark)
+    return next((codec for start, codec in _BARE if data.startswith(start)), ""), 0
+
+
+def _codec(name: str) -> str:
+    """Return Python's name; ValueError for what is no character set that XML files are written in."""
+    try:
+        found = codecs.lookup(name).name
+    except LookupError:
+        found = ""
+    if found.startswith("utf-16"):
+        return "utf-16"
+    if not _CHARACTER_SETS.fullmatch(found):
+        raise ValueError(f"the encoding {name} is not known")
+    return found
+
 
 __all__ = ["Attribute", "Comment", "Document", "Element", "Text", "read"]
 
@@ -194,7 +242,7 @@ _ATTRIBUTE = re.compile(rb"\s+(?P<name>[^\s=/>]+)\s*=\s*(?P<value>\"[^\"]*\"|'[^
 def read(data: bytes, file: str) -> Document:
     """Return the document of a file's bytes; Violation where IIS would call it not well-formed. `file` is only a name for places."""
     try:
-        text, codec, bom = encodings.decode(data)
+        text, codec, bom = decode(data)
     except ValueError as error:
         raise malformed(Span(file, 1, 1, 0, 0, 1, 1), str(error)) from None
     source = SourceText(file, data, text, codec, bom)
@@ -209,3 +257,18 @@ def read(data: bytes, file: str) -> Document:
     if builder.root is None:  # expat reports an empty document itself; this is for the type checker and for us
         raise malformed(Span(file, 1, 1, 0, 0, 1, 1), "no element found")
     return Document(source, builder.root, tuple(builder.comments))
+
+
+FileKind = Literal["web.config", "applicationHost.config"]
+_SERVER = {"system.applicationHost", "webFarms"}
+
+
+def kind_of(document: Document) -> FileKind:
+    """Return what a file with a `configuration` root is: the server's has sites or pools, or registers the groups of IIS."""
+    for child in document.root.children:
+        if child.name in _SERVER:
+            return "applicationHost.config"
+        groups = {one.value("name") for one in child.children} if child.name == "configSections" else set()
+        if groups & {"system.applicationHost", "system.webServer"}:
+            return "applicationHost.config"
+    return "web.config"

@@ -17,7 +17,7 @@ from ota_proxy.apps.manifest import parse_manifest
 from ota_proxy.apps.package import build_package
 from ota_proxy.apps.plist import trimmed
 from ota_proxy.device.bodies import Unpacker
-from ota_proxy.rules.remedies import causes
+from ota_proxy.rules.catalogue import causes
 
 PLIST = plistlib.dumps({"items": []})
 IPA = build_package(size=2048)

@@ -8,7 +8,7 @@ import pytest
 
 from ota_proxy.errors import UsageError
 from ota_proxy.servers.iis.in_force import Configuration
-from ota_proxy.servers.iis.sites import Binding, Directory
+from ota_proxy.servers.iis.server_level import Binding, Directory
 from tests.unit.iis.conftest import Read, web
 
 DOCUMENTS = "system.webServer/defaultDocument"

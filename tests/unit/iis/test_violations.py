@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ota_proxy.servers.iis.validate import validate
+from ota_proxy.servers.iis.in_force import Configuration
 from tests.unit.iis.conftest import Read, Refused, web
 
 LOCKED = "This configuration section cannot be used at this path."
@@ -279,5 +279,5 @@ def test_a_tree_is_validated_in_one_call(tmp_path: Path) -> None:
     (tmp_path / "web.config").write_text(web("<handlers />"))
     (tmp_path / "a").mkdir()
     (tmp_path / "a/web.config").write_text(web("<hsts />"))
-    assert [one.kind for one in validate(tmp_path)] == ["locked", "schema"]
-    assert [one.kind for one in validate(tmp_path / "a/web.config")] == ["schema"]
+    assert [one.kind for one in Configuration.load(tmp_path).problems()] == ["locked", "schema"]
+    assert [one.kind for one in Configuration.load(tmp_path / "a/web.config").problems()] == ["schema"]

@@ -20,9 +20,9 @@ from ota_proxy.errors import UsageError
 from ota_proxy.report.json import dumped, fitted, line_of
 from ota_proxy.report.model import Report, TargetReport, exit_code
 from ota_proxy.report.suppress import Judging
-from ota_proxy.rules.evidence import safe
 from ota_proxy.rules.model import Facts, Finding
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.rules.support.evidence import safe
 from tests.support.facts import BASE, healthy
 from tests.support.report_samples import outcome
 

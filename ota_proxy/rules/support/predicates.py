@@ -19,9 +19,8 @@ from ota_proxy.facts.install import (
 )
 from ota_proxy.numbers import content_range
 from ota_proxy.policy.pages import is_login_page, names_login
-from ota_proxy.rules.barred import wants_certificate
 from ota_proxy.rules.model import Facts, NotApplicable, NoVerdict
-from ota_proxy.rules.refusals import looks_like_plist, refused_agents
+from ota_proxy.rules.support.refusals import looks_like_plist, refused_agents, wants_certificate
 
 ZIP = b"PK\x03\x04"
 """Signature of a local file header (APPNOTE 4.3.7)."""
@@ -316,3 +315,24 @@ def under_strange_names(install: InstallFacts) -> tuple[Visit, ...]:
 def same_host(url: str, host: str) -> bool:
     """Say whether a URL's host is this one, whatever the port."""
     return origin(url)[1].lower() == host.lower()
+
+
+VALIDATORS = ("etag", "last-modified")
+
+
+def other_validators(package: PackageFacts) -> tuple[Visit | None, tuple[str, ...]]:
+    """Return the first further answer whose validators are not those of the plain GET, and which differ; None where none does.
+
+    The answer to a range may come without a validator (RFC 9110 §15.3.7); one that it has must be the whole file's.
+    """
+    get = package.get.response
+    ranges = (package.ranged, package.tail)
+    for visit in (package.second, package.h1, *ranges) if get else ():
+        answer = visit.response if visit and visit.status in {200, 206} and not visit.stopped else None
+        if visit and get and answer and not is_encoded(answer):
+            pairs = {name: (get.header(name), answer.header(name)) for name in VALIDATORS}
+            kept = {name: pair for name, pair in pairs.items() if visit not in ranges or None not in pair}
+            changed = tuple(name for name, (one, other) in kept.items() if one != other)
+            if changed:
+                return visit, changed
+    return None, ()
