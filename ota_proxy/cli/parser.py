@@ -14,7 +14,7 @@ from ota_proxy.cli.flags.help import add_completion, add_explain, add_rules
 from ota_proxy.cli.flags.machine import add_clean, add_config, add_doctor
 from ota_proxy.cli.flags.servers import add_render, add_up, add_verify
 from ota_proxy.cli.flags.shared import Commands
-from ota_proxy.cli.flags.targets import add_check, add_lint
+from ota_proxy.cli.flags.targets import add_check, add_effective, add_lint
 from ota_proxy.cli.streams import tell
 from ota_proxy.errors import EXIT_USAGE, did_you_mean
 
@@ -24,6 +24,7 @@ _ADD: Mapping[str, Callable[[Commands], None]] = {
     "up": add_up,
     "check": add_check,
     "lint": add_lint,
+    "effective": add_effective,
     "manifest": add_manifest,
     "page": add_page,
     "link": add_link,

@@ -152,3 +152,48 @@ def add_lint(commands: Commands) -> None:
     )
     add_report_flags(command)
     command.set_defaults(run="ota_proxy.cli.lint:run")
+
+
+_EFFECTIVE = """\
+Say what a request would get from an existing configuration, without running it: status, every header with the line that sets it, and why.
+PATH is a configuration file, a folder with an nginx.conf, a fragment (one server block), or what `nginx -T` printed. nginx only so far.
+
+  ota-proxy effective /etc/nginx --url https://ota.example.com/ota/app.plist
+  ota-proxy effective ./nginx --path-map /etc/nginx=./nginx --path-map /srv/ota=./builds --url https://ota.example.com/ota/app.ipa
+  ota-proxy effective dump.txt --url https://ota.example.com/ota/app.ipa --method HEAD --header 'Accept-Encoding: gzip' --format json
+
+What cannot be known from the files (the version in Server, a file that is not here, the client's address) is named as not known, never guessed.
+Files below PATH and below the folders of --path-map are looked at, and site folders that this machine has.
+"""
+
+
+def add_effective(commands: Commands) -> None:
+    """Add `effective`."""
+    command = commands.add_parser(
+        "effective", help="what a request would get, and which line decides it", description=_EFFECTIVE
+    )
+    command.add_argument("path", metavar="PATH", type=Path, help="configuration file, folder, or output of nginx -T")
+    command.add_argument("--url", metavar="URL", required=True, help="what is asked: https://host/path")
+    command.add_argument("--method", choices=("GET", "HEAD"), default="GET", help="default: GET")
+    command.add_argument(
+        "--header",
+        metavar="'NAME: VALUE'",
+        action="append",
+        default=[],
+        help="a header of the request (may be repeated)",
+    )
+    command.add_argument(
+        "--server",
+        choices=("nginx", "apache", "iis"),
+        default="",
+        help="whose files these are; default: by what they hold",
+    )
+    command.add_argument(
+        "--path-map",
+        metavar="FROM=TO",
+        action="append",
+        default=[],
+        help="where a folder of the server lies here: /etc/nginx=./nginx (may be repeated)",
+    )
+    command.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    command.set_defaults(run="ota_proxy.cli.effective:run")
