@@ -79,6 +79,39 @@ def test_cache_rules_hold_against_the_parents_expires(busy_apache: Host) -> None
 
 
 @pytest.mark.parametrize(
+    ("target", "headers", "status", "kept"),
+    [
+        ("/ota/App.ipa", ("Range: bytes=0-9",), 206, "no-cache"),
+        ("/ota/App.ipa", ("Range: bytes=999999999-",), 416, "no-store"),
+        ("/ota/App.ipa", ("If-None-Match: *",), 304, "no-cache"),
+        ("/ota/App.ipa", ("If-Match: x",), 412, "no-store"),
+        ("/ota/manifest.plist", ("If-None-Match: *",), 304, "no-store"),
+        ("/ota/index.html", ("If-None-Match: *",), 304, "no-cache"),
+        ("/ota/sub", (), 301, "no-cache"),
+        ("/ota/.env", (), 403, "no-store"),
+    ],
+)
+def test_cache_rules_stand_once_on_every_status(
+    busy_apache: Host, target: str, headers: tuple[str, ...], status: int, kept: str
+) -> None:
+    reply = busy_apache.get(target, *headers)
+    assert (reply.status, reply.all("Cache-Control"), reply.all("Expires")) == (status, [kept], [])
+
+
+@pytest.mark.parametrize("name", ["App.ipa.tgz", "App.ipa.fr", "manifest.plist.x"])
+def test_a_name_with_another_extension_at_its_end_is_no_package_and_no_manifest(busy_apache: Host, name: str) -> None:
+    reply = busy_apache.get(f"/ota/{name}")
+    assert (reply.status, reply.one("Cache-Control")) == (200, "no-cache")
+    assert reply.all("Content-Type") not in (["application/octet-stream"], ["text/xml"])
+
+
+def test_an_inherited_error_page_is_not_redirected_over_http(busy_apache: Host) -> None:
+    for target, name, status in (("/x", "other.example", 421), ("/.well-known/acme-challenge/none", "", 404)):
+        reply = busy_apache.get(target, tls=False, host=name or None)
+        assert (reply.status, reply.all("Location")) == (status, [])
+
+
+@pytest.mark.parametrize(
     "target",
     [
         "/ota/App.ipa",

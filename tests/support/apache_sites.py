@@ -37,6 +37,8 @@ def fill(www: Path) -> None:
     """Put one file of every kind into a folder, all of them old enough for strong tags."""
     for name in ("App.ipa", "App.fr.ipa", "App.tgz.ipa", "App.var.ipa", "UPPER.IPA", "a b+c%2F.ipa", "é.ipa"):
         (www / name).write_bytes(bytes(range(256)) * 1000)
+    for name in ("App.ipa.tgz", "App.ipa.fr", "manifest.plist.x"):
+        (www / name).write_text("neither package nor manifest")
     (www / "manifest.plist").write_text("<plist/>" * 500)
     (www / "profile.mobileconfig").write_text("<plist/>")
     (www / "index.html").write_text("<!doctype html>landing" * 100)
