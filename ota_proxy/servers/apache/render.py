@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from ota_proxy.errors import UsageError
 from ota_proxy.policy import guideline
 from ota_proxy.policy.capabilities import Capabilities
@@ -11,7 +9,7 @@ from ota_proxy.servers.apache.notes import notes
 from ota_proxy.servers.apache.view import View, view
 from ota_proxy.servers.rendered import Note, Rendered, RenderedFile, Scope, header_lines
 from ota_proxy.servers.shared import refuse
-from ota_proxy.servers.templates import APACHE, Quoted, render_template
+from ota_proxy.servers.templates import APACHE, Quoted, render_template, variables
 from ota_proxy.site import Site
 
 _NAMES: dict[Scope, str] = {"snippet": "ota-proxy.conf", "site": "ota-proxy.conf", "full": "httpd.conf"}
@@ -32,9 +30,10 @@ def render(site: Site, caps: Capabilities, scope: Scope, command: str, further: 
 
 def printed(template: str, made: View, **more: object) -> Quoted:
     """Return what a template makes of a view; it has the fields of the view and of its parts by their own names, and `more`."""
-    parts = (made, made.locations, made.features, made.hosts, made.full)
-    names = {field.name: getattr(part, field.name) for part in parts if part for field in fields(part)}
-    return render_template(f"apache/{template}.conf.j2", {"catches": False, "body": None, **names, **more}, APACHE)
+    names: dict[str, object] = {"catches": False, "body": None}
+    for part in (made, made.locations, made.features, made.hosts, made.full):
+        names |= variables(part) if part else {}
+    return render_template(f"apache/{template}.conf.j2", names | more, APACHE)
 
 
 def check_possible(site: Site, caps: Capabilities, scope: Scope) -> None:
