@@ -17,7 +17,7 @@ _OWN: Final = tuple(
         ),
     )
 )
-"""IPv4 that no stranger can reach or that is nobody's: IANA's special-purpose registry (RFC 6890), multicast, reserved.
+"""IPv4 that nobody outside can reach or that is nobody's: IANA's special-purpose registry (RFC 6890), multicast, reserved.
 
 A table of our own: `is_global` differs between the patch releases of Python (CVE-2024-4032).
 """

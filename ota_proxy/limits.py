@@ -1,4 +1,4 @@
-"""How much of what strangers send or write we put up with: bytes, objects, lengths and digits that decide over memory and time.
+"""How much of what others send or write is accepted: bytes, objects, lengths and digits that decide over memory and time.
 
 What only one reader has (the depth of a script, the characters of a log's line, the patterns of the IIS emulator) stands in that reader.
 

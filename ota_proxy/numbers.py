@@ -1,4 +1,4 @@
-r"""Reads numbers and times as strangers write them: one grammar for every header and file, nothing ever raised.
+r"""Reads numbers and times as others write them: one grammar for every header and file, nothing ever raised.
 
 `str.isdigit`, `\d` and `int` take more than ASCII's ten digits (`²`, `٣`, `+5`, ` 5 `, `1_000`), and `int` refuses more than 4,300 of them.
 """

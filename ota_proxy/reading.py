@@ -1,4 +1,4 @@
-"""Reads files that a stranger may have made: bounded, only what is a file, and below a folder only what does not lead out of it.
+"""Reads files that others may have made: bounded, only what is a file, and below a folder only what does not lead out of it.
 
 What is refused is an OSError whose `strerror` says why, so that whoever reports files that cannot be read reports these too.
 """

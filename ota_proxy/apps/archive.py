@@ -1,7 +1,7 @@
 """Reads a ZIP archive over byte ranges, without doing any input itself: end record, ZIP64, central directory, single entries.
 
 Every reader is a generator: it yields a `Span` it needs and is sent exactly these bytes. Format: APPNOTE 6.3.10 §4.3, §4.5.3.
-Names, sizes and offsets are a stranger's: all are held against the archive's size and the limits below.
+Names, sizes and offsets are untrusted: all are held against the archive's size and the limits below.
 """
 
 from __future__ import annotations

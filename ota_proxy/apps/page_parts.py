@@ -1,6 +1,6 @@
 """The parts of a page that need a reader of their own: HTML within bounds, the URL of a refresh, and the strings of scripts.
 
-`BoundedParser` is html.parser that a stranger's page can neither make raise nor keep busy; `refresh_url` follows WHATWG HTML's shared
+`BoundedParser` is html.parser that an untrusted page can neither make raise nor keep busy; `refresh_url` follows WHATWG HTML's shared
 declarative refresh steps; `strings` tokenizes JavaScript and JSON (comments, strings, templates, patterns) and says what each string is
 joined to. All linear, bounded, and without exceptions.
 """

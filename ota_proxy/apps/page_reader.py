@@ -1,4 +1,4 @@
-"""The parser behind `page.read_page`: what a browser would do with each tag, attribute and script of a stranger's page.
+"""The parser behind `page.read_page`: what a browser would do with each tag, attribute and script of an untrusted page.
 
 Links are what a tap opens: an attribute that navigates, or a whole string of a script. Prose, samples and pieces are none; what is only
 meant to become a link is kept apart as `made` (a script would do it) or `unseen` (nobody can tap it).

@@ -1,4 +1,4 @@
-"""Reads a property list from a stranger: XML or binary, bounded, without entities, with line and column of the first error.
+"""Reads an untrusted property list: XML or binary, bounded, without entities, with line and column of the first error.
 
 `trimmed` takes away what Apple's own reader of XML passes over and an XML parser does not: white space ahead, anything behind the end.
 """

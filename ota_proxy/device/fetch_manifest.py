@@ -14,7 +14,7 @@ from typing import Literal
 from ota_proxy.apps.manifest import parse_manifest
 from ota_proxy.device import http
 from ota_proxy.device.bodies import is_cut, plain_body
-from ota_proxy.device.hosts_met import strangers
+from ota_proxy.device.hosts_met import as_unknown_host
 from ota_proxy.device.network import NetFault, Place, addresses, ascii_host
 from ota_proxy.device.session import Bounds, Session
 from ota_proxy.facts.exchange import Visit, origin
@@ -103,8 +103,8 @@ async def visit_manifest(session: Session, url: str) -> ManifestFacts:
     facts = replace(facts, again=await _again(session, facts, size))
     if facts.data is None:
         return facts
-    foreign = await strangers(session, visit, "manifest", "manifest")
-    return replace(facts, stranger=foreign.by_host, stranger_sni=foreign.by_sni)
+    foreign = await as_unknown_host(session, visit, "manifest", "manifest")
+    return replace(facts, unknown_host=foreign.by_host, unknown_sni=foreign.by_sni)
 
 
 def bounds(session: Session) -> Bounds:

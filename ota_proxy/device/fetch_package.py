@@ -11,7 +11,7 @@ from ota_proxy import numbers
 from ota_proxy.apps.manifest import hasher_for
 from ota_proxy.device import http
 from ota_proxy.device.bodies import Copy, Unpacker
-from ota_proxy.device.hosts_met import strangers
+from ota_proxy.device.hosts_met import as_unknown_host
 from ota_proxy.device.http import KEEP
 from ota_proxy.device.read_app import with_app
 from ota_proxy.device.session import Session, Wanted
@@ -87,12 +87,12 @@ async def visit_package(session: Session, url: str, assets: Iterable[Asset] = ()
     """
     with Copy(hasher_for(assets)) as copy:
         package = await _visit(session, url, copy)
-        foreign = await strangers(session, package.get, "package", "package")
+        foreign = await as_unknown_host(session, package.get, "package", "package")
         package = replace(
             package,
             hashed=copy.hashes(package.get.response),
-            stranger=foreign.by_host,
-            stranger_sni=foreign.by_sni,
+            unknown_host=foreign.by_host,
+            unknown_sni=foreign.by_sni,
         )
         return await with_app(session, package, copy)
 

@@ -26,7 +26,7 @@ from ota_proxy.policy import guideline
 
 BUDGET = 60
 PARALLEL = 8
-STRANGER = "stranger.invalid"
+UNKNOWN_HOST = "unknown-host.invalid"
 """A name that no server can rightly have (RFC 6761 §6.4)."""
 _FLIGHT_LIMIT = limits.TLS_FLIGHT
 _DER = 2
@@ -48,7 +48,7 @@ class _Seen:
     groups: tuple[str, ...] = ()
     alpn: tuple[str, ...] = ()
     chain: tuple[bytes, ...] = ()
-    stranger: str = ""
+    unknown_host: str = ""
     spoke: bool = False
     """TLS bytes arrived at least once."""
     fault: NetError | None = None
@@ -60,7 +60,7 @@ async def probe(host: str, port: int, network: Network, now: datetime) -> TlsFac
     run = _Probe(host, port, network)
     await run.versions()
     if run.seen.spoke:
-        await asyncio.gather(run.handshakes(), run.stranger(), run.modern())
+        await asyncio.gather(run.handshakes(), run.unknown_host(), run.modern())
         await run.legacy()
     return _facts(run, now)
 
@@ -186,10 +186,10 @@ class _Probe:
         raw = next((answer.certificates for answer in self.seen.first.values() if answer.certificates), ())
         self.seen.chain = chain or raw
 
-    async def stranger(self) -> None:
+    async def unknown_host(self) -> None:
         """Ask under a name that is not the server's and compare what it shows."""
-        own, other = self.seen, await self._handshake(STRANGER, ("h2", "http/1.1"))
-        own.stranger = other[1][0].hex() if other[1] else "refused"
+        own, other = self.seen, await self._handshake(UNKNOWN_HOST, ("h2", "http/1.1"))
+        own.unknown_host = other[1][0].hex() if other[1] else "refused"
 
     async def _handshake(self, name: str, alpn: tuple[str, ...]) -> tuple[str, tuple[bytes, ...]]:
         """Return the ALPN name and the chain (DER) of one real handshake; both empty when it fails."""
@@ -247,7 +247,7 @@ def _facts(run: _Probe, now: datetime) -> TlsFacts:
         name_matches=certificates.name_matches(chain[0], run.host) if chain else None,
         stapled=clear.stapled if clear else None,
         asks_certificate=clear.asks_certificate if clear else None,
-        stranger=_stranger(seen),
+        unknown_host=_unknown_host(seen),
         partial=seen.spoke and (run.left <= 0 or run.lost),
     )
 
@@ -281,10 +281,10 @@ def _detail(detail: str, certs: Sequence[x509.Certificate], served: Sequence[byt
     return f"{detail}; {unread} of the certificates sent cannot be read" if unread else detail
 
 
-def _stranger(seen: _Seen) -> str:
-    if seen.stranger in ("", "refused"):
-        return seen.stranger
-    return "same-certificate" if seen.chain and seen.chain[0].hex() == seen.stranger else "other-certificate"
+def _unknown_host(seen: _Seen) -> str:
+    if seen.unknown_host in ("", "refused"):
+        return seen.unknown_host
+    return "same-certificate" if seen.chain and seen.chain[0].hex() == seen.unknown_host else "other-certificate"
 
 
 def leaf(facts: TlsFacts) -> CertificateFacts | None:

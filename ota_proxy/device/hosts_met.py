@@ -109,27 +109,27 @@ def _visits(facts: InstallFacts) -> Iterator[Visit]:
 
 
 @dataclass(frozen=True, slots=True)
-class Strangers:
-    """What a stranger gets; None where it was not asked."""
+class UnknownHost:
+    """What an unknown host gets; None where it was not asked."""
 
     by_host: Visit | None = None
     by_sni: Visit | None = None
 
 
-async def strangers(session: Session, visit: Visit, agent: Agent, what: str) -> Strangers:
+async def as_unknown_host(session: Session, visit: Visit, agent: Agent, what: str) -> UnknownHost:
     """Ask where a visit ended, once for each place and kind of file (`what`) in a run of walks; nothing where it brought nothing."""
     url, key = visit.last.url, (what, origin(visit.last.url))
-    if not visit.ok or key in session.strangers:
-        return Strangers()
-    session.strangers.add(key)
-    return Strangers(
-        await _ask(session, f"{what} under a stranger's name", url, agent, ""),
-        await _ask(session, f"{what} under a stranger's SNI", url, agent, handshake.STRANGER),
+    if not visit.ok or key in session.asked_as_unknown:
+        return UnknownHost()
+    session.asked_as_unknown.add(key)
+    return UnknownHost(
+        await _ask(session, f"{what} under an unknown host name", url, agent, ""),
+        await _ask(session, f"{what} under an unknown SNI", url, agent, handshake.UNKNOWN_HOST),
     )
 
 
 async def _ask(session: Session, step: str, url: str, agent: Agent, server_name: str) -> Visit:
     request = session.request(
-        step, url, agent, authority=handshake.STRANGER, server_name=server_name, h2=not server_name
+        step, url, agent, authority=handshake.UNKNOWN_HOST, server_name=server_name, h2=not server_name
     )
     return Visit(step, (await session.send(request),))

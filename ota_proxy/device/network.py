@@ -1,6 +1,6 @@
 """Opens connections the way a device does, to the address that `resolve` names or that the system finds, and words what goes wrong.
 
-What strangers name leads to no private address, what a person named may: pages, manifests, redirects and DNS are a stranger's, who could
+What pages and servers name leads to no private address, what a person named may: pages, manifests, redirects and DNS are made by others, who could
 otherwise make `check` speak to loopback, to the network it runs in, and to a cloud's metadata service (server-side request forgery).
 Times are seconds. Every failure leaves here as `NetFault`, which carries a `NetError`.
 """
@@ -163,7 +163,7 @@ def ascii_host(host: str) -> str:
 async def addresses(host: str, port: int, network: Network) -> list[Place]:
     """Return where to connect, in order: the fixed address, or what the system resolves and may be asked.
 
-    NetFault `dns` where there is none, `unreachable` where all are private and only strangers named the host.
+    NetFault `dns` where there is none, `unreachable` where all are private and only pages or servers named the host.
     """
     fixed = network.resolve.get((host, port))
     if fixed:

@@ -177,8 +177,8 @@ class Session:
         self._numbers = itertools.count(1)
         self._dead: dict[tuple[str, str, int], NetError] = {}
         self._looked_at: set[tuple[str, int]] = set()
-        self.strangers: set[tuple[str, tuple[str, str, int]]] = set()
-        """Kinds of files and the places at which they were asked for under a stranger's name."""
+        self.asked_as_unknown: set[tuple[str, tuple[str, str, int]]] = set()
+        """Kinds of files and the places at which they were asked for under an unknown host name."""
 
     def pinned(self, place: Place, address: Place) -> Session:
         """Return the same device with one place's address fixed: its numbers go on, and what is dead there is its own business."""

@@ -1,6 +1,6 @@
 """What a package says about its app: the Info.plist, and what signs it. Facts only, as read from the archive.
 
-Texts are a stranger's. What could not be read says why.
+Texts are untrusted. What could not be read says why.
 """
 
 from __future__ import annotations

@@ -95,10 +95,10 @@ class ManifestFacts:
     """IPv4 and IPv6 each; empty for a host that has one of them."""
     h1: Visit | None = None
     """The same over HTTP/1.1 only."""
-    stranger: Visit | None = None
-    """The same address and SNI under a stranger's Host."""
-    stranger_sni: Visit | None = None
-    """The same address under a stranger's SNI and Host."""
+    unknown_host: Visit | None = None
+    """The same address and SNI under an unknown Host."""
+    unknown_sni: Visit | None = None
+    """The same address under an unknown SNI and Host."""
     compressed: Visit | None = None
     """The same with Accept-Encoding: gzip, deflate, br."""
     data: Mapping[str, Any] | None = None
@@ -175,9 +175,9 @@ class PackageFacts:
     """Why `app` is None."""
     app_visits: tuple[Visit, ...] = ()
     """The requests for parts of the archive; none where all of it was read anyway."""
-    stranger: Visit | None = None
-    """The package under a stranger's Host, as with the manifest; None where it was not asked."""
-    stranger_sni: Visit | None = None
+    unknown_host: Visit | None = None
+    """The package under an unknown Host, as with the manifest; None where it was not asked."""
+    unknown_sni: Visit | None = None
     hashed: HashFacts | None = None
     """The manifest's hashes, recomputed; None where it has none that count, or the package was not read in full."""
 

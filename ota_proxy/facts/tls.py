@@ -21,7 +21,7 @@ class NetError:
     kind: ErrorKind
     message: str
     address: str = ""
-    """The private address that was not asked, because only a stranger named it."""
+    """The private address that was not asked, because only a page or server named it."""
     code: str = ""
     """OpenSSL's own word for it, where it has one (`CERTIFICATE_VERIFY_FAILED`)."""
 
@@ -86,8 +86,8 @@ class TlsFacts:
     """An OCSP answer came along; None for a host with TLS 1.3 only, which encrypts it."""
     private_root: bool | None = None
     """The chain ends at a CA that was given (`--ca`): True; at one of the system's: False; at neither, or unknown: None."""
-    stranger: str = ""
-    """What a handshake under a stranger's name got: `refused`, `same-certificate`, `other-certificate`, or empty: not asked."""
+    unknown_host: str = ""
+    """What a handshake under an unknown host name got: `refused`, `same-certificate`, `other-certificate`, or empty: not asked."""
     asks_certificate: bool | None = None
     """The server asked for a client certificate in a handshake of TLS 1.2; None where it did none, and TLS 1.3 encrypts it."""
     partial: bool = False

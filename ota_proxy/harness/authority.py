@@ -81,7 +81,7 @@ class Authority:
     def issue(self, names: Sequence[str], kind: Kind = "ecdsa", flaw: Flaw | None = None) -> Issued:
         """Issue a leaf for DNS names (wildcards too) and IP addresses; `flaw` makes it wrong in exactly that way."""
         if flaw == "unknown-ca":
-            other = self._stranger.issue(names, kind)
+            other = self._other_authority.issue(names, kind)
             return Issued(tuple(names), kind, flaw, other.cert_chain_pem, other.key_pem, other.leaf)
         key = _new_key(kind, weak=flaw == "weak-key")
         leaf = self._sign_leaf(tuple(names), key, flaw)
@@ -90,7 +90,7 @@ class Authority:
         return Issued(tuple(names), kind, flaw, chain, pem, leaf)
 
     @cached_property
-    def _stranger(self) -> Authority:
+    def _other_authority(self) -> Authority:
         return Authority()
 
     @cached_property

@@ -155,7 +155,7 @@ def front_config(site: Site, certificate: str) -> str:
     names = " ".join(site.domains)
     https = _tls(site, ports, certificate) + _forward(target, source, "https", ports.public)
     hsts = f'        add_header Strict-Transport-Security "{site.hsts.value}" always;\n' if site.hsts.enabled else ""
-    body = f"    server {{\n        server_name {names};\n{https}{hsts}    }}\n{_strangers(ports, certificate, http2=site.http2)}"
+    body = f"    server {{\n        server_name {names};\n{https}{hsts}    }}\n{_unknown_hosts(ports, certificate, http2=site.http2)}"
     if ports.http:
         plain = _forward(target, source, "http", 80)
         body += f"    server {{\n        listen {ports.http};\n        server_name {names};\n{plain}    }}\n"
@@ -174,7 +174,7 @@ def _tls(site: Site, ports: FrontPorts, certificate: str) -> str:
     )
 
 
-def _strangers(ports: FrontPorts, certificate: str, *, http2: bool) -> str:
+def _unknown_hosts(ports: FrontPorts, certificate: str, *, http2: bool) -> str:
     listens = f"        listen {ports.https} ssl{' http2' * http2} default_server;\n"
     if ports.http:
         listens += f"        listen {ports.http} default_server;\n"

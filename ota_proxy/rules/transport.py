@@ -1,4 +1,4 @@
-"""OTA219 to OTA223: HSTS, headers that HTTP/2 forbids, and strangers' names."""
+"""OTA219 to OTA223: HSTS, headers that HTTP/2 forbids, and unknown host names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ota_proxy.rules.registry import checks
 from ota_proxy.rules.support.answers import Effect, Live, Seen, understood
 from ota_proxy.rules.support.evidence import answer, proof, request_line
 from ota_proxy.rules.support.ownership import is_own, severity_at
-from ota_proxy.rules.support.predicates import ZIP, answers, under_strange_names, walk
+from ota_proxy.rules.support.predicates import ZIP, answers, under_unknown_names, walk
 from ota_proxy.rules.support.refusals import looks_like_plist
 from ota_proxy.servers.effective import Effective, Request
 from ota_proxy.servers.text import Span
@@ -203,21 +203,21 @@ def _forbidden(hop: Exchange) -> list[str]:
 
 @checks("OTA223")
 def unknown_host_served(facts: Facts) -> Iterator[Finding]:
-    """Under a stranger's name, as Host or as SNI, there must be no OTA content; an answer without it is fine."""
+    """Under an unknown host name, as Host or as SNI, there must be no OTA content; an answer without it is fine."""
     install = walk(facts)
-    if not under_strange_names(install):
-        raise NotApplicable("no request under a stranger's name was made")
+    if not under_unknown_names(install):
+        raise NotApplicable("no request under an unknown host name was made")
     if install.manifest:
-        visits = (install.manifest.stranger, install.manifest.stranger_sni)
+        visits = (install.manifest.unknown_host, install.manifest.unknown_sni)
         yield from _served(install, "manifest", visits, looks_like_plist)
     for package in install.packages:
-        yield from _served(install, "package", (package.stranger, package.stranger_sni), _is_archive)
+        yield from _served(install, "package", (package.unknown_host, package.unknown_sni), _is_archive)
 
 
 def _served(
     install: InstallFacts, what: str, visits: tuple[Visit | None, ...], is_content: Callable[[Response | None], bool]
 ) -> Iterator[Finding]:
-    """Yield one finding for a file, however many ways of a stranger lead to it."""
+    """Yield one finding for a file, however many ways under an unknown host name lead to it."""
     ways = ("Host under your own SNI", "SNI and Host")
     got = [(visit, way) for visit, way in zip(visits, ways, strict=True) if visit and visit.status in {200, 206}]
     got = [(visit, way) for visit, way in got if is_content(visit.response)]

@@ -1,4 +1,4 @@
-"""Certificates by name on real servers: each name is shown its own, a pair of two kinds both, and strangers none of the content."""
+"""Certificates by name on real servers: each name is shown its own, a pair of two kinds both, and unknown hosts none of the content."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ def test_each_name_is_shown_its_own_certificate_and_served(
             assert device.get(name, name).getheader("Strict-Transport-Security") == "max-age=63072000"
             redirect = device.get_plain(name)
             assert (redirect.status, redirect.getheader("Location")) == (308, f"https://{A}/a%2Fb?x=1")
-        for sni, host in ((A, B), (B, A), (A, UNDER), (UNDER, A), (B, UNDER), (A, "stranger.example.net")):
+        for sni, host in ((A, B), (B, A), (A, UNDER), (UNDER, A), (B, UNDER), (A, "unknown.example.net")):
             refused = device.get(sni, host)
             assert refused.status == 421, (sni, host)
             assert refused.getheader("Strict-Transport-Security"), (sni, host)
         assert device.get(UNDER, "d.example.com").status == 200  # the wildcard's certificate is good for it
         if server == "nginx":
             with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
-                device.names("stranger.example.net")
+                device.names("unknown.example.net")
         else:
-            assert device.get("stranger.example.net", "stranger.example.net").status == 421
+            assert device.get("unknown.example.net", "unknown.example.net").status == 421
 
 
 @pytest.mark.parametrize("server", SERVERS)

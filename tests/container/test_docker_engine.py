@@ -115,14 +115,14 @@ def test_an_apache_that_passes_its_test_and_dies_at_the_start_is_refused_with_it
     engine: DockerEngine, bench: Bench
 ) -> None:
     plain = bench.scenario(engine, "apache")
-    files = (*plain.files, TestFile("/etc/ssl/private/site.key", stranger_key(), 0o600))
+    files = (*plain.files, TestFile("/etc/ssl/private/site.key", other_key(), 0o600))
     with pytest.raises(ServerRefusedError) as caught, engine.run(replace(plain, files=files)):
         pass
     assert caught.value.started
     assert "AH02565" in caught.value.output  # certificate and private key do not match
 
 
-def stranger_key() -> bytes:
+def other_key() -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 

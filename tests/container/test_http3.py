@@ -1,4 +1,4 @@
-"""HTTP/3 against the nginx of Debian: the offer, an install's requests over QUIC, strangers, and a client that changes nothing."""
+"""HTTP/3 against the nginx of Debian: the offer, an install's requests over QUIC, unknown hosts, and a client that changes nothing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_an_install_goes_over_http3(suite: str, engine_of: Callable[[str], Docke
         words = ["docker", "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name]
         address = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
         (head,) = ask(address, 443, HOST, prepared.ca_pem, request("/App.ipa", "HEAD"))
-        page, manifest, package, part, missing, refused, stranger = ask(
+        page, manifest, package, part, missing, refused, unknown_host = ask(
             address,
             443,
             HOST,
@@ -50,20 +50,20 @@ def test_an_install_goes_over_http3(suite: str, engine_of: Callable[[str], Docke
             request("/App.ipa", Range="bytes=100-199"),
             request("/missing.ipa"),
             request("/app.plist", "POST"),
-            request("/app.plist", authority="stranger.example.net"),
+            request("/app.plist", authority="unknown.example.net"),
         )
         assert [one.status for one in (page, manifest, head, package, part)] == [200, 200, 200, 200, 206]
         assert manifest.body == prepared.expected[url]
         assert head.all("content-length") == package.all("content-length") == [str(len(prepared.package))]
         assert package.body == prepared.package
         assert part.body == prepared.package[100:200]
-        assert [one.status for one in (missing, refused, stranger)] == [404, 405, 421]
+        assert [one.status for one in (missing, refused, unknown_host)] == [404, 405, 421]
         for one in (page, manifest, head, package, part, missing, refused):
             assert one.all("alt-svc") == [OFFER]
             assert one.all("strict-transport-security") == ["max-age=63072000"]
-        assert stranger.all("alt-svc") == []
+        assert unknown_host.all("alt-svc") == []
         with pytest.raises(ConnectionError):
-            ask(address, 443, "stranger.example.net", prepared.ca_pem, request("/app.plist"))
+            ask(address, 443, "unknown.example.net", prepared.ca_pem, request("/app.plist"))
 
 
 @pytest.mark.parametrize("suite", ["trixie", "forky"])

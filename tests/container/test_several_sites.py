@@ -1,4 +1,4 @@
-"""Several sites on one real server: each installs, each name has its own certificate, strangers get nothing."""
+"""Several sites on one real server: each installs, each name has its own certificate, unknown hosts get nothing."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_oldest_and_the_newest_server_take_them_too(
 
 
 @pytest.mark.parametrize("server", BOTH)
-def test_each_name_is_its_own_site_and_strangers_are_refused(
+def test_each_name_is_its_own_site_and_unknown_hosts_are_refused(
     server: str, engine_of: Callable[[str], DockerEngine]
 ) -> None:
     engine = engine_of("trixie")
@@ -68,23 +68,23 @@ def test_each_name_is_its_own_site_and_strangers_are_refused(
         for sni, host in (
             ("builds.example.com", "x.example.com"),
             ("x.example.com", "builds.example.com"),
-            ("ota.example.com", "stranger.example.net"),
-            ("builds.example.com", "stranger.example.net"),
+            ("ota.example.com", "unknown.example.net"),
+            ("builds.example.com", "unknown.example.net"),
         ):
             refused = device.get(sni, host)
             assert (refused.status, refused.getheader("Strict-Transport-Security", "")[:8]) == (421, "max-age=")
-        _strangers(device, server)
+        _unknown_hosts(device, server)
 
 
-def _strangers(device: Client, server: str) -> None:
+def _unknown_hosts(device: Client, server: str) -> None:
     if server == "nginx":
         with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
-            device.names("stranger.example.net")
+            device.names("unknown.example.net")
         with pytest.raises(http.client.RemoteDisconnected):
-            device.get_plain("stranger.example.net")
+            device.get_plain("unknown.example.net")
     else:
-        assert device.get("stranger.example.net", "stranger.example.net").status == 421
-        assert device.get_plain("stranger.example.net").status == 421
+        assert device.get("unknown.example.net", "unknown.example.net").status == 421
+        assert device.get_plain("unknown.example.net").status == 421
 
 
 @pytest.mark.parametrize("server", BOTH)

@@ -81,7 +81,7 @@ TRANSPORT = (
         version="2016",
     ),
     iis(
-        "a stranger's name gets the content",
+        "an unknown host name gets the content",
         "OTA223",
         replaced(r'<rule name="ota-proxy host"', r'\g<0> enabled="false"'),
         server_edit=lambda text: text.replace(":ota.example.com", ":").replace('sslFlags="65"', 'sslFlags="64"'),

@@ -110,8 +110,8 @@ def test_a_spoofed_front_is_redirected() -> None:
         raw |= {"certificates": [], "tls": {"offloaded": True}, "trusted_proxies": ["192.0.2.1"]}
         del raw["listen"]["https"]
 
-    with apache_host.running(change) as stranger:
-        assert stranger.get("/ota/App.ipa", *FRONT).status == 308
+    with apache_host.running(change) as other:
+        assert other.get("/ota/App.ipa", *FRONT).status == 308
 
 
 def test_access_lists_are_kept_on_files_and_applications_but_not_on_the_redirect() -> None:

@@ -217,7 +217,7 @@ def test_a_connection_without_a_proxy_header_is_ended(balanced: Host) -> None:
         balanced.get("/ota/manifest.plist")
 
 
-def test_a_stranger_is_refused_whatever_his_proxy_header_claims(balanced: Host) -> None:
+def test_a_client_that_is_not_trusted_is_refused_whatever_its_proxy_header_claims(balanced: Host) -> None:
     for tls in (True, False):
         for target in ("/ota/manifest.plist", "/app/x", "/"):
             answer = balanced.get(target, tls=tls, before=version_one("127.0.0.1"), source="127.0.0.9")

@@ -1,4 +1,4 @@
-"""nginx and Apache behind a proxy: what it says of the device is believed, what strangers say is not, and nothing loops."""
+"""nginx and Apache behind a proxy: what it says of the device is believed, what anybody else says is not, and nothing loops."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.support.behind import SERVERS, Tried, running
 
 pytestmark = [pytest.mark.local]
-FRONT, INNER, STRANGER = "127.0.0.9", "127.0.0.8", "127.0.0.1"
+FRONT, INNER, UNTRUSTED = "127.0.0.9", "127.0.0.8", "127.0.0.1"
 TRUSTED: dict[str, Any] = {"trusted_proxies": [FRONT, INNER], "access": {"deny": ["203.0.113.0/24"]}}
 MODES: dict[str, dict[str, Any]] = {
     "offloaded": {**TRUSTED, "tls": {"offloaded": True}, "certificates": []},
@@ -70,10 +70,10 @@ def test_a_header_that_is_repeated_counts_as_one_list(behind: Tried) -> None:
     redirected(behind)
 
 
-def test_a_stranger_is_not_believed(behind: Tried) -> None:
+def test_nobody_else_is_believed(behind: Tried) -> None:
     for value in HTTPS:
-        redirected(behind, *proto(value), source=STRANGER)
-    redirected(behind, *proto("https"), "X-Forwarded-For: 127.0.0.9", source=STRANGER)
+        redirected(behind, *proto(value), source=UNTRUSTED)
+    redirected(behind, *proto("https"), "X-Forwarded-For: 127.0.0.9", source=UNTRUSTED)
     redirected(behind, "Forwarded: proto=https", "X-Forwarded-Ssl: on", "X-Forwarded-Scheme: https", source=FRONT)
 
 
@@ -87,12 +87,12 @@ def test_over_tls_a_trusted_proxy_may_say_that_the_device_came_without(behind: T
     for headers in ((), *map(proto, (*HTTPS, *NEITHER))):
         answer = behind.ask("/app.plist", *headers, source=FRONT)
         assert (answer.status, answer.one("strict-transport-security")) == (200, "max-age=63072000"), headers
-    assert behind.ask("/app.plist", *proto("http"), source=STRANGER).status == 200
+    assert behind.ask("/app.plist", *proto("http"), source=UNTRUSTED).status == 200
 
 
 @pytest.mark.parametrize("said", [(), *map(proto, ("http", "https", "http, https"))], ids=str)
 def test_an_acme_challenge_is_answered_through_the_front_and_directly(said: tuple[str, ...], behind: Tried) -> None:
-    for source in (FRONT, STRANGER):
+    for source in (FRONT, UNTRUSTED):
         for device in ("198.51.100.7", "203.0.113.9"):
             headers = (*said, f"X-Forwarded-For: {device}")
             answer = behind.ask("/.well-known/acme-challenge/token", *headers, tls=False, source=source)

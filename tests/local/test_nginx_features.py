@@ -221,7 +221,7 @@ def test_a_connection_without_a_proxy_header_is_ended(balanced: Bench) -> None:
         balanced.ask("/", plain=True)
 
 
-def test_a_stranger_is_refused_whatever_his_proxy_header_claims(balanced: Bench) -> None:
+def test_a_client_that_is_not_trusted_is_refused_whatever_its_proxy_header_claims(balanced: Bench) -> None:
     before_now = len(logged(balanced, 0))
     for plain in (False, True):
         answer = balanced.ask("/app.plist", plain=plain, before=version_one("127.0.0.1"), source="127.0.0.9")

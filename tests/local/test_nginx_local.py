@@ -158,11 +158,11 @@ def test_http_redirects_with_path_and_query_byte_for_byte_and_without_hsts(bench
         assert answer.all("strict-transport-security") == []
 
 
-def test_the_challenge_is_answered_over_http_but_not_to_strangers(bench: Bench) -> None:
+def test_the_challenge_is_answered_over_http_but_not_to_unknown_hosts(bench: Bench) -> None:
     path = "/.well-known/acme-challenge/token"
     assert bench.ask(path, plain=True).body == b"token.key"
     with pytest.raises(ConnectionError):
-        bench.ask(path, plain=True, host="stranger.example.net")
+        bench.ask(path, plain=True, host="unknown.example.net")
 
 
 def test_http_on_the_tls_port_gets_the_same_redirect_without_hsts(bench: Bench) -> None:
@@ -174,11 +174,11 @@ def test_http_on_the_tls_port_gets_the_same_redirect_without_hsts(bench: Bench) 
 def test_a_strange_name_gets_no_handshake_and_a_strange_host_421(bench: Bench) -> None:
     if bench.caps.has("reject_handshake"):
         with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
-            bench.ask("/", sni="stranger.example.net")
+            bench.ask("/", sni="unknown.example.net")
     else:
-        assert bench.ask("/app.ipa", sni="stranger.example.net", host="stranger.example.net").status == 421
-        assert bench.ask("/app.ipa", sni="stranger.example.net").status == 421
-    answer = bench.ask("/", host="stranger.example.net")
+        assert bench.ask("/app.ipa", sni="unknown.example.net", host="unknown.example.net").status == 421
+        assert bench.ask("/app.ipa", sni="unknown.example.net").status == 421
+    answer = bench.ask("/", host="unknown.example.net")
     assert (answer.status, answer.one("strict-transport-security")) == (421, HSTS)
 
 

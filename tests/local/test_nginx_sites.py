@@ -105,7 +105,7 @@ def test_behind_a_tls_front_only_its_https_is_served_and_all_else_redirected(bin
         for source, scheme in (("127.0.0.9", "http"), ("127.0.0.9", ""), ("127.0.0.1", "https")):
             answer = bench.ask("/ota/app.plist?a=%2F", plain=True, source=source, X_Forwarded_Proto=scheme)
             assert (answer.status, answer.one("location")) == (308, f"https://{HOST}/ota/app.plist?a=%2F")
-        assert bench.ask("/", plain=True, host="stranger.example.net").status == 421
+        assert bench.ask("/", plain=True, host="unknown.example.net").status == 421
 
 
 def test_a_snippet_behaves_inside_a_server_block_that_speaks_both(binary: str, tmp_path: Path) -> None:
@@ -168,15 +168,15 @@ def test_two_sites_live_in_one_nginx(binary: str, tmp_path: Path) -> None:
     assert "[warn]" not in bench.test()
 
 
-def test_mixed_names_get_421_although_strangers_are_left_to_the_default_server(binary: str, tmp_path: Path) -> None:
+def test_mixed_names_get_421_although_unknown_hosts_are_left_to_the_default_server(binary: str, tmp_path: Path) -> None:
     bench = Bench(binary, tmp_path, {**STATIC, "unknown_hosts": "ignore"})
     fill(Path(bench.site.static[0].root or ""))
     with bench.running():
-        stranger = "stranger.example.net"
+        unknown_host = "unknown.example.net"
         assert bench.ask("/app.ipa").status == 200
-        assert bench.ask("/app.ipa", host=stranger).status == 421
-        assert bench.ask("/app.ipa", sni=stranger).status == 421
-        assert bench.ask("/app.ipa", host=stranger, sni=stranger).status == 200
+        assert bench.ask("/app.ipa", host=unknown_host).status == 421
+        assert bench.ask("/app.ipa", sni=unknown_host).status == 421
+        assert bench.ask("/app.ipa", host=unknown_host, sni=unknown_host).status == 200
 
 
 def test_a_handshake_for_a_neighbour_does_not_open_this_site(binary: str, tmp_path: Path) -> None:

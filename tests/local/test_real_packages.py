@@ -24,7 +24,7 @@ pytestmark = pytest.mark.local
 
 BASE = f"https://{HOST}"
 GIB = 1 << 30
-STRANGER = "00008101-000000000000002F"
+UNLISTED = "00008101-000000000000002F"
 real = pytest.mark.skipif(not REAL.is_dir(), reason=REAL_MISSING)
 
 
@@ -83,17 +83,17 @@ def test_a_package_of_xcode_is_judged_for_the_phone_it_is_meant_for(bench: Bench
     assert ids(known) == {"OTA505"}
     assert (status(known, "OTA507"), status(known, "OTA509")) == ("passed", "passed")
 
-    strange = checked(bench, udid=STRANGER, ios="4.0")
+    strange = checked(bench, udid=UNLISTED, ios="4.0")
     assert ids(strange) == {"OTA505", "OTA507", "OTA509"}
     (found,) = [one for one in strange.findings if one.rule.id == "OTA507"]
-    assert f"{STRANGER} is not among the 100" in found.message
+    assert f"{UNLISTED} is not among the 100" in found.message
 
 
 @real
 def test_an_in_house_package_with_an_extension_is_for_every_phone(bench: Bench) -> None:
     data = (REAL / "embedded.ipa").read_bytes()
     publish(bench, read_info(data)).write_bytes(data)
-    report = checked(bench, udid=STRANGER)
+    report = checked(bench, udid=UNLISTED)
     assert ids(report) - {"OTA111"} == {"OTA505"}
     assert "OTA511" in notes(report)
     assert status(report, "OTA507") == "passed"

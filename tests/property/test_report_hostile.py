@@ -66,7 +66,7 @@ def hostile(response: Response, url: str) -> InstallFacts:
     bad = replace(package(), url=url, get=seen, ranged=seen, head=seen)
     return healthy(
         target=url,
-        manifest=replace(manifest(), visit=seen, stranger=seen),
+        manifest=replace(manifest(), visit=seen, unknown_host=seen),
         packages=(bad, package()),
         missing=seen,
         folder=seen,

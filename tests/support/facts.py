@@ -201,7 +201,7 @@ def manifest(data: dict[str, Any] | None = None) -> ManifestFacts:
         browser=visit(MANIFEST_URL, answer, agent="browser"),
         mdm=visit(MANIFEST_URL, answer, agent="mdm"),
         h1=visit(MANIFEST_URL, replace(answer, http_version="1.1")),
-        stranger=visit(MANIFEST_URL, respond(421), headers={"host": "stranger.invalid"}),
+        unknown_host=visit(MANIFEST_URL, respond(421), headers={"host": "unknown-host.invalid"}),
         compressed=visit(MANIFEST_URL, answer, headers={"Accept-Encoding": "gzip"}),
         data=content,
         items=tuple(content["items"]),

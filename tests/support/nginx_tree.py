@@ -39,8 +39,10 @@ def read(config: str, scope: Scope = "site") -> Tree:
 
 
 def _tree(block: list[dict[str, Any]], inside: str = "") -> Tree:
-    # strict by hand: crossplane's own strict mode takes the keys of a map for directives
-    assert inside in ("map", "geo") or all(directive["directive"] in analyzer.DIRECTIVES for directive in block)
+    # strict by hand: crossplane's own strict mode takes the keys of a map or of types for directives
+    assert inside in ("map", "geo", "types") or all(
+        directive["directive"] in analyzer.DIRECTIVES for directive in block
+    )
     # crossplane takes the backslash from \" and leaves \\ as it stands; nginx takes it from both
     return [
         (

@@ -1,4 +1,4 @@
-"""Numbers and times as strangers write them."""
+"""Numbers and times as others write them."""
 
 from __future__ import annotations
 

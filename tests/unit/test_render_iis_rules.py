@@ -61,7 +61,7 @@ def test_a_host_that_is_not_of_this_site_gets_421(host: str, served: bool) -> No
     assert (action.get("statusCode") == "421") != served
 
 
-def test_unknown_hosts_ignore_leaves_strangers_to_the_bindings() -> None:
+def test_unknown_hosts_ignore_leaves_unknown_hosts_to_the_bindings() -> None:
     rendered = iis.made(iis.STATIC, unknown_hosts="ignore")
     assert iis.decide(rendered, "/x", "x", HTTP_HOST="evil.example")["type"] == "None"
 

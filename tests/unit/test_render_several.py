@@ -44,7 +44,7 @@ def test_nginx_has_each_default_server_and_each_shared_map_once() -> None:
     assert {line.split(":")[1] for line in whole.splitlines() if "ssl_session_cache" in line} == {"ota_proxy__shared"}
 
 
-def test_strangers_are_told_what_all_sites_say_else_the_least() -> None:
+def test_unknown_hosts_are_told_what_all_sites_say_else_the_least() -> None:
     assert 'on "max-age=63072000";' in texts(several("nginx", *BOTH))[COMMON_FILE]
     alike = [one | {"hsts": {"max_age": 70_000_000}} for one in BOTH]
     assert 'on "max-age=70000000";' in texts(several("nginx", *alike))[COMMON_FILE].replace("on max-age=70000000;", 'on "max-age=70000000";')  # fmt: skip

@@ -170,7 +170,7 @@ TRANSPORT = {
                 browser=None,
                 mdm=None,
                 h1=None,
-                stranger=None,
+                unknown_host=None,
                 compressed=None,
                 data=None,
             ),
@@ -209,9 +209,11 @@ TRANSPORT = {
         with_manifest(mdm=set_aside(manifest().visit, "upgrade: h2c")),
         {"OTA222"},
     ),
-    "a stranger's name gets the manifest": (with_manifest(stranger=manifest().visit), {"OTA223"}),
-    "a stranger's name may get a page without OTA content": (
-        with_manifest(stranger=visit(MANIFEST_URL, respond(200, {"Content-Type": "text/html"}, b"<html>hello</html>"))),
+    "an unknown host name gets the manifest": (with_manifest(unknown_host=manifest().visit), {"OTA223"}),
+    "an unknown host name may get a page without OTA content": (
+        with_manifest(
+            unknown_host=visit(MANIFEST_URL, respond(200, {"Content-Type": "text/html"}, b"<html>hello</html>"))
+        ),
         set(),
     ),
 }
@@ -342,7 +344,7 @@ def test_a_name_that_does_not_resolve_here_gives_no_verdict_on_anything() -> Non
         host=HOST,
         tls=tls(reachable=False, error=NetError("dns", "no such name"), versions=(), suites={}, chain=()),
         manifest=replace(
-            manifest(), visit=dead, browser=None, mdm=None, h1=None, stranger=None, compressed=None, data=None
+            manifest(), visit=dead, browser=None, mdm=None, h1=None, unknown_host=None, compressed=None, data=None
         ),
     )
     found = statuses(facts)

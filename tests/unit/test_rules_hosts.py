@@ -128,10 +128,10 @@ def test_a_plain_port_is_judged_at_every_host(host: str, severity: str, status: 
 
 
 @pytest.mark.parametrize(("host", "severity"), [(OWN, "warning"), (THEIRS, "note")])
-def test_a_package_under_a_strangers_name_is_judged_where_it_lies(host: str, severity: str) -> None:
+def test_a_package_under_an_unknown_host_name_is_judged_where_it_lies(host: str, severity: str) -> None:
     walk = at(host)
     (one,) = walk.packages
-    (outcome,) = found(replace(walk, packages=(replace(one, stranger_sni=one.get),)), "OTA223")
+    (outcome,) = found(replace(walk, packages=(replace(one, unknown_sni=one.get),)), "OTA223")
     assert (outcome.severity, outcome.message) == (
         severity,
         "The package is also served under a name that is not yours",
@@ -153,24 +153,24 @@ def test_an_address_has_no_hsts() -> None:
     assert "OTA219" not in reported(walk)
 
 
-# -- strangers ---------------------------------------------------------------------------------------------------------
+# -- unknown hosts ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", ["stranger", "stranger_sni"])
-def test_a_stranger_must_not_get_manifest_or_package(way: str) -> None:
+@pytest.mark.parametrize("way", ["unknown_host", "unknown_sni"])
+def test_an_unknown_host_must_not_get_manifest_or_package(way: str) -> None:
     assert reported(with_manifest(**{way: manifest().visit})) == {"OTA223"}
     assert reported(with_package(**{way: package().get})) == {"OTA223"}
 
 
-def test_both_ways_of_a_stranger_to_one_file_are_one_finding() -> None:
-    visits = {"stranger": manifest().visit, "stranger_sni": manifest().visit}
+def test_both_ways_of_an_unknown_host_to_one_file_are_one_finding() -> None:
+    visits = {"unknown_host": manifest().visit, "unknown_sni": manifest().visit}
     (one,) = found(with_manifest(**visits), "OTA223")
     assert "as Host under your own SNI and as SNI and Host" in one.evidence
 
 
 @pytest.mark.parametrize("status", [301, 302, 403, 404, 421])
-def test_what_a_stranger_gets_without_the_file_is_fine(status: int) -> None:
-    walk = with_manifest(stranger=visit(MANIFEST_URL, respond(status)), stranger_sni=failing(MANIFEST_URL, "tls"))
+def test_what_an_unknown_host_gets_without_the_file_is_fine(status: int) -> None:
+    walk = with_manifest(unknown_host=visit(MANIFEST_URL, respond(status)), unknown_sni=failing(MANIFEST_URL, "tls"))
     assert reported(walk) == set()
 
 
@@ -204,7 +204,7 @@ def test_words_of_certificates_on_a_page_that_came_are_no_refusal() -> None:
 
 def test_a_refusal_in_the_handshake_is_not_also_unreachable_or_untrusted() -> None:
     seen = failing(MANIFEST_URL, "client-certificate")
-    nobody = {"browser": None, "mdm": None, "h1": None, "compressed": None, "stranger": None, "data": None}
+    nobody = {"browser": None, "mdm": None, "h1": None, "compressed": None, "unknown_host": None, "data": None}
     walk = replace(
         with_manifest(visit=seen, **nobody), page=None, link=None, packages=(), images=(), missing=None, folder=None
     )

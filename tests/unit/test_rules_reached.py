@@ -61,7 +61,7 @@ def from_(start: Start, walk: InstallFacts) -> InstallFacts:
 
 def unread(visit: Visit, **more: Any) -> ManifestFacts:
     """The manifest as no agent could read it."""
-    fields = {"browser": None, "mdm": None, "download": None, "h1": None, "compressed": None, "stranger": None}
+    fields = {"browser": None, "mdm": None, "download": None, "h1": None, "compressed": None, "unknown_host": None}
     return replace(manifest(), visit=visit, **{**fields, "data": None, "items": (), "assets": (), **more})
 
 

@@ -301,15 +301,15 @@ def _there(*candidates: Visit | None) -> Iterable[Visit]:
 
 
 def answers(install: InstallFacts) -> tuple[Exchange, ...]:
-    """Return every exchange that has an answer, without those under a stranger's name."""
-    foreign = {hop.id for visit in under_strange_names(install) for hop in visit.hops}
+    """Return every exchange that has an answer, without those under an unknown host name."""
+    foreign = {hop.id for visit in under_unknown_names(install) for hop in visit.hops}
     return tuple(hop for hop in install.exchanges() if hop.response is not None and hop.id not in foreign)
 
 
-def under_strange_names(install: InstallFacts) -> tuple[Visit, ...]:
-    """Return what was asked under a stranger's name: the manifest, then the packages."""
+def under_unknown_names(install: InstallFacts) -> tuple[Visit, ...]:
+    """Return what was asked under an unknown host name: the manifest, then the packages."""
     files = (install.manifest, *install.packages)
-    return tuple(visit for file in files if file for visit in (file.stranger, file.stranger_sni) if visit)
+    return tuple(visit for file in files if file for visit in (file.unknown_host, file.unknown_sni) if visit)
 
 
 def same_host(url: str, host: str) -> bool:

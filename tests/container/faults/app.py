@@ -26,7 +26,7 @@ from tests.support.device_servers import NOW, issue
 FOLDER = "Payload/OTADemo.app/"
 PROFILE, INFO, SEAL = "embedded.mobileprovision", "Info.plist", "_CodeSignature/CodeResources"
 SHARE = "PlugIns/Share.appex/"
-STRANGER = "00008101-000000000000002F"
+UNLISTED = "00008101-000000000000002F"
 """A device that no profile names."""
 
 Files = dict[str, bytes]
@@ -114,7 +114,7 @@ def _day(days: int) -> datetime:
     return (NOW + timedelta(days=days)).replace(tzinfo=None)
 
 
-UDID, OTHER_UDID = CheckOptions(udid=DEVICE), CheckOptions(udid=STRANGER)
+UDID, OTHER_UDID = CheckOptions(udid=DEVICE), CheckOptions(udid=UNLISTED)
 
 FAULTS = (
     _other("the package is another app", "OTA501", bundle_id="com.example.other"),
@@ -141,7 +141,7 @@ FAULTS = (
     _app(
         "the phone is not in the extension's profile",
         "OTA507",
-        _share(profile(ProvisionedDevices=[STRANGER])),
+        _share(profile(ProvisionedDevices=[UNLISTED])),
         options=UDID,
     ),
     _other("the app is for the simulator", "OTA508", platform="iPhoneSimulator"),

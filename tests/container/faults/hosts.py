@@ -1,4 +1,4 @@
-"""Faults of further hosts and of who may ask: redirect targets, strangers' names, client certificates, hosts that only we know."""
+"""Faults of further hosts and of who may ask: redirect targets, unknown host names, client certificates, hosts that only we know."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ _TARGETS = (
     ),
 )
 
-# -- under a stranger's name -----------------------------------------------------------------------------------------
+# -- under an unknown host name -----------------------------------------------------------------------------------------
 
-_STRANGERS = (
+_UNKNOWN_HOSTS = (
     fault(
-        "a stranger's name in the handshake gets the content",
+        "an unknown host name in the handshake gets the content",
         "OTA223",
         nginx_edits.port(f"if ($ssl_server_name = ota.example.com) {{ return 421; }} {NGINX_OPEN}", without=REFUSES),
         replaced(
@@ -78,7 +78,7 @@ _STRANGERS = (
         door="check",
     ),
     fault(
-        "a stranger's name gets the package and not the manifest",
+        "an unknown host name gets the package and not the manifest",
         "OTA223",
         nginx_edits.port(f"location ~ [.]plist$ {{ return 421; }} {NGINX_OPEN}", without=REFUSES),
         None,
@@ -164,4 +164,4 @@ _ANSWERS = (
     ),
 )
 
-FAULTS: tuple[Fault, ...] = (*_TARGETS, *_STRANGERS, *_CLIENTS, *_OURS, *_ANSWERS)
+FAULTS: tuple[Fault, ...] = (*_TARGETS, *_UNKNOWN_HOSTS, *_CLIENTS, *_OURS, *_ANSWERS)

@@ -1,4 +1,4 @@
-"""Faults of the way to the server: redirects, certificates, TLS, HSTS, strangers' names."""
+"""Faults of the way to the server: redirects, certificates, TLS, HSTS, unknown host names."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ FAULTS = (
         ),
     ),
     fault(
-        "a stranger's name gets the content",
+        "an unknown host name gets the content",
         "OTA223",
         nginx_edits.port(NGINX_OPEN, without=("ssl_reject_handshake", "return")),
         replaced(r"^ *RewriteCond .*\n *RewriteCond .*SSL_TLS_SNI.*\n *RewriteRule \"\^\" - \[R=421,L\]$", ""),

@@ -108,10 +108,10 @@ def test_legacy_versions_are_found_beside_the_new_ones(tmp_path: Path) -> None:
     assert not facts.partial
 
 
-def test_a_server_that_refuses_other_names_refuses_the_stranger(tmp_path: Path) -> None:
+def test_a_server_that_refuses_other_names_refuses_the_unknown_host(tmp_path: Path) -> None:
     with nginx(tmp_path, "", default="ssl_reject_handshake on;") as (port, _):
         facts = looked(port)
-    assert facts.stranger == "refused"
+    assert facts.unknown_host == "refused"
     assert facts.trust == "trusted"
 
 

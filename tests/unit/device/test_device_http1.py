@@ -53,9 +53,9 @@ def test_order_and_repetition_of_header_fields_are_kept() -> None:
 
 
 def test_a_host_that_is_told_goes_into_the_header_and_not_into_the_connection() -> None:
-    exchange = run(asked(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", authority="stranger.invalid"))
+    exchange = run(asked(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", authority="unknown-host.invalid"))
     assert exchange.status == 200
-    assert exchange.request_headers[0] == ("Host", "stranger.invalid")
+    assert exchange.request_headers[0] == ("Host", "unknown-host.invalid")
 
 
 def test_a_server_that_sends_a_byte_now_and_then_is_given_up_in_time() -> None:

@@ -256,7 +256,9 @@ def test_sni_is_the_name_of_the_url_also_at_a_given_address(tmp_path: Path) -> N
 
     async def scene() -> Exchange:
         async with serving(HELLO, context) as port:
-            return await get(port, scheme="https", network=Network(ca_pem=FULL.root.pem), authority="stranger.invalid")
+            return await get(
+                port, scheme="https", network=Network(ca_pem=FULL.root.pem), authority="unknown-host.invalid"
+            )
 
     exchange = asyncio.run(scene())
     assert exchange.status == 200

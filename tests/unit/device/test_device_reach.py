@@ -1,4 +1,4 @@
-"""What a stranger names leads nowhere private: a listening socket on loopback sees no connection, whoever names it and however."""
+"""What a page or server names leads nowhere private: a listening socket on loopback sees no connection, whoever names it and however."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_what_the_person_named_may_be_private(trap: Trap, start: str) -> None:
     assert trap.caught()
 
 
-def test_what_a_qr_code_names_is_a_strangers(trap: Trap) -> None:
+def test_what_a_qr_code_names_is_not_trusted(trap: Trap) -> None:
     facts = walk_sync(f"https://127.0.0.1:{trap.port}/", WalkOptions(link_context="qr", now=NOW))
     assert not trap.caught()
     assert facts.page is not None
@@ -137,7 +137,7 @@ def test_what_a_qr_code_names_is_a_strangers(trap: Trap) -> None:
     assert "was not asked" in facts.page.visit.error.message
 
 
-def test_a_target_that_a_stranger_named_has_no_verdict_and_says_why(trap: Trap) -> None:
+def test_a_target_that_a_page_named_has_no_verdict_and_says_why(trap: Trap) -> None:
     options = CheckOptions(link_context="qr")
     report: TargetReport = asyncio.run(check(f"https://127.0.0.1:{trap.port}/", options))
     assert not trap.caught()

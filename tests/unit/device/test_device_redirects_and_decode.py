@@ -28,7 +28,7 @@ def visited(answers: Answers, url: str = START, *, to_https: bool = True) -> Vis
             1, "t", "manifest", request.method, request.url, asked, response=Response(status, headers, "1.1")
         )
 
-    request = Request(url, "t", "manifest", (("X", "y"),), method="HEAD", authority="stranger.invalid")
+    request = Request(url, "t", "manifest", (("X", "y"),), method="HEAD", authority="unknown-host.invalid")
     return asyncio.run(follow(request, send, to_https=to_https))
 
 

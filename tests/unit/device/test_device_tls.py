@@ -118,7 +118,7 @@ def test_a_probe_stays_within_its_connections_and_its_second(tmp_path: Path) -> 
 
 def test_a_name_that_the_server_does_not_have_is_told_apart(tmp_path: Path) -> None:
     one = served(tmp_path)
-    assert look(one).stranger == "same-certificate"
+    assert look(one).unknown_host == "same-certificate"
     (tmp_path / "other").mkdir()
     other = server_context(tmp_path / "other", chain(("fallback.example.com",)).leaf)
 
@@ -128,9 +128,9 @@ def test_a_name_that_the_server_does_not_have_is_told_apart(tmp_path: Path) -> N
         return None
 
     one.sni_callback = choose
-    assert look(one).stranger == "other-certificate"
+    assert look(one).unknown_host == "other-certificate"
     one.sni_callback = lambda _tls, name, _context: None if name == HOST else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-    assert look(one).stranger == "refused"
+    assert look(one).unknown_host == "refused"
 
 
 def test_a_server_that_refuses_the_name_is_reachable_but_speaks_nothing(tmp_path: Path) -> None:

@@ -239,7 +239,7 @@ def test_the_options_of_a_file_hold_although_its_site_is_not_looked_at(
 def test_the_server_header_says_whose_remedy_is_shown(header: str, server: tuple[str, str]) -> None:
     bare = healthy(page=None, plain=None, packages=(), images=(), missing=None, folder=None)
     seen = answered(manifest().visit, server=header)
-    other = dict.fromkeys(("browser", "mdm", "h1", "compressed", "stranger"))
+    other = dict.fromkeys(("browser", "mdm", "h1", "compressed", "unknown_host"))
     assert server_of(replace(bare, manifest=replace(manifest(), visit=seen, **other))) == server  # type: ignore[arg-type]
 
 
