@@ -64,7 +64,7 @@ def ours(said: str) -> list[str]:
 @cache
 def _keywords(*, with_phrases: bool) -> dict[str, frozenset[str]]:
     texts = {
-        rule: [page(rule).body, *(phrases().get(rule, {}).get("phrases", []) if with_phrases else [])]
+        rule: [page(rule), *(phrases().get(rule, {}).get("phrases", []) if with_phrases else [])]
         for rule in catalogue()
     }
     return {rule: frozenset(re.findall(r"\w+", " ".join(parts).lower())) for rule, parts in texts.items()}

@@ -68,7 +68,7 @@ def _no_such_rule(asked: str) -> UsageError:
 
 def _of_rule(asked: str, rule: Rule, *, as_json: bool) -> str:
     if as_json:
-        return _dumped(page_document(asked, rule.id, page(rule.id).body, COMMANDS))
+        return _dumped(page_document(asked, rule.id, page(rule.id), COMMANDS))
     status = asked.isdigit() and f"As a status of HTTP: `ota-proxy explain HTTP {asked}`."
     return _page(rule, paint_for(sys.stdout)) + (f"\n\n{status}" if status else "")
 
@@ -124,7 +124,7 @@ def _dumped(document: dict[str, Any]) -> str:
 def _page(rule: Rule, paint: Paint) -> str:
     head = f"{paint.bold(rule.id)} {rule.name} ({paint.tint(rule.severity, rule.severity)})"
     foot = [paint.bold("To confirm it"), f"  {confirmation(rule, COMMANDS)}"]
-    return "\n".join([head, looked_for(rule), "", as_text(page(rule.id).body, paint), "", *foot])
+    return "\n".join([head, looked_for(rule), "", as_text(page(rule.id), paint), "", *foot])
 
 
 def looked_for(rule: Rule) -> str:

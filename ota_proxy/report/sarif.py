@@ -54,7 +54,7 @@ def _driver() -> _Values:
 
 
 def _rule(rule: Rule) -> _Values:
-    body = page(rule.id).body
+    body = page(rule.id)
     title = body.partition("\n")[0].removeprefix("# ").replace("`", "")
     return {
         "id": rule.id,

@@ -58,14 +58,14 @@ def blocks(*languages: str) -> list[Block]:
     """Return the blocks of all pages, or of some languages."""
     found = []
     for rule in catalogue():
-        matches = enumerate(_FENCE.finditer(page(rule).body), 1)
+        matches = enumerate(_FENCE.finditer(page(rule)), 1)
         found += [Block(rule, n, m[1], tuple(m[2].split()), m[3]) for n, m in matches]
     return [block for block in found if not languages or block.language in languages]
 
 
 def section(rule_id: str, title: str) -> str:
     """Return the text under a heading of a page; empty where the page lacks it."""
-    return page(rule_id).body.partition(f"## {title}\n")[2].partition("\n## ")[0]
+    return page(rule_id).partition(f"## {title}\n")[2].partition("\n## ")[0]
 
 
 @cache

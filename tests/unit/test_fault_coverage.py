@@ -58,7 +58,7 @@ def test_what_the_hostile_server_does_no_real_one_can_be_made_to_do() -> None:
 
 def test_every_rule_that_a_fault_breaks_has_a_page_that_says_how_it_is_found() -> None:
     for id_ in {id_ for fault in FAULTS for id_ in (*fault.ids, *fault.notes)}:
-        assert "## How it is found" in page(id_).body
+        assert "## How it is found" in page(id_)
 
 
 def test_a_fault_without_edits_breaks_what_is_served_or_how_it_is_asked_for() -> None:

@@ -62,7 +62,7 @@ def phrases() -> dict[str, Any]:
 
 def title(rule_id: str) -> str:
     """Return the heading of a rule's page."""
-    return page(rule_id).body.partition("\n")[0].removeprefix("# ").replace("`", "")
+    return page(rule_id).partition("\n")[0].removeprefix("# ").replace("`", "")
 
 
 @cache
@@ -85,7 +85,7 @@ def _entry(rule_id: str) -> Entry:
     texts = {
         "phrases": said.get("phrases", []),
         "title": [title(rule_id), rule.name.replace("-", " "), rule.what, said.get("look", "")],
-        "page": [_prose(page(rule_id).body)],
+        "page": [_prose(page(rule_id))],
     }
     weights: dict[str, float] = {}
     for name, parts in texts.items():
