@@ -47,7 +47,7 @@ def test_it_is_rendered_started_installed_from_and_reported() -> None:
     assert wrong == {}
     assert report.facts is not None
     assert report.facts.install is not None
-    assert report.facts.install.package is not None
+    assert report.facts.install.packages
     assert report.target in render(Report((report,)))
 
 
