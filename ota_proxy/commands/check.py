@@ -31,6 +31,7 @@ from ota_proxy.report.view import views_told
 from ota_proxy.rules.internal import internal_hosts
 from ota_proxy.rules.model import Facts
 from ota_proxy.rules.support.evidence import safe
+from ota_proxy.servers.base import by_banner
 
 PATIENCE = 300.0
 """Seconds after which a target is given up."""
@@ -39,7 +40,6 @@ WHOLE = 1 << 50
 
 _NOBODY = ("dns", "refused", "unreachable", "timeout")
 """Failures before anybody answered; whoever resets a connection or fails in TLS is there."""
-_SERVERS = {"nginx": "nginx", "openresty": "nginx", "apache": "apache", "microsoft-iis": "iis"}
 _PRODUCT = re.compile(r"([A-Za-z][A-Za-z-]*)(?:/([0-9][0-9A-Za-z.+-]*))?(?=\s|$|\()")
 _LOCAL = re.compile(r"(?i)(localhost|[\w.-]+\.[a-z]{2,}|\d+(?:\.\d+){3}|\[[0-9a-f:]+\])(:\d+)?([/?#].*)?")
 """What people type for a URL without its scheme."""
@@ -219,7 +219,7 @@ def server_of(seen: InstallFacts) -> tuple[str, str]:
 
 def _product(exchange: Exchange) -> tuple[str, str]:
     match = _PRODUCT.match((exchange.response.header("server") or "") if exchange.response else "")
-    return (_SERVERS.get(match[1].lower(), ""), match[2] or "") if match else ("", "")
+    return (by_banner(match[1]), match[2] or "") if match else ("", "")
 
 
 @dataclass(frozen=True, slots=True)

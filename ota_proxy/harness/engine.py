@@ -106,7 +106,7 @@ class Endpoint:
     spec: str
     by_hand: str
     """How to go on by hand: one command a line."""
-    parent: str = ""
+    enclosing: str = ""
     """What the engine added to the server's own configuration around the one under test, one sentence; empty for nothing."""
     config: str = ""
     """Main configuration file of the server, where other servers run beside it; empty where it is the only one."""

@@ -6,9 +6,6 @@ on the PATH does.
 
 from __future__ import annotations
 
-import re
-import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -68,9 +65,6 @@ def _check_library(engine: Engine, server: str, loaded: Loaded) -> None:
 
 _DEADLINE = 15.0
 """Seconds for each question."""
-_NGINX_MODULE = re.compile(r"^\s*load_module\s+\S*?(\w+)_module\.so\b", re.MULTILINE)
-_NGINX_BUILT_IN = re.compile(r"--(?:with-|add-module=\S*?)([\w-]+?)(?:[-_]nginx)?(?:[-_]module)?(?=\s|$)")
-_APACHE_MODULE = re.compile(r"^\s*(\w+)_module\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +109,7 @@ def find_here(server: str) -> Here:
             hint="run it where the server is, or name its version, such as --server-version debian12",
         ) from None
     installed = Here(server, binary.path, binary.version, binary.tls_library, running=False)
-    return replace(_running(installed), modules=_modules(installed, binary.about))
+    return replace(_running(installed), modules=recipe(server).modules(binary))
 
 
 def installed_here(server: str) -> Path | None:
@@ -138,34 +132,6 @@ def _running(installed: Here) -> Here:
     except OtaError:
         return installed
     return replace(installed, version=seen.version, tls_library=seen.tls_library, running=True)
-
-
-def _modules(here: Here, about: str) -> frozenset[str] | None:
-    """Return the modules in use, without `mod_`, `ngx_` and `_module`; None where the configuration does not load."""
-    if here.server == "nginx":
-        dump = _output(str(here.path), "-T")
-        if dump is None:
-            return None
-        loaded = (name.removeprefix("ngx_") for name in (*_NGINX_MODULE.findall(dump), *_NGINX_BUILT_IN.findall(about)))
-        return frozenset(loaded)
-    for command in _apache_commands(here.path):
-        if (listed := _output(*command, "-t", "-D", "DUMP_MODULES")) is not None:
-            return frozenset(_APACHE_MODULE.findall(listed))
-    return None
-
-
-def _apache_commands(path: Path) -> Iterator[tuple[str, ...]]:
-    """Yield the control script, which reads the environment that a configuration needs, then the binary."""
-    yield from ((str(path.parent / name),) for name in ("apache2ctl", "apachectl") if (path.parent / name).is_file())
-    yield (str(path),)
-
-
-def _output(*command: str) -> str | None:
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=_DEADLINE, check=False, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
 
 
 def _layout() -> str:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from ota_proxy.cli.flags.shared import Commands, add_report_flags
+from ota_proxy.servers.base import names
 
 _CHECK = """\
 Ask a live server for an install as an iPhone does, and report what the phone would show and which line to change.
@@ -119,15 +120,12 @@ A finding is suppressed by --ignore, or by a comment on the line before its elem
 WINDOWS = ("2016", "2019", "2022", "2025")
 
 
-SERVERS = ("nginx", "apache", "iis")
-
-
 def add_lint(commands: Commands) -> None:
     """Add `lint`."""
     command = commands.add_parser("lint", help="read an existing configuration", description=_LINT)
     command.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="file or folder")
     command.add_argument(
-        "--server", choices=SERVERS, help="which server the files are for; default: decided by their content"
+        "--server", choices=names(), help="which server the files are for; default: decided by their content"
     )
     group = command.add_argument_group("IIS")
     group.add_argument(

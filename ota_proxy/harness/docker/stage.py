@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ota_proxy.errors import NoVerdictError
-from ota_proxy.harness.docker import images, parent, serving, sweep
+from ota_proxy.harness.docker import images, serving, sweep
 from ota_proxy.harness.docker.container import Box, Job, archive, box, script
 from ota_proxy.harness.docker.daemon import Blueprint, Daemon
+from ota_proxy.harness.docker.enclosing import Enclosing, supply
 from ota_proxy.harness.docker.images import ImageFacts
-from ota_proxy.harness.docker.parent import Parent
 from ota_proxy.harness.docker.serving import listening
 from ota_proxy.harness.engine import Endpoint, Scenario, refused
 from ota_proxy.harness.listening import LOOPBACK, names, ports
@@ -75,7 +75,7 @@ def endpoint_of(scenario: Scenario, published: Mapping[int, int], containers: It
         resolve=resolve(scenario, published),
         spec=f"docker://{name}",
         by_hand="\n".join([*lines, *([f"# {supplied}"] if supplied else [])]),
-        parent=supplied,
+        enclosing=supplied,
     )
 
 
@@ -185,11 +185,11 @@ def _server(play: Play) -> Blueprint:
     )
 
 
-def _fill(play: Play, server: Box) -> Parent:
+def _fill(play: Play, server: Box) -> Enclosing:
     def read(path: str) -> str:
         return (play.daemon.fetch(server.id, path) or b"").decode("utf-8", "replace")
 
-    supplied = parent.supply(play.scenario, read)
+    supplied = supply(play.scenario, read)
     play.daemon.put(server.id, archive(play.scenario.files, {**supplied.files, **play.scenario.config}))
     return supplied
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ota_proxy.harness.engine import Scenario
@@ -12,15 +12,31 @@ from ota_proxy.harness.listening import apache_lines, ports
 from ota_proxy.harness.process import binaries
 from ota_proxy.harness.process.binaries import Binary
 from ota_proxy.harness.process.launch import Command
-from ota_proxy.harness.process.recipes import literal
+from ota_proxy.harness.process.recipes import literal, printed
 from ota_proxy.harness.process.relocation import worker
 from ota_proxy.policy import server_values
 from ota_proxy.servers.apache import quote
+
+_MODULE = re.compile(r"^\s*(\w+)_module\b", re.MULTILINE)
 
 
 def find() -> Binary:
     """Return the Apache on the PATH (or in the usual folders beyond it); NoVerdictError when it is not installed or unreadable."""
     return binaries.apache(binaries.installed("apache").resolve())
+
+
+def modules(binary: Binary) -> frozenset[str] | None:
+    """Return the modules that are loaded or built in; None where the configuration does not load."""
+    for command in _controls(binary.path):
+        if (listed := printed(*command, "-t", "-D", "DUMP_MODULES")) is not None:
+            return frozenset(_MODULE.findall(listed))
+    return None
+
+
+def _controls(path: Path) -> Iterator[tuple[str, ...]]:
+    """Yield the control script, which reads the environment that a configuration needs, then the binary."""
+    yield from ((str(path.parent / name),) for name in ("apache2ctl", "apachectl") if (path.parent / name).is_file())
+    yield (str(path),)
 
 
 def around(scenario: Scenario, binary: Binary, directory: Path) -> Mapping[str, str]:

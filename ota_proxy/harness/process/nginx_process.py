@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,15 +12,27 @@ from ota_proxy.harness.listening import ports
 from ota_proxy.harness.process import binaries
 from ota_proxy.harness.process.binaries import Binary
 from ota_proxy.harness.process.launch import Command
-from ota_proxy.harness.process.recipes import literal
+from ota_proxy.harness.process.recipes import literal, printed
 from ota_proxy.harness.process.relocation import TEMP, worker
 from ota_proxy.policy import capabilities, server_values
 from ota_proxy.servers.nginx import quote
+
+_LOADED = re.compile(r"^\s*load_module\s+\S*?(\w+)_module\.so\b", re.MULTILINE)
+_BUILT_IN = re.compile(r"--(?:with-|add-module=\S*?)([\w-]+?)(?:[-_]nginx)?(?:[-_]module)?(?=\s|$)")
 
 
 def find() -> Binary:
     """Return the nginx on the PATH (or in the usual folders beyond it); NoVerdictError when it is not installed or unreadable."""
     return binaries.nginx(binaries.installed("nginx"))
+
+
+def modules(binary: Binary) -> frozenset[str] | None:
+    """Return the modules that are loaded or built in; None where the configuration does not load."""
+    dump = printed(str(binary.path), "-T")
+    if dump is None:
+        return None
+    names = (*_LOADED.findall(dump), *_BUILT_IN.findall(binary.about))
+    return frozenset(name.removeprefix("ngx_") for name in names)
 
 
 def around(scenario: Scenario, binary: Binary, directory: Path) -> Mapping[str, str]:

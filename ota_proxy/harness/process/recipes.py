@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +14,8 @@ from ota_proxy.harness.engine import Scenario
 from ota_proxy.harness.process.binaries import Binary
 from ota_proxy.harness.process.launch import Command
 
+_DEADLINE = 15.0
+"""Seconds for each question."""
 RECIPES = {
     "nginx": "ota_proxy.harness.process.nginx_process",
     "apache": "ota_proxy.harness.process.apache_process",
@@ -25,6 +28,12 @@ class Recipe(Protocol):
 
     def find(self) -> Binary:
         """Return the server as it is installed here; NoVerdictError where it is not, or cannot be read."""
+
+    def modules(self, binary: Binary) -> frozenset[str] | None:
+        """Return the modules in use, without `mod_`, `ngx_` and `_module`; None where the configuration does not load.
+
+        It is asked of servers that are looked for on this machine.
+        """
 
     def around(self, scenario: Scenario, binary: Binary, directory: Path) -> Mapping[str, str]:
         """Return path → text of the enclosing configuration: the main file, and what it reads beside the site's own file.
@@ -41,6 +50,15 @@ def recipe(server: str) -> Recipe:
     if server not in RECIPES:
         raise NoVerdictError(f"{server} does not run on this machine", hint="take another --engine")
     return cast("Recipe", import_module(RECIPES[server]))
+
+
+def printed(*command: str) -> str | None:
+    """Return what a command prints; None where it fails or is too slow."""
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=_DEADLINE, check=False, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
 
 
 def literal(path: str) -> str:

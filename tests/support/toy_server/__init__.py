@@ -13,6 +13,7 @@ SERVER = Server(
     example_preset="latest",
     banners=("toy",),
     main_names=("toy.conf",),
+    not_looked_for="it is with these tests; write --server-version 7.0",
 )
 CAPABILITIES = {
     "latest": "7.0",

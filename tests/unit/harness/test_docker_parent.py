@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ota_proxy.harness.docker.parent import Parent, supply
+from ota_proxy.harness.docker.enclosing import Enclosing, supply
 from ota_proxy.harness.engine import Scenario
 from ota_proxy.policy import capabilities
 from ota_proxy.servers.apache.notes import needed_modules
@@ -38,12 +38,12 @@ def scenario(wanted: Site, layout: str = "debian", server: str = "apache") -> Sc
     return Scenario(server, wanted, caps, {caps.layout.site: "# a site\n"}, ())
 
 
-def supplied(wanted: Site, stock: str, layout: str = "debian") -> Parent:
+def supplied(wanted: Site, stock: str, layout: str = "debian") -> Enclosing:
     return supply(scenario(wanted, layout), lambda _: stock)
 
 
 def test_a_stock_debian_parent_that_listens_where_the_site_wants_is_left_alone() -> None:
-    assert supplied(site(), PORTS) == Parent()
+    assert supplied(site(), PORTS) == Enclosing()
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_rendered_file_gets_the_server_wide_lines_its_header_asks_for_and_a_pe
     (added,) = parent.files.values()
     assert added.splitlines()
     assert all(line in header and line in parent.said for line in added.splitlines())
-    assert supply(own, lambda _: PORTS) == Parent()
+    assert supply(own, lambda _: PORTS) == Enclosing()
 
 
 def test_the_official_main_file_keeps_its_lines_and_gains_modules_listen_and_include() -> None:
@@ -100,16 +100,16 @@ def test_a_main_file_that_includes_the_site_s_folder_gets_no_second_include() ->
 def test_a_main_file_of_the_scenario_s_own_is_not_touched() -> None:
     plain = scenario(site(listen=Listen(https=8443)))
     both = {**plain.config, plain.caps.layout.main: "# whole\n"}
-    assert supply(replace(plain, config=both), lambda _: PORTS) == Parent()
+    assert supply(replace(plain, config=both), lambda _: PORTS) == Enclosing()
     whole = {plain.caps.layout.main: "# whole\n"}
-    assert supply(replace(plain, config=whole), lambda _: PORTS) == Parent()
+    assert supply(replace(plain, config=whole), lambda _: PORTS) == Enclosing()
 
 
 def test_ports_of_a_person_s_own_tree_are_not_touched() -> None:
     plain = scenario(site(listen=Listen(https=8443)))
     own = {**plain.config, "/etc/apache2/ports.conf": "Listen 8443\n"}
-    assert supply(replace(plain, config=own), lambda _: PORTS) == Parent()
+    assert supply(replace(plain, config=own), lambda _: PORTS) == Enclosing()
 
 
 def test_nginx_needs_nothing() -> None:
-    assert supply(scenario(site(listen=Listen(https=8443)), server="nginx"), lambda _: "") == Parent()
+    assert supply(scenario(site(listen=Listen(https=8443)), server="nginx"), lambda _: "") == Enclosing()

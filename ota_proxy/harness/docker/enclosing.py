@@ -1,4 +1,4 @@
-"""What a server needs around a file of scope `site` that its package lacks: what the file's header asks of Apache's parent.
+"""What a server needs around a file of scope `site` that its package lacks: the enclosing configuration that the file's header asks for.
 
 nginx needs nothing: every package includes `conf.d/`. Scope `full` and a user's own tree get nothing either.
 """
@@ -17,20 +17,20 @@ from ota_proxy.servers.rendered import made_by_us
 
 
 @dataclass(frozen=True, slots=True)
-class Parent:
+class Enclosing:
     """Files to put beside the configuration under test, and one sentence that says what they add; both empty for nothing."""
 
     files: dict[str, str] = field(default_factory=dict)
     said: str = ""
 
 
-def supply(scenario: Scenario, read: Callable[[str], str]) -> Parent:
-    """Return what this scenario's parent lacks. `read` returns the text of a file in the image, empty where there is none."""
+def supply(scenario: Scenario, read: Callable[[str], str]) -> Enclosing:
+    """Return what this scenario's enclosing configuration lacks. `read` returns the text of a file in the image, empty where there is none."""
     caps = scenario.caps
     if caps.server != "apache" or not _files(scenario):
-        return Parent()
+        return Enclosing()
     if caps.layout.main in scenario.config:
-        return Parent()
+        return Enclosing()
     if not caps.layout.main.endswith("apache2.conf"):
         return _edited(scenario, read(caps.layout.main))
     return _debian(scenario, caps.layout.folder, read)
@@ -54,7 +54,7 @@ def _files(scenario: Scenario) -> list[str]:
     return sorted(path for path in scenario.config if path.rpartition("/")[0] == folder and path != main)
 
 
-def _debian(scenario: Scenario, root: str, read: Callable[[str], str]) -> Parent:
+def _debian(scenario: Scenario, root: str, read: Callable[[str], str]) -> Enclosing:
     ports, extra = f"{root}/ports.conf", f"{root}/conf-enabled/zz-ota-proxy-parent.conf"  # after Debian's security.conf
     wanted, lines = apache_lines(scenario.site), server_lines(scenario)
     changed = ports not in scenario.config and _listening(read(ports)) != set(wanted)
@@ -65,7 +65,7 @@ def _debian(scenario: Scenario, root: str, read: Callable[[str], str]) -> Parent
     )
 
 
-def _edited(scenario: Scenario, stock: str) -> Parent:
+def _edited(scenario: Scenario, stock: str) -> Enclosing:
     caps, site = scenario.caps, scenario.site
     modules = "|".join(needed_modules(site, "site"))
     commented = re.compile(rf"^#[ \t]*(LoadModule\s+({modules})_module\s.*)$", re.MULTILINE)
@@ -80,10 +80,12 @@ def _edited(scenario: Scenario, stock: str) -> Parent:
     return _told({caps.layout.main: text}, [*loaded, *added])
 
 
-def _told(files: dict[str, str], added: list[str]) -> Parent:
+def _told(files: dict[str, str], added: list[str]) -> Enclosing:
     if not files:
-        return Parent()
-    return Parent(files, f"The configuration around it ({', '.join(files)}) has what it asks for: {', '.join(added)}.")
+        return Enclosing()
+    return Enclosing(
+        files, f"The configuration around it ({', '.join(files)}) has what it asks for: {', '.join(added)}."
+    )
 
 
 def _folder(path: str) -> str:
