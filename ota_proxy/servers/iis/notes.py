@@ -101,7 +101,7 @@ def _needs(plan: Plan, scope: Scope) -> Iterator[str]:
         if site.access.allow or site.access.deny:
             yield "access by network in ipSecurity of applicationHost.config; scope site writes it"
         return
-    yield "setup.ps1, run as administrator beside web.config; IISAdministration 1.1 (Windows 2016: Install-Module IISAdministration)"
+    yield "setup.ps1 run as administrator, with web.config and OtaProxy.psm1 in its folder; IISAdministration 1.1 (Windows 2016: Install-Module IISAdministration)"
     if len(plan.shown) > 1:
         names = "; ".join(", ".join(host.domains) for host in plan.shown)
         yield (

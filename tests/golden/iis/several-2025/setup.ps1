@@ -6,8 +6,8 @@
 #   - URL Rewrite 2.1 (2.0 does not know useOriginalURLEncoding and would answer 500.19)
 #   - Application Request Routing 3, its proxy enabled for the server
 #   - /etc/ssl/own-ca.pem in the machine's trusted roots, or the https upstream of /api/ is 502.3
-#   - setup.ps1, run as administrator beside web.config; IISAdministration 1.1 (Windows 2016:
-#     Install-Module IISAdministration)
+#   - setup.ps1 run as administrator, with web.config and OtaProxy.psm1 in its folder;
+#     IISAdministration 1.1 (Windows 2016: Install-Module IISAdministration)
 #   - a certificate in LocalMachine\My (-CertificateThumbprint), or a PFX file (-PfxPath,
 #     -PfxPassword)
 #

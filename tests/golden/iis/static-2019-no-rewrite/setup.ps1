@@ -3,8 +3,8 @@
 # Command: ota-proxy render iis
 #
 # What this file needs around it:
-#   - setup.ps1, run as administrator beside web.config; IISAdministration 1.1 (Windows 2016:
-#     Install-Module IISAdministration)
+#   - setup.ps1 run as administrator, with web.config and OtaProxy.psm1 in its folder;
+#     IISAdministration 1.1 (Windows 2016: Install-Module IISAdministration)
 #   - a certificate in LocalMachine\My (-CertificateThumbprint), or a PFX file (-PfxPath,
 #     -PfxPassword)
 #
