@@ -224,3 +224,12 @@ def test_the_owners_types_replace_and_extend_the_set() -> None:
     assert types[".ipa"] == "application/x-itunes-ipa"
     assert types[".7z"] == "application/x-7z-compressed"
     assert types[".plist"] == "text/xml"
+
+
+def test_a_location_is_titled_by_its_path_however_it_is_written() -> None:
+    path = "/a--b ö/"
+    rendered = iis.made(
+        iis.STATIC | {"locations": [*iis.STATIC["locations"], {"path": path, "upstream": "http://127.0.0.1:8080"}]}
+    )
+    assert iis.xml(rendered).find("location") is not None
+    assert "| An application below /a-\\-b ?/" in rendered.files[0].text

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ota_proxy import __version__
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.media_types import ota_types
+from ota_proxy.servers.header import comment_text
 from ota_proxy.servers.iis import rewrite_rules, setup
 from ota_proxy.servers.iis.plan import Plan, Step
 from ota_proxy.servers.iis.quote import ps_string, ps_value, windows_path, xml_attribute, xml_comment
@@ -173,8 +174,8 @@ def _differs(site: Site, location: Location) -> bool:
 
 def _prefix(location: Location) -> Prefix:
     proxied = location.root is None
-    title = Quoted("An application below this path" if proxied else "Files below this path")
-    return Prefix(title, xml_attribute(location.path.strip("/")), proxied, location.body_limit)
+    title = f"{'An application' if proxied else 'Files'} below {comment_text(location.path)}"
+    return Prefix(xml_comment(title), xml_attribute(location.path.strip("/")), proxied, location.body_limit)
 
 
 def _remarks(texts: Sequence[str]) -> tuple[Quoted, ...]:
