@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from ota_proxy import __version__
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.media_types import ota_types
-from ota_proxy.servers.header import comment_text
 from ota_proxy.servers.iis import rewrite_rules, setup
 from ota_proxy.servers.iis.plan import Plan, Step
 from ota_proxy.servers.iis.quote import ps_string, ps_value, windows_path, xml_attribute, xml_comment
-from ota_proxy.servers.rendered import Scope
+from ota_proxy.servers.rendered import Scope, comment_text
 from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Location, Site
 
