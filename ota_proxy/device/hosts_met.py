@@ -93,19 +93,8 @@ def place(url: str) -> tuple[str, int]:
 
 def _secure(facts: InstallFacts) -> Iterator[str]:
     """Yield the https URLs of the walk, every hop on the way among them, in its order."""
-    for visit in _visits(facts):
+    for visit in (*facts.needed(), *(image.visit for image in facts.images)):
         yield from (hop.url for hop in visit.hops if origin(hop.url)[0] == "https")
-
-
-def _visits(facts: InstallFacts) -> Iterator[Visit]:
-    if facts.page:
-        yield facts.page.visit
-    if facts.manifest:
-        yield facts.manifest.visit
-    for package in facts.packages:
-        yield from (package.head, package.get)
-    for image in facts.images:
-        yield image.visit
 
 
 @dataclass(frozen=True, slots=True)

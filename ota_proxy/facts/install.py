@@ -227,6 +227,15 @@ class InstallFacts:
         """The TLS of every host that was looked at, the walk's own first."""
         return tuple(tls for tls in (self.tls, *self.others) if tls is not None)
 
+    def needed(self) -> Iterator[Visit]:
+        """Yield the visits without which there is no install, in the order of the walk: page, manifest, packages."""
+        if self.page:
+            yield self.page.visit
+        if self.manifest:
+            yield self.manifest.visit
+        for package in self.packages:
+            yield from (package.head, package.get)
+
     def exchanges(self) -> tuple[Exchange, ...]:
         """Return every request of the walk once, in the order of its ids."""
         found = {id(exchange): exchange for exchange in _exchanges(self)}

@@ -19,7 +19,7 @@ from ota_proxy.policy.apple_tls import (
 from ota_proxy.rules.model import Facts, Finding, NoVerdict
 from ota_proxy.rules.registry import checks
 from ota_proxy.rules.support.ownership import speaking
-from ota_proxy.rules.support.predicates import needed, walk
+from ota_proxy.rules.support.predicates import walk
 
 _EKU_SINCE = date(2019, 7, 1)
 """serverAuth is asked of certificates issued from this day on (support.apple.com/103769)."""
@@ -73,7 +73,7 @@ def _refused(facts: Facts, tls: TlsFacts) -> str:
     """Say why a chain without any other fault was refused: what an issuer may not issue (RFC 5280 §4.2.1.9, §4.2.1.10)."""
     if certificate_problem(tls, walk(facts).now):
         return ""
-    errors = [visit.error for visit in needed(walk(facts)) if origin(visit.last.url)[1:] == (tls.host, tls.port)]
+    errors = [visit.error for visit in walk(facts).needed() if origin(visit.last.url)[1:] == (tls.host, tls.port)]
     return next((error.message for error in errors if error and error.code == UNVERIFIED), "")
 
 

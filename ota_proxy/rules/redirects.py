@@ -17,7 +17,7 @@ from ota_proxy.rules.registry import checks
 from ota_proxy.rules.support.answers import ANY_NAME, Live, at, understood
 from ota_proxy.rules.support.evidence import hops, proof
 from ota_proxy.rules.support.ownership import Place, internal_places, severity_at
-from ota_proxy.rules.support.predicates import leaves_https, location_of, needed, visits, walk
+from ota_proxy.rules.support.predicates import leaves_https, location_of, visits, walk
 from ota_proxy.servers.effective import Answer, Effective, Request
 
 _PERMANENT = (301, 308)
@@ -242,7 +242,7 @@ def _failed(install: InstallFacts, known: Mapping[Place, TlsFacts], inside: set[
     """
     seen: set[Place] = set(inside)
     packages = [package.get for package in install.packages]
-    for visit in needed(install):
+    for visit in install.needed():
         error, (scheme, host, port) = visit.error, origin(visit.last.url)
         where = (host, port)
         if error is None or error.kind not in _HANDSHAKE or scheme != "https" or where in seen:

@@ -15,7 +15,7 @@ from ota_proxy.rules.registry import checks
 from ota_proxy.rules.support.answers import MANIFEST, PACKAGE, Effect, affected, at, understood
 from ota_proxy.rules.support.evidence import proof
 from ota_proxy.rules.support.ownership import speaking
-from ota_proxy.rules.support.predicates import needed, walk
+from ota_proxy.rules.support.predicates import walk
 from ota_proxy.rules.support.refusals import wants_certificate
 
 
@@ -37,7 +37,7 @@ def _refused(facts: Facts) -> Iterator[Finding]:
     install = walk(facts)
     known = {(tls.host, tls.port): tls for tls in install.hosts}
     seen: set[tuple[str, str, int]] = set()
-    asked = list(needed(install))
+    asked = list(install.needed())
     for visit in asked:
         where = origin(visit.last.url)
         if wants_certificate(visit) and where not in seen:

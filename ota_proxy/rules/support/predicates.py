@@ -286,16 +286,6 @@ def visits(install: InstallFacts) -> Iterator[Visit]:
         yield image.visit
 
 
-def needed(install: InstallFacts) -> Iterator[Visit]:
-    """Yield the visits without which there is no install, in the order of the walk: page, manifest, packages."""
-    if install.page:
-        yield install.page.visit
-    if install.manifest:
-        yield install.manifest.visit
-    for package in install.packages:
-        yield from (package.head, package.get)
-
-
 def _there(*candidates: Visit | None) -> Iterable[Visit]:
     return (visit for visit in candidates if visit is not None)
 
