@@ -30,11 +30,12 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:  # noqa: ANN401
 
 
 def _head(rule_id: str) -> str:
-    from ota_proxy.cli.explain import looked_for  # noqa: PLC0415 - only the pages of rules need it
+    from ota_proxy.cli.parser import COMMANDS  # noqa: PLC0415 - only the pages of rules need it
+    from ota_proxy.commands.explain import looked_for  # noqa: PLC0415 - likewise
     from ota_proxy.rules.catalogue import catalogue  # noqa: PLC0415
 
     rule = catalogue()[rule_id]
-    return f"**{rule.id}** {rule.name} · {rule.severity} · {looked_for(rule)}"
+    return f"**{rule.id}** {rule.name} · {rule.severity} · {looked_for(rule, COMMANDS)}"
 
 
 def _words(language: str, words: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from ota_proxy.browser.find import missing
+from ota_proxy.browser import find
 from ota_proxy.cli.deliver import check_output, deliver, load_options, suppressions
 from ota_proxy.cli.streams import emit, tell
 from ota_proxy.commands.check import Browser, CheckOptions, check_each, start
@@ -80,7 +80,7 @@ def _check_options(args: argparse.Namespace) -> CheckOptions:
 def _browser(args: argparse.Namespace) -> Browser:
     """Return when to open pages; UsageError where that was asked for and cannot be done."""
     wanted: Browser = args.browser or ("off" if args.targets is not None else "auto")
-    why = missing(args.browser_path) if wanted == "on" or args.browser_path else ""
+    why = find.missing(args.browser_path) if wanted == "on" or args.browser_path else ""
     if why:
         raise UsageError(
             f"pages cannot be opened in a browser: {why}",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ota_proxy.cli.doctor import as_text
+from ota_proxy.commands.doctor import as_text
 from ota_proxy.harness.doctor.probe import GROUPS, Probe
 from ota_proxy.report.paint import Paint
 from tests.support.command_line import NOWHERE, Run, spawn

@@ -22,7 +22,7 @@ from ota_proxy.commands import many_targets as reader
 from ota_proxy.commands import target_workers as fleet
 from ota_proxy.commands.check import CheckOptions
 from ota_proxy.commands.many_targets import Meter, Sink, Waiting, check_many, targets_of
-from ota_proxy.report.json import SCHEMA, failed_line, worst
+from ota_proxy.report.json import LINE_SCHEMA, failed_line, worst
 from ota_proxy.report.suppress import Judging
 from tests.support.live_server import BASE, files, live
 from tests.support.report_targets import SCHEMA as REPORT_SCHEMA
@@ -62,7 +62,7 @@ def test_every_target_gets_one_line_and_the_worst_decides(tmp_path: Path, capsys
     assert codes == dict.fromkeys(names, 0) | {f"{BASE}/bad.plist": 1, DEAD: 3}
     outcome = {**REPORT_SCHEMA["$defs"]["outcome"], "$defs": REPORT_SCHEMA["$defs"]}
     for line in lines:
-        assert line["schema"] == SCHEMA
+        assert line["schema"] == LINE_SCHEMA
         assert {one["status"] for one in line["outcomes"]} <= {"failed", "no-verdict"}
         for one in line["outcomes"]:
             jsonschema.validate(one, outcome)
@@ -114,7 +114,7 @@ def test_targets_come_from_stdin_and_lines_go_to_a_file(tmp_path: Path) -> None:
     ("content", "flags", "said"),
     [
         (None, [], "cannot be read"),
-        ("# nothing\n", [], "no target in it"),
+        ("# nothing\n", [], "it has no targets"),
         (DEAD, ["--format", "html"], "one JSON line for each target"),
         (DEAD, ["-o", "."], "cannot write"),
     ],

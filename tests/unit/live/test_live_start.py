@@ -64,7 +64,7 @@ def test_a_file_or_folder_that_is_here_is_no_host_that_was_meant(
         Path(name).write_text("x", encoding="utf-8")
     assert main(["check", name]) == 2
     said = capsys.readouterr().err
-    assert f"ota-proxy: error: {name}: this is a file or folder here" in said
+    assert f"ota-proxy: error: {name}: this is a file or folder on this machine" in said
     assert way in said
     assert "did you mean" not in said
 
