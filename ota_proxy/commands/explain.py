@@ -12,13 +12,11 @@ from ota_proxy.errors import UsageError
 from ota_proxy.printable import as_json, inert
 from ota_proxy.report.answer import answer_document, answer_text, as_text, page_document, reading_document, reading_text
 from ota_proxy.report.paint import Paint
-from ota_proxy.rules.catalogue import catalogue
+from ota_proxy.rules.catalogue import catalogue, page
 from ota_proxy.rules.complaints.diagnosis import diagnose, of_letter
 from ota_proxy.rules.complaints.logs import decoded, is_text, read
-from ota_proxy.rules.symptoms import checked_by, planned
 from ota_proxy.rules.model import Rule
-from ota_proxy.rules.catalogue import page
-from ota_proxy.rules.symptoms import confirmation
+from ota_proxy.rules.symptoms import checked_by, confirmation, planned
 
 _ID = re.compile(r"(?i)(?:ota)?[-_ ]?(\d{3})")
 _ALMOST_ID = re.compile(r"(?i)ota[-_ ]?[\w]{1,4}")

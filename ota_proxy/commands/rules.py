@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from ota_proxy.printable import as_json
 from ota_proxy.report.paint import Paint
 from ota_proxy.rules.catalogue import catalogue
-from ota_proxy.rules.symptoms import COMMANDS, NEVER_RENDERED, checked_by
 from ota_proxy.rules.model import Rule
+from ota_proxy.rules.symptoms import COMMANDS, NEVER_RENDERED, checked_by
 
 SCHEMA = "ota-proxy/rules/1"
 DOORS = {**{str(door): command for door, command in COMMANDS.items()}, NEVER_RENDERED: "render"}

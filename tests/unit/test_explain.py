@@ -10,8 +10,10 @@ import sys
 
 import pytest
 
+from ota_proxy.cli.flags.help import DOORS as FLAG_DOORS
 from ota_proxy.cli.main import main
 from ota_proxy.cli.parser import COMMANDS
+from ota_proxy.commands.rules import DOORS
 from ota_proxy.report.answer import as_text
 from ota_proxy.report.paint import Paint
 from ota_proxy.rules import catalogue as pages
@@ -266,6 +268,10 @@ def test_the_list_of_one_door_has_its_rules_only(door: str, capsys: Said) -> Non
     assert [row["id"] for row in document["rules"]] == [rule.id for rule in catalogue().values() if "v" in rule.doors]
     without = {row["id"] for row in document["rules"] if "verify" not in row["checked_by"]}
     assert without == {rule.id for rule in unchecked("v")}
+
+
+def test_the_flag_knows_the_doors_that_there_are() -> None:
+    assert DOORS == FLAG_DOORS
 
 
 def test_an_unknown_door_is_refused_with_what_there_is(capsys: Said) -> None:
