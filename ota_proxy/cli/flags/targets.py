@@ -157,8 +157,10 @@ Say what a request would get from an existing configuration, without running it:
 PATH is a configuration file, a folder with an nginx.conf, a fragment (one server block), or what `nginx -T` printed. nginx only so far.
 
   ota-proxy effective /etc/nginx --url https://ota.example.com/ota/app.plist
-  ota-proxy effective ./nginx --path-map /etc/nginx=./nginx --path-map /srv/ota=./builds --url https://ota.example.com/ota/app.ipa
-  ota-proxy effective dump.txt --url https://ota.example.com/ota/app.ipa --method HEAD --header 'Accept-Encoding: gzip' --format json
+  ota-proxy effective ./nginx --url https://ota.example.com/ota/app.ipa \\
+      --path-map /etc/nginx=./nginx --path-map /srv/ota=./builds
+  ota-proxy effective dump.txt --url https://ota.example.com/ota/app.ipa \\
+      --method HEAD --header 'Accept-Encoding: gzip' --format json
 
 What cannot be known from the files (the version in Server, a file that is not here, the client's address) is named as not known, never guessed.
 Files below PATH and below the folders of --path-map are looked at, and site folders that this machine has.
