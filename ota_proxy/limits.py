@@ -44,15 +44,15 @@ TLS_FLIGHT: Final = 1 << 18
 CHAIN: Final = 32
 """Certificates of a chain that are looked at."""
 
-# -- pages and pictures -----------------------------------------------------------------------------------------------
+# -- pages and images -----------------------------------------------------------------------------------------------
 
 PAGE: Final = MIB
 """Bytes of a page that are read."""
 LINKS: Final = 200
 """Install links of a page, and links to packages."""
-PICTURE_FILE: Final = 32 * MIB
+IMAGE_FILE: Final = 32 * MIB
 PIXELS: Final = 40_000_000
-"""Pixels of a picture with a QR code: a photograph of a phone has half as many, a bomb has a thousand times more."""
+"""Pixels of an image with a QR code: a photograph of a phone has half as many, a bomb has a thousand times more."""
 
 # -- property lists, profiles, archives -------------------------------------------------------------------------------
 

@@ -113,7 +113,7 @@ def _named(base: AppFacts, info: Mapping[str, Any], icons: tuple[str, ...]) -> A
 
 
 def _icons(info: Mapping[str, Any], folder: str, names: Names) -> tuple[str, ...]:
-    """Return the pictures whose names begin as CFBundleIcons (on iPad CFBundleIcons~ipad) says."""
+    """Return the images whose names begin as CFBundleIcons (on iPad CFBundleIcons~ipad) says."""
     wanted: list[str] = []
     for key in ("CFBundleIcons", "CFBundleIcons~ipad"):
         primary = _mapping(_mapping(info.get(key)).get("CFBundlePrimaryIcon"))

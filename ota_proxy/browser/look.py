@@ -1,6 +1,6 @@
-"""Opens a page in the browser as each device in turn and says what it found: loads it, looks for links, taps, looks again, takes pictures.
+"""Opens a page in the browser as each device in turn and says what it found: loads it, looks for links, taps, looks again, takes screenshots.
 
-Bounded in time, taps, requests and pictures; never raises. What a page leads to is only noted: no address of another scheme is ever
+Bounded in time, taps, requests and screenshots; never raises. What a page leads to is only noted: no address of another scheme is ever
 handed to the system.
 """
 
@@ -136,7 +136,7 @@ MOST_TAPS = 12
 MOST_LINKS = 50
 LONGEST = 20_000
 """Characters of an address."""
-LARGEST_PICTURE = 200_000
+LARGEST_IMAGE = 200_000
 _QUALITIES = (60, 30)
 _LOAD = 20.0
 _QUIET = 0.5
@@ -162,7 +162,7 @@ class Visitor:
         self.wire = Wire(network, table("agents")["agents"][agent]["user_agent"], self.found)
         self.links: dict[str, LinkFacts] = {}
         self.taps: list[str] = []
-        self.pictures: list[tuple[str, bytes]] = []
+        self.screenshots: list[tuple[str, bytes]] = []
         self.spoken: frozenset[str] = frozenset()
         self.problem = ""
         self.sandboxed = True
@@ -178,7 +178,7 @@ class Visitor:
             self.wire.requests,
             tuple(self.wire.refused),
             self.spoken,
-            tuple(self.pictures),
+            tuple(self.screenshots),
             self.problem,
             sandboxed=self.sandboxed,
         )
@@ -204,14 +204,14 @@ class Visitor:
         self.page = await self.context.new_page()
 
     async def look(self, url: str) -> None:
-        """Open the page, tap what is on it, and take a picture before and after."""
+        """Open the page, tap what is on it, and take a screenshot before and after."""
         if not await self._open(url):
             return
-        await self._picture(f"{self.device}: as it opens")
+        await self._screenshot(f"{self.device}: as it opens")
         before = len(self.links)
         await self._tap_all(_INWARD)
         if self.taps and len(self.links) > before:
-            await self._picture(f"{self.device}: after “{self.taps[-1] or 'a button'}” was tapped")
+            await self._screenshot(f"{self.device}: after “{self.taps[-1] or 'a button'}” was tapped")
 
     async def _open(self, url: str) -> bool:
         try:
@@ -293,13 +293,13 @@ class Visitor:
         async with asyncio.timeout(_ANSWER):
             return await self.page.evaluate(script, argument)
 
-    async def _picture(self, caption: str) -> None:
-        """Keep a picture of what can be seen, where it is small enough."""
+    async def _screenshot(self, caption: str) -> None:
+        """Keep a screenshot of what can be seen, where it is small enough."""
         for quality in _QUALITIES:
             with contextlib.suppress(Exception):
                 data = await self.page.screenshot(
                     type="jpeg", quality=quality, timeout=_ANSWER * 1000, animations="disabled", scale="css"
                 )
-                if len(data) <= LARGEST_PICTURE:
-                    self.pictures.append((caption, data))
+                if len(data) <= LARGEST_IMAGE:
+                    self.screenshots.append((caption, data))
                     return

@@ -67,6 +67,6 @@ def qr_code(url: str) -> str:
             place="URL",
             hint="make a short URL that redirects to it",
         ) from None
-    picture = io.StringIO()
-    code.terminal(out=picture, compact=True)
-    return picture.getvalue()
+    image = io.StringIO()
+    code.terminal(out=image, compact=True)
+    return image.getvalue()

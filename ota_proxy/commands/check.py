@@ -1,6 +1,6 @@
 """One live target: where a check starts, the walk within its time, the verdict, and when there can be none.
 
-A start is a URL or link as it was given, or the text of the QR code in a picture file. Times are seconds. Nothing is asked of the
+A start is a URL or link as it was given, or the text of the QR code in an image file. Times are seconds. Nothing is asked of the
 network before the target's form is known to be right.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, TypedDict
 from urllib.parse import urlsplit
 
-from ota_proxy.apps.qr_code import is_picture, read_qr
+from ota_proxy.apps.qr_code import is_image, read_qr
 from ota_proxy.browser.find import missing
 from ota_proxy.commands.judge import judge
 from ota_proxy.device.ats_matrix import matrix
@@ -87,8 +87,8 @@ def checked(text: str) -> str:
 
 
 def _meant(target: str) -> str:
-    if is_picture(target):
-        return "a picture of a QR code is given on the command line: ota-proxy check PICTURE"
+    if is_image(target):
+        return "an image of a QR code is given on the command line: ota-proxy check IMAGE"
     if _LOCAL.fullmatch(target):
         return f"did you mean https://{safe(target)}?"
     if re.match(r"(?i)itms-?services?\b|itms-services%3a", target):
@@ -224,15 +224,15 @@ def _product(exchange: Exchange) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A target that a device can open, and the picture its text was read from (empty for none)."""
+    """A target that a device can open, and the image its text was read from (empty for none)."""
 
     target: str
-    picture: str = ""
+    image: str = ""
 
 
 def start(text: str) -> Start:
-    """Return the start that a person named; UsageError, with the place in a picture, for what a device cannot open."""
-    if not is_picture(text):
+    """Return the start that a person named; UsageError, with the place in an image, for what a device cannot open."""
+    if not is_image(text):
         return _asked(text)
     found = read_qr(Path(text))
     try:
@@ -274,9 +274,9 @@ async def check_each(
     async def one(number: int, begin: Start) -> TargetReport:
         told = progress(f"[{number}/{len(starts)}] " if len(starts) > 1 else "")
         async with gate:
-            if not begin.picture:
+            if not begin.image:
                 return await check(begin.target, options, told, memory)
             report = await check(begin.target, replace(options, link_context="qr"), told, memory)
-            return replace(report, notes=(f"read from the QR code in {begin.picture}", *report.notes))
+            return replace(report, notes=(f"read from the QR code in {begin.image}", *report.notes))
 
     return list(await asyncio.gather(*(one(*numbered) for numbered in enumerate(starts, 1))))

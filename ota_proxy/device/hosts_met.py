@@ -23,7 +23,7 @@ from ota_proxy.facts.install import InstallFacts, PlainHttpFacts, TlsFacts, Visi
 PROBE = "ota-proxy=probe%2Fx"
 """The query of the plain probe: a redirect has to bring it along byte for byte."""
 HOSTS = 20
-"""Further hosts of one walk that are looked at: a chain of redirects and a dozen pictures do not make a scan."""
+"""Further hosts of one walk that are looked at: a chain of redirects and a dozen images do not make a scan."""
 
 
 class Surroundings:

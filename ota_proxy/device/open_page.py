@@ -96,7 +96,7 @@ async def _opened(session: Session, page: PageFacts) -> PageFacts:
         topics=page.topics.union(*(view.topics for view in views)),
         views=views,
         not_run=next((view.problem for view in views if view.problem), "")
-        if not any(view.pictures for view in views)
+        if not any(view.screenshots for view in views)
         else "",
     )
 

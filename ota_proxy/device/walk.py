@@ -199,10 +199,10 @@ async def _manifest_part(session: Session, facts: InstallFacts, url: str) -> Ins
 async def _package_part(session: Session, facts: InstallFacts, package_url: str) -> InstallFacts:
     assets = facts.manifest.assets if facts.manifest else ()
     packages = list(dict.fromkeys([package_url] if package_url else _wanted(assets, "software-package")))
-    pictures = [asset for asset in assets if asset.kind.endswith("-image") and _askable(asset.url)]
+    images = [asset for asset in assets if asset.kind.endswith("-image") and _askable(asset.url)]
     return replace(
         facts,
-        images=await _each(lambda asset: visit_image(session, asset), pictures[: session.options.images]),
+        images=await _each(lambda asset: visit_image(session, asset), images[: session.options.images]),
         packages=await _each(
             lambda url: visit_package(session, url, [asset for asset in assets if asset.url == url]),
             packages[: session.options.packages],

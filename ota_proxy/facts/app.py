@@ -93,7 +93,7 @@ class AppFacts:
     platforms: tuple[str, ...] = ()
     """CFBundleSupportedPlatforms, else DTPlatformName; empty where neither is there."""
     icons: tuple[str, ...] = ()
-    """Picture files of the app's folder that the Info.plist names."""
+    """Image files of the app's folder that the Info.plist names."""
     app: Bundle | None = None
     """None where the archive has no Payload/NAME.app."""
     extensions: tuple[Bundle, ...] = ()

@@ -81,8 +81,8 @@ class ViewFacts:
     refused: tuple[str, ...] = ()
     """Requests of the page that were not made or had no answer, and why."""
     topics: frozenset[str] = frozenset()
-    pictures: tuple[tuple[str, bytes], ...] = ()
-    """Captions and JPEG pictures of what it showed."""
+    screenshots: tuple[tuple[str, bytes], ...] = ()
+    """Captions and JPEG screenshots of what it showed."""
     problem: str = ""
     """Why it was not looked at, or not to the end."""
     sandboxed: bool = True

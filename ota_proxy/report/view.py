@@ -190,7 +190,7 @@ def level(target: TargetReport) -> str:
     return level_line(target.level)
 
 
-MOST_PICTURES = 6
+MOST_SCREENSHOTS = 6
 
 
 def views_of(facts: Facts | None) -> tuple[ViewFacts, ...]:
@@ -225,11 +225,11 @@ def _told_by(view: ViewFacts) -> str:
 
 
 def as_html(target: TargetReport, text: Callable[[str], str]) -> Iterator[str]:
-    """Yield the pictures, which stand in the document itself."""
-    pictures = [picture for view in views_of(target.facts) for picture in view.pictures][:MOST_PICTURES]
-    if pictures:
+    """Yield the screenshots, which stand in the document itself."""
+    screenshots = [screenshot for view in views_of(target.facts) for screenshot in view.screenshots][:MOST_SCREENSHOTS]
+    if screenshots:
         yield '<div class="views">'
-        for caption, data in pictures:
+        for caption, data in screenshots:
             source = f"data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')}"
             yield f'<figure><img src="{source}" alt="{text(caption)}"><figcaption>{text(caption)}</figcaption></figure>'
         yield "</div>"

@@ -172,7 +172,7 @@ def page_wrong_type(facts: Facts) -> Iterator[Finding]:
 
 
 def _part(part: PartFacts) -> Iterator[Finding]:
-    """Stylesheets and SVG pictures count by their type, other pictures by their bytes (WHATWG HTML §4.2.4.3, MIME Sniffing §8.2)."""
+    """Stylesheets and SVG images count by their type, other images by their bytes (WHATWG HTML §4.2.4.3, MIME Sniffing §8.2)."""
     response = part.visit.response
     if response is None or not part.visit.ok or len(response.headers_all("content-type")) > 1:
         return

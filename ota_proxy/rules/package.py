@@ -32,7 +32,7 @@ from ota_proxy.rules.support.refusals import failure
 
 _NEVER_SEEN = ("loop", "left-https", "barred")
 """States in which no answer for the package was seen: the transport rules report them."""
-_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"RIFF")
+_IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"RIFF")
 
 
 def _answered(facts: Facts) -> tuple[PackageFacts, ...]:
@@ -187,17 +187,17 @@ def icon_missing(facts: Facts) -> Iterator[Finding]:
     if not images:
         raise NotApplicable("the manifest names no image, or none with an address that can be asked for")
     for image in images:
-        why = _no_picture(image)
+        why = _no_image(image)
         if why:
             yield Finding(image.url, f"The {image.kind} {why}", proof(image.visit.last, "content-type"))
 
 
-def _no_picture(image: ImageFacts) -> str:
+def _no_image(image: ImageFacts) -> str:
     response = image.visit.response
     if response is None:
         return "gives no answer"
     if not image.visit.ok:
         return f"is answered with {response.status}"
     if response.body:
-        return "" if response.body.startswith(_PICTURES) else "is not an image"
+        return "" if response.body.startswith(_IMAGES) else "is not an image"
     return "" if response.media_type.startswith("image/") else "is empty"

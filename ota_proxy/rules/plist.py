@@ -235,7 +235,7 @@ def _with_url(facts: Facts) -> tuple[ManifestFacts, tuple[Asset, ...]]:
 
 
 def _about(asset: Asset, manifest: ManifestFacts, message: str) -> Finding:
-    """A picture's address does not stop an install: a warning there."""
+    """An image's address does not stop an install: a warning there."""
     mild = asset.kind != _PACKAGE
     evidence = f"{proof(manifest.visit.last)}\n{asset.kind} url: {asset.url}"
     return Finding(asset.url, message, evidence, severity="warning" if mild else None)

@@ -73,7 +73,7 @@ def _folder(visit: Visit) -> str:
 
 
 def _given(install: InstallFacts) -> Iterator[Visit]:
-    """The visits that brought a file: the page, the manifest, its packages and pictures."""
+    """The visits that brought a file: the page, the manifest, its packages and images."""
     if install.page and install.page.visit.ok:
         yield install.page.visit
     if install.manifest and manifest_state(install.manifest) == "ok":

@@ -106,9 +106,9 @@ def test_a_page_that_a_script_builds_is_walked_like_any_other_and_shown_in_the_r
     assert report.facts.install.packages
     assert not {"OTA114", "OTA115"} & ids(report)
     document = html.render(Report((report,)))
-    pictures = [data for view in page_of(report).views for _, data in view.pictures]
-    assert all(data.startswith(b"\xff\xd8\xff") for data in pictures)
-    assert document.count('src="data:image/jpeg;base64,') == len(pictures) >= 2
+    screenshots = [data for view in page_of(report).views for _, data in view.screenshots]
+    assert all(data.startswith(b"\xff\xd8\xff") for data in screenshots)
+    assert document.count('src="data:image/jpeg;base64,') == len(screenshots) >= 2
     assert any("opened in Chromium" in note for note in report.notes)
     assert any("without its sandbox" in note for note in report.notes) == as_root()
 

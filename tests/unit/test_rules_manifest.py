@@ -228,7 +228,7 @@ def test_a_manifest_that_cannot_be_read_leaves_the_package_without_a_verdict() -
     assert found["OTA309"] == found["OTA315"] == found["OTA401"] == found["OTA409"] == "no-verdict"
 
 
-def test_a_picture_s_address_is_a_warning_where_the_package_s_is_an_error() -> None:
+def test_an_image_s_address_is_a_warning_where_the_package_s_is_an_error() -> None:
     facts = data(assets=[SOFTWARE, {"kind": "display-image", "url": "icon.png"}])
     (found,) = [outcome for outcome in outcomes(facts) if outcome.status == "failed"]
     assert (found.rule.id, found.severity) == ("OTA311", "warning")

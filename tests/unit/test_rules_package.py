@@ -1,4 +1,4 @@
-"""One thing broken in a healthy walk, and exactly the rules that must report it: package, archive, pictures."""
+"""One thing broken in a healthy walk, and exactly the rules that must report it: package, archive, images."""
 
 from __future__ import annotations
 
@@ -264,13 +264,13 @@ def test_a_large_package_is_judged_only_as_far_as_it_was_read() -> None:
     assert found["OTA405"] == "passed"
 
 
-def test_a_picture_at_an_internal_address_is_313_and_not_missing_too() -> None:
+def test_an_image_at_an_internal_address_is_313_and_not_missing_too() -> None:
     data = manifest_data()
     data["items"][0]["assets"][1]["url"] = "https://10.0.0.7/icon.png"
     dead = ImageFacts("display-image", "https://10.0.0.7/icon.png", failing("https://10.0.0.7/icon.png", "refused"))
     assert reported(healthy(manifest=manifest(data), images=(dead,))) == {"OTA313"}
 
 
-def test_pictures_are_known_by_their_first_bytes() -> None:
+def test_images_are_known_by_their_first_bytes() -> None:
     shown = visit(ICON_URL, respond(200, {"Content-Type": "application/octet-stream"}, PNG))
     assert reported(healthy(images=(ImageFacts("display-image", ICON_URL, shown),))) == set()

@@ -81,7 +81,7 @@ def part(kind: Any, body: bytes, **headers: str) -> PartFacts:
         (PartFacts("image", f"{BASE}/x", visit(f"{BASE}/x", None)), ""),
     ],
 )
-def test_stylesheets_count_by_their_type_and_pictures_by_their_bytes(shown: PartFacts, severity: str) -> None:
+def test_stylesheets_count_by_their_type_and_images_by_their_bytes(shown: PartFacts, severity: str) -> None:
     found = said("OTA110", of(parts=(shown,)))
     assert (found.status, found.severity if severity else "") == ("failed" if severity else "passed", severity)
 
@@ -102,7 +102,7 @@ def test_a_link_that_only_a_browser_was_sent_to_is_a_link_of_the_page() -> None:
         ),
         (
             {"views": (view("iPhone", LinkFacts("x", "browser", ("malformed",), "no host")),)},
-            "that its script makes is none: no host",
+            "that its script makes is not valid: no host",
         ),
         (
             {"made": "itms-services://?action=", "not_run": "no browser"},

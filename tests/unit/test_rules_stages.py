@@ -68,7 +68,7 @@ def test_what_nobody_sees_keeps_its_stage() -> None:
     assert BASE in PACKAGE_URL
 
 
-def _pictures(visit: Visit, *hosts: TlsFacts) -> InstallFacts:
+def _images(visit: Visit, *hosts: TlsFacts) -> InstallFacts:
     return healthy(images=(ImageFacts("display-image", visit.first.url, visit),), others=hosts)
 
 
@@ -76,25 +76,25 @@ def severities(facts: InstallFacts, rule: str) -> set[tuple[str, str]]:
     return {(one.severity, one.sees) for one in outcomes(facts) if one.rule.id == rule and one.status == "failed"}
 
 
-def test_the_host_of_a_picture_alone_stops_nobody() -> None:
+def test_the_host_of_a_image_alone_stops_nobody() -> None:
     icon = failing(f"https://{CDN}/icon.png", "tls")
     broken = tls(host=CDN, name_matches=False, suites={"TLSv1.2": ("TLS_RSA_WITH_AES_128_GCM_SHA256",)})
-    facts = _pictures(icon, broken)
+    facts = _images(icon, broken)
     for rule in ("OTA209", "OTA216", "OTA217", "OTA415"):
         assert severities(facts, rule) == {("note", "")}, rule
 
 
-def test_a_picture_s_redirect_to_http_stops_nobody_and_is_said() -> None:
+def test_an_image_s_redirect_to_http_stops_nobody_and_is_said() -> None:
     away = redirected(healthy().images[0].visit, f"http://{HOST}/icon.png")
-    assert severities(_pictures(away), "OTA205") == {("note", "")}
+    assert severities(_images(away), "OTA205") == {("note", "")}
 
 
-def test_a_host_of_package_and_picture_is_the_package_s() -> None:
+def test_a_host_of_package_and_image_is_the_package_s() -> None:
     icon = failing(f"https://{CDN}/icon.png", "tls")
-    facts = replace(_pictures(icon, tls(host=CDN, name_matches=False)), packages=(package(url=THERE),))
+    facts = replace(_images(icon, tls(host=CDN, name_matches=False)), packages=(package(url=THERE),))
     assert severities(facts, "OTA209") == {("error", UNABLE)}
 
 
-def test_the_strict_transport_of_a_picture_on_the_site_s_own_host_is_the_site_s() -> None:
+def test_the_strict_transport_of_a_image_on_the_site_s_own_host_is_the_site_s() -> None:
     bare = answered(healthy().images[0].visit, strict_transport_security="")
-    assert severities(_pictures(bare), "OTA219") == {("warning", "")}
+    assert severities(_images(bare), "OTA219") == {("warning", "")}

@@ -1,6 +1,6 @@
 """Where on the way a finding strikes, and whom; and how far the walk got.
 
-The package is fetched after the prompt, and a picture stops nobody. The one condition of a clean report is that the walk reached manifest and package and
+The package is fetched after the prompt, and an image stops nobody. The one condition of a clean report is that the walk reached manifest and package and
 read both; whatever stopped it is named here, kind by kind. That is asked behind the rules: a target that no error explains and that was not read has no
 verdict, however many rules passed.
 """
@@ -25,14 +25,14 @@ _UNABLE = "U"
 def struck(rule: Rule, finding: Finding, install: InstallFacts | None) -> Rule:
     """Return the rule as this finding has it.
 
-    One of connection or server that concerns the package alone is seen at the package; what keeps a picture away is a note.
+    One of connection or server that concerns the package alone is seen at the package; what keeps an image away is a note.
     """
     if install is None or rule.stage not in _EARLY:
         return _of_file(rule, finding)
-    early, late, pictures = _places(install)
+    early, late, images = _places(install)
     if rule.stage == "connect" and (
-        finding.subject in pictures.hosts - late.hosts - early
-        or (rule.sees and finding.subject in pictures.urls - late.urls)
+        finding.subject in images.hosts - late.hosts - early
+        or (rule.sees and finding.subject in images.urls - late.urls)
     ):
         return replace(rule, stage="package", sees="", severity="note")
     if rule.sees and finding.subject in late.urls | (late.hosts - early):
@@ -86,7 +86,7 @@ class _Places:
 
 
 def _places(install: InstallFacts) -> tuple[frozenset[str], _Places, _Places]:
-    """Return the hosts that are asked before the prompt, the places of packages, and those of pictures."""
+    """Return the hosts that are asked before the prompt, the places of packages, and those of images."""
     first = [part.visit for part in (install.page, install.manifest) if part]
     packages = [visit for package in install.packages for visit in (package.head, package.get)]
     return _of(first).hosts, _of(packages), _of(image.visit for image in install.images)

@@ -260,7 +260,7 @@ _CONTENT = (
     ),
     _says("a key is misspelt", "OTA309", _misspelt),
     _says("the package's URL has a blank", "OTA309", _url(f"{BASE}/My App.ipa")),
-    _says("the manifest has only pictures", "OTA310", _only_images),
+    _says("the manifest has only images", "OTA310", _only_images),
     _says("the manifest has no item", "OTA310", lambda manifest: manifest["items"].clear()),
     _says("the package's URL is relative", "OTA311", _url("App.ipa")),
     _says("the package's URL has a path only", "OTA311", _url("/App.ipa")),

@@ -1,4 +1,4 @@
-"""The QR code in a picture: photographs, transparent and inverted ones, several, none, broken files, and the missing extra."""
+"""The QR code in an image: photographs, transparent and inverted ones, several, none, broken files, and the missing extra."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ota_proxy.apps.install_link import install_link, read_link
-from ota_proxy.apps.qr_code import is_picture, read_qr
+from ota_proxy.apps.qr_code import is_image, read_qr
 from ota_proxy.errors import UsageError
 
 PIL = pytest.importorskip("PIL.Image", reason="the extra `qr` is not installed")
@@ -47,16 +47,16 @@ def test_transparent_inverted_and_bare_codes_are_read(tmp_path: Path, how: dict[
 
 def test_a_turned_photograph_is_read(tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
-    with PIL.open(drawn(tmp_path / "code.png")) as picture:
-        picture.convert("RGB").rotate(17, expand=True, fillcolor="white").save(photo, quality=40)
+    with PIL.open(drawn(tmp_path / "code.png")) as image:
+        image.convert("RGB").rotate(17, expand=True, fillcolor="white").save(photo, quality=40)
     assert read_qr(photo) == LINK
 
 
 def side_by_side(folder: Path, *texts: str) -> Path:
-    pictures = [PIL.open(drawn(folder / f"{index}.png", text)).convert("L") for index, text in enumerate(texts)]
-    sheet = PIL.new("L", (sum(one.width for one in pictures), max(one.height for one in pictures)), "white")
+    images = [PIL.open(drawn(folder / f"{index}.png", text)).convert("L") for index, text in enumerate(texts)]
+    sheet = PIL.new("L", (sum(one.width for one in images), max(one.height for one in images)), "white")
     left = 0
-    for one in pictures:
+    for one in images:
         sheet.paste(one, (left, 0))
         left += one.width
     sheet.save(folder / "sheet.png")
@@ -72,7 +72,7 @@ def test_the_same_code_twice_is_one(tmp_path: Path) -> None:
     assert read_qr(side_by_side(tmp_path, LINK, LINK)) == LINK
 
 
-def test_a_picture_without_a_code_says_so(tmp_path: Path) -> None:
+def test_an_image_without_a_code_says_so(tmp_path: Path) -> None:
     PIL.new("L", (200, 200), "white").save(tmp_path / "white.png")
     with pytest.raises(UsageError, match="there is no QR code"):
         read_qr(tmp_path / "white.png")
@@ -94,7 +94,7 @@ def bomb(side: int) -> bytes:
 
 
 @pytest.mark.parametrize("side", [7000, 100_000])
-def test_a_picture_bomb_is_not_unpacked(tmp_path: Path, side: int) -> None:
+def test_an_image_bomb_is_not_unpacked(tmp_path: Path, side: int) -> None:
     (tmp_path / "bomb.png").write_bytes(bomb(side))
     with pytest.raises(UsageError, match=r"pixels,? (more than is|than are) looked at"):
         read_qr(tmp_path / "bomb.png")
@@ -149,5 +149,5 @@ def test_without_the_extra_one_sentence_says_what_to_install(
         ("ota.example.com", False),
     ],
 )
-def test_a_picture_file_is_told_from_an_address(target: str, *, meant: bool) -> None:
-    assert is_picture(target) is meant
+def test_an_image_file_is_told_from_an_address(target: str, *, meant: bool) -> None:
+    assert is_image(target) is meant

@@ -1,4 +1,4 @@
-"""Starting at the QR code in a picture, and the App Transport Security matrix on request, through the whole command."""
+"""Starting at the QR code in an image, and the App Transport Security matrix on request, through the whole command."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def code(folder: Path, text: str) -> str:
 
 
 @pytest.mark.parametrize("text", [f"{BASE}/", f"{BASE}/app.plist", LINK])
-def test_a_picture_of_a_code_is_a_start_like_its_text(
+def test_an_image_of_a_code_is_a_start_like_its_text(
     text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with live(tmp_path) as server:
@@ -45,8 +45,8 @@ def test_a_separator_of_html_in_a_code_is_found_as_a_fault_of_the_code(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with live(tmp_path) as server:
-        picture = code(tmp_path, LINK.replace("&", "&amp;"))
-        assert main(["check", picture, "--format", "json", *server.flags]) == 1
+        image = code(tmp_path, LINK.replace("&", "&amp;"))
+        assert main(["check", image, "--format", "json", *server.flags]) == 1
     (found,) = [
         one for one in json.loads(capsys.readouterr().out)["outcomes"] if one["severity"] == "error" == _failed(one)
     ]
@@ -88,7 +88,7 @@ def _failed(outcome: dict[str, str]) -> str:
     return outcome["severity"] if outcome["status"] == "failed" else ""
 
 
-def test_a_code_that_says_something_else_is_refused_with_the_picture(
+def test_a_code_that_says_something_else_is_refused_with_the_image(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["check", code(tmp_path, "WIFI:S:office;;")]) == 2
@@ -97,12 +97,12 @@ def test_a_code_that_says_something_else_is_refused_with_the_picture(
     assert "no device can install from" in said
 
 
-def test_a_picture_in_a_list_of_targets_is_told_where_it_belongs(
+def test_an_image_in_a_list_of_targets_is_told_where_it_belongs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "urls.txt").write_text("poster.png\n", encoding="utf-8")
     assert main(["check", "--targets", "urls.txt"]) == 2
-    assert "ota-proxy check PICTURE" in json.loads(capsys.readouterr().out)["reason"]
+    assert "ota-proxy check IMAGE" in json.loads(capsys.readouterr().out)["reason"]
 
 
 def test_the_matrix_is_shown_where_it_is_asked_for_and_nowhere_else(
