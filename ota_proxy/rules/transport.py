@@ -124,9 +124,10 @@ def _age_problem(value: str, of: str) -> str:
 @checks("OTA220", "live", "files")
 def hsts_preload(facts: Facts) -> Iterator[Finding]:
     """What includeSubDomains and preload bind (RFC 6797 §6.1.2, hstspreload.org), on hosts of the site."""
-    own = [seen for host in _hosts(facts) if host.own for seen in host.secure]
-    if facts.files is not None and not any(seen.values(_HSTS) for seen in own):
+    files = understood(facts) if facts.files is not None else None
+    if files is not None and not any(files.ask(Request(path)).header(_HSTS) for path in files.folders()):
         raise NotApplicable("no HSTS stands in these files")
+    own = [seen for host in _hosts(facts) if host.own for seen in host.secure]
     told: set[Span] = set()
     for seen in own:
         message = _binds(next(iter(seen.values(_HSTS)), ""))

@@ -263,7 +263,7 @@ def _told(name: str, url: str, span: Span, *, append: bool) -> tuple[Reason, str
 def _location(url: str, request: Request, *, append: bool) -> str:
     query = f"?{request.query}" if request.query and (append or keeps_query(url)) else ""
     if drops_path(url):
-        return url + query
+        return url + "/" * ("/" not in url.partition("://")[2]) + query
     return f"https://{request.host}{request.path}{query}"
 
 

@@ -365,6 +365,12 @@ def test_hsts_that_is_missing_short_or_sent_over_http_is_found(
 def test_hsts_may_stand_in_a_file_that_was_not_given(lint: Lint) -> None:
     (found,) = lint("")["OTA219"]
     assert (found.status, "--apphost" in found.message) == ("no-verdict", True)
+    assert statuses(lint("")["OTA220"]) == {"not-applicable"}
+
+
+def test_what_a_redirect_makes_of_an_address_is_told(lint: Lint) -> None:
+    (found,) = lint(redirect("https://ota.example.com"))["OTA202"]
+    assert found.message.startswith("The redirect to https turns /any.plist?build=1 into /?build=1")
 
 
 def test_preload_and_subdomains_are_named(lint: Lint) -> None:
