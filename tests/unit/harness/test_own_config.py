@@ -94,4 +94,4 @@ def test_a_file_that_the_server_missed_is_named_with_the_flags_that_would_bring_
     own, caps = own_config(tmp_path, "nginx"), resolve("nginx", "latest")
     found = outcome("OTA615", subject="nginx -t", message="refused", evidence=said)
     report = at_source(TargetReport("https://x/", "nginx", "1.26.3", "docker", None, (found,)), own, caps)
-    assert [note.partition(" was not there: --cert, --key and --root")[0] for note in report.notes] == missed
+    assert [note.partition(" does not exist: --cert, --key and --root")[0] for note in report.notes] == missed
