@@ -16,7 +16,7 @@ SERVER = Server(
     banners=("apache",),
     main_names=("apache2.conf", "httpd.conf", "conf/httpd.conf"),
     main_line=re.compile(r"(?mi)^\s*(?:LoadModule|ServerRoot)\s"),
-    no_more_modules="what is rendered for Apache keeps mod_deflate and mod_brotli away by itself",
+    no_more_modules="what is rendered for Apache switches mod_deflate and mod_brotli off where needed",
     program=Program(
         names=("apache2", "httpd"),
         # Its own script first, because it reads the environment that the configuration needs.

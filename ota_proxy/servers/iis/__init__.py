@@ -17,7 +17,7 @@ SERVER = Server(
         "for nginx: ota-proxy verify nginx --config PATH"
     ),
     not_looked_for="its version is that of Windows; write --server-version 2016, 2019, 2022 or 2025",
-    no_more_modules="IIS compresses with modules of its own",
+    no_more_modules="IIS compresses with its own modules",
     optional_modules=True,
     folder_for_each=True,
 )

@@ -72,7 +72,7 @@ def lacking(missing: Sequence[str], site: Site) -> frozenset[str]:
     lacks = module_names(missing)
     if unknown := sorted(lacks - {_REWRITE, _ARR}):
         place = f"--without-module {unknown[0]}"
-        raise UsageError("what is rendered could only do without rewrite or arr", place=place)
+        raise UsageError("only rewrite and arr can be left out", place=place)
     if _ARR in lacks and site.proxied:
         hint = "install Application Request Routing 3, or serve files"
         raise UsageError(
