@@ -14,7 +14,7 @@ from ota_proxy.files.output import check_writable, write_bytes
 from ota_proxy.late import late
 from ota_proxy.printable import as_bytes
 from ota_proxy.report.formats import render
-from ota_proxy.report.model import Report, TargetReport, exit_code
+from ota_proxy.report.report import Report, TargetReport, exit_code
 from ota_proxy.report.results import project_root
 from ota_proxy.report.suppress import Suppression, unused
 from ota_proxy.settings import Options

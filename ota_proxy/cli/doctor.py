@@ -7,7 +7,7 @@ import sys
 
 from ota_proxy.cli.streams import emit
 from ota_proxy.commands.doctor import as_json, as_text
-from ota_proxy.harness.doctor.look import look
+from ota_proxy.harness.doctor.inspection import look
 from ota_proxy.harness.doctor.probe import exit_code
 from ota_proxy.report.paint import paint_for
 

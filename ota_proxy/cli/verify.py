@@ -15,7 +15,7 @@ from ota_proxy.harness.dry_run import describe
 from ota_proxy.harness.progress import Timed
 from ota_proxy.harness.trial import Trial
 from ota_proxy.policy.capabilities import resolve
-from ota_proxy.report.model import TargetReport, no_verdict
+from ota_proxy.report.report import TargetReport, no_verdict
 from ota_proxy.settings import Loaded
 from ota_proxy.settings.sources import at_its_place
 

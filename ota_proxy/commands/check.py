@@ -26,10 +26,10 @@ from ota_proxy.errors import UsageError
 from ota_proxy.facts.install import Exchange, InstallFacts, origin
 from ota_proxy.facts.tls import AtsRow
 from ota_proxy.late import late
-from ota_proxy.report.model import TargetReport, no_verdict
+from ota_proxy.report.report import TargetReport, no_verdict
 from ota_proxy.report.view import views_told
 from ota_proxy.rules.internal import internal_hosts
-from ota_proxy.rules.model import Facts
+from ota_proxy.rules.rule import Facts
 from ota_proxy.rules.support.evidence import safe
 from ota_proxy.servers.base import by_banner
 

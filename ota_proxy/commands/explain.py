@@ -15,7 +15,7 @@ from ota_proxy.report.paint import Paint
 from ota_proxy.rules.catalogue import catalogue, page
 from ota_proxy.rules.complaints.diagnosis import diagnose, of_letter
 from ota_proxy.rules.complaints.logs import decoded, is_text, read
-from ota_proxy.rules.model import Rule
+from ota_proxy.rules.rule import Rule
 from ota_proxy.rules.symptoms import checked_by, confirmation, planned
 
 _ID = re.compile(r"(?i)(?:ota)?[-_ ]?(\d{3})")

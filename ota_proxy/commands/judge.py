@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ota_proxy.report.model import Report, TargetReport
+from ota_proxy.report.report import Report, TargetReport
 from ota_proxy.report.suppress import Standing, Suppression, standings, suppress
-from ota_proxy.rules.model import Facts, Outcome, Status
 from ota_proxy.rules.registry import Door, evaluate
+from ota_proxy.rules.rule import Facts, Outcome, Status
 from ota_proxy.rules.server import without_consequences
 
 _RANK: dict[Status, int] = {"failed": 0, "no-verdict": 1, "passed": 2, "not-applicable": 3}

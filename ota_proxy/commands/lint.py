@@ -8,10 +8,10 @@ from pathlib import Path
 
 from ota_proxy.commands.judge import judge
 from ota_proxy.errors import UsageError, did_you_mean
-from ota_proxy.report.model import TargetReport, no_verdict
+from ota_proxy.report.report import TargetReport, no_verdict
 from ota_proxy.report.suppress import Suppression
 from ota_proxy.rules.catalogue import rule_id, unknown_rule
-from ota_proxy.rules.model import Facts
+from ota_proxy.rules.rule import Facts
 from ota_proxy.servers.comments import IgnoreComment, read_comments
 from ota_proxy.servers.iis.effective import IisConfiguration, read_effective
 from ota_proxy.servers.iis.in_force import Configuration

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ota_proxy.printable import as_json
 from ota_proxy.report.paint import Paint
 from ota_proxy.rules.catalogue import catalogue
-from ota_proxy.rules.model import Rule
+from ota_proxy.rules.rule import Rule
 from ota_proxy.rules.symptoms import COMMANDS, NEVER_RENDERED, checked_by
 
 SCHEMA = "ota-proxy/rules/1"

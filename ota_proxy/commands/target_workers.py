@@ -25,7 +25,7 @@ from ota_proxy.commands.judge import settle
 from ota_proxy.device.handshake import TlsMemory
 from ota_proxy.errors import EXIT_BUG, OtaError
 from ota_proxy.report.json import Line, failed_line, fitted, line_of
-from ota_proxy.report.model import TargetReport
+from ota_proxy.report.report import TargetReport
 from ota_proxy.report.results import project_root
 from ota_proxy.report.suppress import Judging, Standing, Suppression, highest
 

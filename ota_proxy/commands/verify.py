@@ -21,8 +21,8 @@ from ota_proxy.late import late
 from ota_proxy.limits import PACKAGE_FILE
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.reading import read_file
-from ota_proxy.report.model import TargetReport
-from ota_proxy.rules.model import Outcome
+from ota_proxy.report.report import TargetReport
+from ota_proxy.rules.rule import Outcome
 from ota_proxy.servers.base import server_named
 from ota_proxy.settings import Loaded
 from ota_proxy.settings.sources import at_its_place

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import ClassVar, Literal, Protocol
 
 from ota_proxy.errors import EXIT_FINDINGS, NoVerdictError, OtaError
-from ota_proxy.hosts.answers import config_test
+from ota_proxy.hosts.readers import config_test
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.servers.base import server_named
 from ota_proxy.site import Site

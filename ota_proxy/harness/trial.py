@@ -21,7 +21,7 @@ from ota_proxy.harness.scenario import Prepared, build_scenario
 from ota_proxy.harness.served import Content
 from ota_proxy.hosts.inspect import inspect
 from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.rules.model import Facts
+from ota_proxy.rules.rule import Facts
 from ota_proxy.servers.base import server_named
 from ota_proxy.servers.rendered import Scope
 from ota_proxy.servers.several import Part, Several, render_several

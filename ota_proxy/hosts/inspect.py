@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from ota_proxy.errors import UsageError
 from ota_proxy.facts.host import ConfigTest, HostFacts, KeyFile, Socket
-from ota_proxy.hosts import answers
+from ota_proxy.hosts import readers as answers
 from ota_proxy.hosts.connect import Answer, Runner, UnreadableError, connect
 from ota_proxy.servers.base import Program, server_named
 

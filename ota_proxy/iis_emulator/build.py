@@ -18,7 +18,7 @@ from ota_proxy.iis_emulator.guards import NetworkSettings, RedirectSettings
 from ota_proxy.iis_emulator.modelled import UnmodelledError
 from ota_proxy.iis_emulator.pipeline import AccessLog, Pipeline, Refusal
 from ota_proxy.iis_emulator.request_routing import ProxySettings, Upstreams
-from ota_proxy.iis_emulator.site_files import Mount, Tree
+from ota_proxy.iis_emulator.site_folder import Mount, Tree
 from ota_proxy.iis_emulator.url_settings import Binding, SiteSettings, UrlSettings
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.servers.iis.in_force import Configuration, Node

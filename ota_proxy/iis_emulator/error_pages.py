@@ -8,7 +8,7 @@ from html import escape
 from typing import Literal
 
 from ota_proxy.iis_emulator.message import Request, Response, meaning, of_bytes, reason
-from ota_proxy.iis_emulator.site_files import Place
+from ota_proxy.iis_emulator.site_folder import Place
 from ota_proxy.iis_emulator.static_files import of_file
 
 _LOCAL = ("127.0.0.1", "::1")

@@ -28,7 +28,7 @@ from ota_proxy.iis_emulator.message import Request, Response, error, of_bytes
 from ota_proxy.iis_emulator.request_routing import Upstreams, pass_on
 from ota_proxy.iis_emulator.rewriting import ABSOLUTE, Outcome, RuleSet
 from ota_proxy.iis_emulator.server_variables import SERVER, Variables
-from ota_proxy.iis_emulator.site_files import Place
+from ota_proxy.iis_emulator.site_folder import Place
 from ota_proxy.iis_emulator.url_settings import SiteSettings, UrlSettings
 from ota_proxy.printable import as_json
 

@@ -15,7 +15,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from urllib.parse import quote
 
 from ota_proxy.iis_emulator.message import BLOCK, Payload, Request, Response, error, of_bytes
-from ota_proxy.iis_emulator.site_files import Place, Tree, listing
+from ota_proxy.iis_emulator.site_folder import Place, Tree, listing
 from ota_proxy.reading import open_below
 
 MOST_RANGES = 100

@@ -10,7 +10,7 @@ from ota_proxy.iis_emulator.guards import FilterSettings, HstsSettings, NetworkS
 from ota_proxy.iis_emulator.message import Header, Request
 from ota_proxy.iis_emulator.request_routing import ProxySettings
 from ota_proxy.iis_emulator.rewriting import HeaderRules, RuleSet
-from ota_proxy.iis_emulator.site_files import Tree
+from ota_proxy.iis_emulator.site_folder import Tree
 from ota_proxy.iis_emulator.static_files import StaticSettings
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ota_proxy.report.json import LINE_SCHEMA
-from ota_proxy.report.model import FailOn, Report
+from ota_proxy.report.report import FailOn, Report
 
 FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab", "html")
 """Values of --format; each is a module of this package with a function `render`."""

@@ -12,9 +12,9 @@ from typing import Final
 
 from ota_proxy.printable import inert
 from ota_proxy.report import view
-from ota_proxy.report.model import SEVERITIES, Report
+from ota_proxy.report.report import SEVERITIES, Report
 from ota_proxy.report.results import Result, results, spread, told, unjudged
-from ota_proxy.rules.model import Severity
+from ota_proxy.rules.rule import Severity
 from ota_proxy.rules.support.evidence import safe
 
 LIMIT: Final = 10

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from ota_proxy.printable import as_bytes, as_json
-from ota_proxy.report.model import Report, TargetReport
+from ota_proxy.report.report import Report, TargetReport
 from ota_proxy.report.results import Result, results, told, unjudged
-from ota_proxy.rules.model import Severity
+from ota_proxy.rules.rule import Severity
 from ota_proxy.rules.support.evidence import safe
 
 SEVERITIES: Final[dict[Severity, str]] = {"error": "critical", "warning": "major", "note": "info"}

@@ -15,10 +15,10 @@ from ota_proxy.facts.install import Exchange, Header
 from ota_proxy.printable import as_html
 from ota_proxy.report import view
 from ota_proxy.report import view as views
-from ota_proxy.report.connection import ats_as_html, connections
-from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Tone
-from ota_proxy.rules.model import Outcome
+from ota_proxy.report.report import Report, TargetReport
+from ota_proxy.report.tls_view import ats_as_html, connections
+from ota_proxy.rules.rule import Outcome
 from ota_proxy.rules.support.evidence import safe
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"

@@ -12,10 +12,10 @@ from typing import Any
 from ota_proxy import __version__, limits
 from ota_proxy.errors import EXIT_BUG, EXIT_CLEAN, EXIT_FINDINGS, EXIT_NO_VERDICT, EXIT_USAGE
 from ota_proxy.printable import as_bytes, as_json, clipped
-from ota_proxy.report.connection import ats_as_values
-from ota_proxy.report.model import FailOn, Report, TargetReport, exit_code, summary
+from ota_proxy.report.report import FailOn, Report, TargetReport, exit_code, summary
 from ota_proxy.report.results import fingerprints, project_root
-from ota_proxy.rules.model import Outcome
+from ota_proxy.report.tls_view import ats_as_values
+from ota_proxy.rules.rule import Outcome
 from ota_proxy.rules.support.evidence import safe
 
 SCHEMA = "ota-proxy/report/1"

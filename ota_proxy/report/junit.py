@@ -13,9 +13,9 @@ from xml.etree import ElementTree as ET
 
 from ota_proxy.printable import markup
 from ota_proxy.report import view
-from ota_proxy.report.model import FailOn, Report, TargetReport, counted_severities
+from ota_proxy.report.report import FailOn, Report, TargetReport, counted_severities
 from ota_proxy.report.results import Result, results, told
-from ota_proxy.rules.model import Outcome, Severity
+from ota_proxy.rules.rule import Outcome, Severity
 from ota_proxy.rules.support.evidence import safe
 
 _SKIPPED: Final = {"not-applicable": "not applicable", "no-verdict": "no verdict"}

@@ -19,9 +19,9 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from ota_proxy.printable import as_bytes, printable
-from ota_proxy.report.model import SEVERITIES, Report, TargetReport
+from ota_proxy.report.report import SEVERITIES, Report, TargetReport
 from ota_proxy.rules.catalogue import file_name
-from ota_proxy.rules.model import STAGES, Outcome, Rule, Severity
+from ota_proxy.rules.rule import STAGES, Outcome, Rule, Severity
 from ota_proxy.rules.support.evidence import safe
 
 

@@ -13,10 +13,10 @@ from typing import Any, Final
 from ota_proxy import __version__
 from ota_proxy.printable import as_json
 from ota_proxy.report import view
-from ota_proxy.report.model import Report
+from ota_proxy.report.report import Report
 from ota_proxy.report.results import Result, page_uri, results, told, unjudged, uri
 from ota_proxy.rules.catalogue import catalogue, page
-from ota_proxy.rules.model import Outcome, Rule
+from ota_proxy.rules.rule import Outcome, Rule
 from ota_proxy.rules.support.evidence import safe
 
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -12,10 +12,10 @@ from itertools import starmap
 from pathlib import Path
 
 from ota_proxy.printable import printable
-from ota_proxy.report.model import FailOn, TargetReport
+from ota_proxy.report.report import FailOn, TargetReport
 from ota_proxy.report.results import relative
 from ota_proxy.rules.catalogue import catalogue
-from ota_proxy.rules.model import Outcome
+from ota_proxy.rules.rule import Outcome
 from ota_proxy.rules.support.evidence import safe
 
 

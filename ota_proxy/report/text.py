@@ -11,10 +11,10 @@ from typing import TextIO
 
 from ota_proxy.printable import inert, printable
 from ota_proxy.report import view
-from ota_proxy.report.connection import ats_as_text, connections
-from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Paint, paint_for
-from ota_proxy.rules.model import STAGES, Outcome
+from ota_proxy.report.report import Report, TargetReport
+from ota_proxy.report.tls_view import ats_as_text, connections
+from ota_proxy.rules.rule import STAGES, Outcome
 from ota_proxy.rules.support.evidence import safe
 
 

@@ -13,9 +13,9 @@ from itertools import groupby
 from ota_proxy.facts.install import ViewFacts
 from ota_proxy.facts.levels import level_line
 from ota_proxy.printable import printable
-from ota_proxy.report.model import SEVERITIES, Report, TargetReport, summary
 from ota_proxy.report.paint import Tone
-from ota_proxy.rules.model import STAGES, Facts, Outcome, Stage
+from ota_proxy.report.report import SEVERITIES, Report, TargetReport, summary
+from ota_proxy.rules.rule import STAGES, Facts, Outcome, Stage
 from ota_proxy.rules.support.evidence import safe
 from ota_proxy.rules.support.stages import hurts
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ota_proxy.errors import did_you_mean
 from ota_proxy.resources import folder
-from ota_proxy.rules.model import Rule
+from ota_proxy.rules.rule import Rule
 
 
 @cache

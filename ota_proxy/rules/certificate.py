@@ -16,8 +16,8 @@ from ota_proxy.policy.apple_tls import (
     too_long,
     warn_from,
 )
-from ota_proxy.rules.model import Facts, Finding, NoVerdict
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.rule import Facts, Finding, NoVerdict
 from ota_proxy.rules.support.ownership import speaking
 from ota_proxy.rules.support.predicates import walk
 

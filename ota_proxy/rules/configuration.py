@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ota_proxy.policy.media_types import hosted_types
-from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.rule import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.support.answers import MANIFEST, PACKAGE, Effect, affected, at, configured, understood
 from ota_proxy.servers.effective import Cause, Trouble
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from ota_proxy.addresses import bracketed, is_address, is_public, without_port
 from ota_proxy.facts.install import InstallFacts, origin
-from ota_proxy.rules.model import Facts, Finding, NotApplicable, Severity
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.rule import Facts, Finding, NotApplicable, Severity
 from ota_proxy.rules.support.evidence import request_line
 from ota_proxy.rules.support.ownership import Place
 from ota_proxy.rules.support.predicates import is_private_name, walk

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ota_proxy.facts.install import InAppFacts, InstallFacts, LinkFacts, PackageFacts, PageFacts, TabletFacts, Visit
-from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.rule import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.support.evidence import answer, file_name, proof, request_line
 from ota_proxy.rules.support.predicates import is_private_address, is_private_name, page_of, walk
 

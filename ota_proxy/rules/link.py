@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from ota_proxy.apps.page_reader import CUT
 from ota_proxy.facts.install import InstallFacts, LinkFacts, PageFacts, PartFacts, ViewFacts, Visit
 from ota_proxy.rules.catalogue import remedy_for
-from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.rule import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.support.evidence import answer, bytes_shown, proof, request_line
 from ota_proxy.rules.support.predicates import (
     is_login,

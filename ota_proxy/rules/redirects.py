@@ -12,8 +12,8 @@ from ota_proxy.facts.install import Exchange, InstallFacts, NetError, PlainHttpF
 from ota_proxy.policy.apple_tls import accepted_suites
 from ota_proxy.rules.certificate import UNVERIFIED, certificate_problem
 from ota_proxy.rules.internal import internal_hosts
-from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.rule import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.support.answers import ANY_NAME, Live, at, understood
 from ota_proxy.rules.support.evidence import hops, proof
 from ota_proxy.rules.support.ownership import Place, internal_places, severity_at

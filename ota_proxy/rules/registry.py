@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ota_proxy import limits
 from ota_proxy.rules.catalogue import catalogue, remedy, sentence
-from ota_proxy.rules.model import Check, Facts, Finding, NotApplicable, NoVerdict, Outcome, Rule, Status
+from ota_proxy.rules.rule import Check, Facts, Finding, NotApplicable, NoVerdict, Outcome, Rule, Status
 from ota_proxy.rules.support.evidence import safe
 from ota_proxy.rules.support.stages import struck
 
@@ -30,13 +30,13 @@ _MODULES = (
     "internal",
     "transport",
     "certificate",
-    "tls",
-    "manifest",
-    "plist",
-    "package",
+    "tls_versions",
+    "manifest_delivery",
+    "manifest_content",
+    "package_delivery",
     "resume",
-    "archive",
-    "app",
+    "package_archive",
+    "package_app",
     "signing",
     "server",
     "configuration",

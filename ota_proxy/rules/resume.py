@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ota_proxy.facts.install import Exchange, PackageFacts, Response, Visit
 from ota_proxy.numbers import content_range, seconds
-from ota_proxy.rules.manifest import cache_control
-from ota_proxy.rules.model import Facts, Finding, NoVerdict
+from ota_proxy.rules.manifest_delivery import cache_control
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.rule import Facts, Finding, NoVerdict
 from ota_proxy.rules.support.evidence import bytes_shown, file_name, proof
 from ota_proxy.rules.support.predicates import delivered, is_encoded, is_rate_limit, other_validators
 

@@ -13,8 +13,8 @@ from itertools import islice
 from ota_proxy.facts.host import HostFacts
 from ota_proxy.facts.install import Exchange, InstallFacts, Visit
 from ota_proxy.policy.media_types import hosted_types
-from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict, Outcome
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.rule import Facts, Finding, NotApplicable, NoVerdict, Outcome
 from ota_proxy.rules.support.answers import MANIFEST, PACKAGE, Effect, Live, Seen, affected, at, each, every, understood
 from ota_proxy.rules.support.evidence import file_name, proof
 from ota_proxy.rules.support.predicates import answers, is_encoded, is_html, manifest_state, package_state, walk

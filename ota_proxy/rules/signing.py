@@ -12,9 +12,9 @@ from datetime import datetime
 from ota_proxy.facts.app import AppFacts, Bundle, Profile
 from ota_proxy.facts.install import PackageFacts
 from ota_proxy.policy.phones import step_from, step_needed
-from ota_proxy.rules.app import Problem, about, looked_into, shown, signed_bundles
-from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
+from ota_proxy.rules.package_app import Problem, about, looked_into, shown, signed_bundles
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.rule import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.support.evidence import file_name
 from ota_proxy.rules.support.predicates import walk
 

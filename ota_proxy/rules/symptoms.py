@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ota_proxy.rules.model import Rule
 from ota_proxy.rules.registry import Door, unchecked
+from ota_proxy.rules.rule import Rule
 
 COMMANDS: dict[Door, str] = {"c": "check", "v": "verify", "l": "lint", "a": "audit"}
 """The command behind each door, in the order they are named. The fifth, `r`, is `render`, which must not write what the rule finds."""

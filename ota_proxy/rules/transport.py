@@ -10,8 +10,8 @@ from ota_proxy.addresses import is_address
 from ota_proxy.facts.install import Exchange, InstallFacts, Response, Visit, origin
 from ota_proxy.numbers import seconds
 from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE
-from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict, Severity
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.rule import Facts, Finding, NotApplicable, NoVerdict, Severity
 from ota_proxy.rules.support.answers import Effect, Live, Seen, understood
 from ota_proxy.rules.support.evidence import answer, proof, request_line
 from ota_proxy.rules.support.ownership import is_own, severity_at

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from ota_proxy.errors import UsageError
 from ota_proxy.late import late
-from ota_proxy.site.answers import Part
+from ota_proxy.site.response import Part
 from ota_proxy.site.site import Site
 
 FLAG = "--ignore"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ota_proxy.errors import did_you_mean
-from ota_proxy.site.answers import Part
 from ota_proxy.site.networks import Origin
+from ota_proxy.site.response import Part
 from ota_proxy.site.values import FilePath, PartError, UrlPrefix, refuse_control
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from urllib.parse import quote, urlsplit
 from pydantic import BeforeValidator, Field, model_validator
 
 from ota_proxy.errors import Key
-from ota_proxy.site.answers import Access, Cache, Hsts, Part
 from ota_proxy.site.checks import CHECKS
 from ota_proxy.site.features import Auth, ClientCertificates, Cors, ErrorPages, Limits
 from ota_proxy.site.names import VirtualHost, virtual_hosts
 from ota_proxy.site.networks import Network, TrustedNetwork
+from ota_proxy.site.response import Access, Cache, Hsts, Part
 from ota_proxy.site.values import (
     Domain,
     Extension,

@@ -16,10 +16,10 @@ from ota_proxy.commands.resolve import Ways, read_resolve
 from ota_proxy.device.session import WalkOptions
 from ota_proxy.device.walk import SCHEME, walk_all
 from ota_proxy.errors import UsageError
-from ota_proxy.report.model import TargetReport
+from ota_proxy.report.report import TargetReport
 from ota_proxy.report.results import project_root
 from ota_proxy.report.suppress import Suppression
-from ota_proxy.rules.model import Facts
+from ota_proxy.rules.rule import Facts
 from ota_proxy.testing.markers import meant
 from ota_proxy.testing.report import InstallReport
 from ota_proxy.testing.servers import Server, TestSite

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from ota_proxy.rules.model import Outcome
+from ota_proxy.rules.rule import Outcome
 
 _NGINX_BLOCK = re.compile(r"""location\s+(?:(=|~\*?|\^~)\s*)?(?:"([^"]+)"|(\S+))\s*\{""")
 _APACHE_BLOCK = re.compile(r"""<(FilesMatch|Files|LocationMatch|Location)\s+"?([^">]+)"?\s*>""")

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from ota_proxy.errors import UsageError
 from ota_proxy.facts.install import Exchange
 from ota_proxy.report import html, json, text, view
-from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Paint
+from ota_proxy.report.report import Report, TargetReport
 from ota_proxy.rules.catalogue import remedies, rule_id, unknown_rule
-from ota_proxy.rules.model import Outcome, Severity, Stage, Status
+from ota_proxy.rules.rule import Outcome, Severity, Stage, Status
 from ota_proxy.servers.text import Span
 from ota_proxy.testing.lines import lines_of
 

@@ -22,7 +22,7 @@ from ota_proxy.harness.own_config import OwnConfig
 from ota_proxy.harness.scenario import Prepared
 from ota_proxy.harness.trial import Started, Trial, config_texts, refusal, start
 from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.report.model import TargetReport
+from ota_proxy.report.report import TargetReport
 from ota_proxy.site import Site
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ota_proxy.harness.docker.docker_engine import DockerEngine
-from ota_proxy.report.model import TargetReport
+from ota_proxy.report.report import TargetReport
 from tests.container.faults import hostile
 from tests.container.faults.every import FAULTS
 from tests.container.faults.hostile import HEALTHY, HOSTILE, Hostile

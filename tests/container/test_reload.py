@@ -11,7 +11,7 @@ import pytest
 from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.trial import Trial, start
 from ota_proxy.policy.capabilities import Capabilities, resolve
-from ota_proxy.report.model import TargetReport
+from ota_proxy.report.report import TargetReport
 from ota_proxy.servers.rendered import Scope
 from tests.container.faults.model import checked
 from tests.support.reloading import inside, reload

@@ -13,7 +13,7 @@ from ota_proxy.harness.emulator.apphost import apphost, site_names
 from ota_proxy.harness.emulator.emulator_engine import EmulatorEngine
 from ota_proxy.harness.trial import Trial
 from ota_proxy.policy.capabilities import resolve
-from ota_proxy.report.model import Report
+from ota_proxy.report.report import Report
 from ota_proxy.report.text import render as as_text
 from ota_proxy.servers.iis.in_force import Configuration
 from ota_proxy.servers.iis.render import plan_of

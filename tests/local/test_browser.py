@@ -20,7 +20,7 @@ from ota_proxy.commands import check as target
 from ota_proxy.commands.check import Browser, CheckOptions, check
 from ota_proxy.facts.install import PageFacts, ViewFacts
 from ota_proxy.report import html
-from ota_proxy.report.model import Report, TargetReport
+from ota_proxy.report.report import Report, TargetReport
 from tests.support.browsers import needs_browser
 from tests.support.device_servers import HOST, server_context, serving
 from tests.support.reports import ids

@@ -13,7 +13,7 @@ from ota_proxy.harness.engine import choose
 from ota_proxy.harness.process import recipes
 from ota_proxy.harness.trial import Trial
 from ota_proxy.policy.tables import table
-from ota_proxy.report.model import Report
+from ota_proxy.report.report import Report
 from ota_proxy.report.text import render
 from ota_proxy.servers import base
 from ota_proxy.servers.templates import environment

@@ -13,7 +13,7 @@ from ota_proxy.apps.landing_page import STYLE, landing_page
 from ota_proxy.apps.manifest import build_manifest
 from ota_proxy.commands.check import CheckOptions, check
 from ota_proxy.facts.app import AppFacts
-from ota_proxy.report.model import TargetReport
+from ota_proxy.report.report import TargetReport
 from tests.local.nginx_server import HOST, Bench
 from tests.support.apps import DEVICE, INFO, REAL, REAL_MISSING, Sparse, files, sparse_package
 from tests.support.nginx_variants import STATIC

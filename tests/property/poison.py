@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from ota_proxy.rules.model import Rule
+from ota_proxy.rules.rule import Rule
 
 ATTACKS = (
     "x\n::stop-commands::pause\n::error::x",

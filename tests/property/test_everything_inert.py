@@ -25,10 +25,10 @@ from ota_proxy.printable import as_document, as_html, as_json, markup, printable
 from ota_proxy.report import github
 from ota_proxy.report.formats import FORMATS, render
 from ota_proxy.report.json import dumped, failed_line, line_of
-from ota_proxy.report.model import Report, TargetReport, no_verdict
 from ota_proxy.report.paint import Paint
+from ota_proxy.report.report import Report, TargetReport, no_verdict
 from ota_proxy.report.text import render as render_text
-from ota_proxy.rules.model import Facts
+from ota_proxy.rules.rule import Facts
 from tests.property.poison import ATTACKS, commands, poisoned, unseen
 from tests.support.facts import healthy
 from tests.support.html_pages import Page, check_harmless

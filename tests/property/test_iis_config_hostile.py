@@ -9,8 +9,8 @@ from xml.sax.saxutils import quoteattr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.rules.rule import Facts
 from ota_proxy.servers.iis.effective import read_effective
 from ota_proxy.servers.iis.in_force import Configuration
 from ota_proxy.servers.iis.schema import table

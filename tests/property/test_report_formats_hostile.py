@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ota_proxy.report import github, gitlab, html, junit, sarif, text
-from ota_proxy.report.model import Report, TargetReport, no_verdict
 from ota_proxy.report.paint import Paint
-from ota_proxy.rules.model import Outcome
+from ota_proxy.report.report import Report, TargetReport, no_verdict
+from ota_proxy.rules.rule import Outcome
 from tests.support.html_pages import check_harmless, page
 from tests.support.report_readers import COMMAND, Text, commands
 from tests.support.report_samples import outcome

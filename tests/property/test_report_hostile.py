@@ -16,10 +16,10 @@ from ota_proxy.facts.install import Exchange, InstallFacts, Response, Visit
 from ota_proxy.printable import printable
 from ota_proxy.report import json as json_report
 from ota_proxy.report import text
-from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Paint
-from ota_proxy.rules.model import Facts
+from ota_proxy.report.report import Report, TargetReport
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.rules.rule import Facts
 from ota_proxy.rules.support.evidence import redact, safe
 from tests.support.facts import BASE, healthy, manifest, package
 from tests.support.report_targets import SCHEMA

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from ota_proxy.report.formats import FORMATS, render
-from ota_proxy.report.model import Report, TargetReport
-from ota_proxy.rules.model import Facts, Outcome
+from ota_proxy.report.report import Report, TargetReport
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.rules.rule import Facts, Outcome
 from tests.property.poison import commands, unseen
 from tests.support.walked_site import BASE, PACKAGE, Site, manifest, walked
 

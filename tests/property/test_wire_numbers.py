@@ -13,8 +13,8 @@ import pytest
 from ota_proxy.device.session import WalkOptions
 from ota_proxy.device.walk import walk
 from ota_proxy.facts.install import InstallFacts
-from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.rules.rule import Facts
 from ota_proxy.rules.support.stages import unread
 from tests.support.device_servers import HOST, NOW, Handler, chain, server_context, serving
 from tests.support.live_server import files

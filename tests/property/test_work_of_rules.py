@@ -15,8 +15,8 @@ from ota_proxy.apps.install_link import read_link
 from ota_proxy.apps.manifest import parse_manifest
 from ota_proxy.cli.main import main
 from ota_proxy.facts.install import InstallFacts
-from ota_proxy.rules.model import Facts, Finding
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.rules.rule import Facts, Finding
 from tests.support.facts import BASE, healthy, page, with_data
 
 METADATA = {"bundle-identifier": "a", "bundle-version": "1", "kind": "software", "title": "tt"}

@@ -30,8 +30,8 @@ from ota_proxy.facts.install import (
     Unpacked,
     Visit,
 )
-from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.registry import Door, evaluate
+from ota_proxy.rules.rule import Facts, Outcome
 
 HOST = "ota.example.com"
 BASE = f"https://{HOST}"

@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 
 from ota_proxy.report import html
-from ota_proxy.report.model import Report, TargetReport
+from ota_proxy.report.report import Report, TargetReport
 
 _NAMES = """html head meta title style body header main footer nav article section figure figcaption blockquote h1 h2 h3 p
 small b i a ol ul li dl div dt dd pre br mark span details summary table thead tbody tr th td"""

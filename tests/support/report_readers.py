@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 
 from ota_proxy.report.formats import render
-from ota_proxy.report.model import FailOn, Report
+from ota_proxy.report.report import FailOn, Report
 
 
 class Shown(NamedTuple):

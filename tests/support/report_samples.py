@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ota_proxy.report.model import Report, TargetReport, no_verdict
+from ota_proxy.report.report import Report, TargetReport, no_verdict
 from ota_proxy.rules.catalogue import catalogue
-from ota_proxy.rules.model import Outcome, Status
+from ota_proxy.rules.rule import Outcome, Status
 from ota_proxy.servers.text import Span
 
 TARGET = "https://ota.example.com/"

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import ota_proxy.report
-from ota_proxy.report.model import TargetReport
-from ota_proxy.rules.model import Facts
+from ota_proxy.report.report import TargetReport
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.rules.rule import Facts
 from tests.support.facts import (
     BASE,
     healthy,

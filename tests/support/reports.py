@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import resource
 
-from ota_proxy.report.model import SEVERITIES, TargetReport
-from ota_proxy.rules.model import STAGES, Stage
+from ota_proxy.report.report import SEVERITIES, TargetReport
+from ota_proxy.rules.rule import STAGES, Stage
 
 _COMPLAINT = re.compile(r"\[(?:[a-z0-9_]+:)?(?:warn|error|crit|alert|emerg)\]")
 _ASKED_FOR = re.compile(r"No such file or directory|AH00128|ota-proxy-missing")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ota_proxy.rules.catalogue import catalogue, page
-from ota_proxy.rules.model import STAGES
 from ota_proxy.rules.registry import registered
+from ota_proxy.rules.rule import STAGES
 from tests.container.faults.every import FAULTS, covered
 from tests.container.faults.hostile import HOSTILE, Hostile
 from tests.container.faults.model import SERVERS, Fault

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ota_proxy.facts.host import Socket
-from ota_proxy.hosts import answers
+from ota_proxy.hosts import readers as answers
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ import trustme
 
 from ota_proxy.errors import UsageError
 from ota_proxy.facts.host import HostFacts, KeyFile, Socket
-from ota_proxy.hosts import answers
 from ota_proxy.hosts import inspect as module
-from ota_proxy.hosts.answers import sockets_of_proc, sockets_of_ss
+from ota_proxy.hosts import readers as answers
 from ota_proxy.hosts.connect import Answer, UnreadableError, connect
 from ota_proxy.hosts.inspect import Process, inspect, master, read, workers
+from ota_proxy.hosts.readers import sockets_of_proc, sockets_of_ss
 
 OK = "nginx: configuration file /etc/nginx/nginx.conf test is successful\n"
 DUMP = "# configuration file /etc/nginx/nginx.conf:\nserver { ssl_certificate_key /k.pem; root /srv; }\n"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ota_proxy.hosts.answers import Named, look, named_by_apache, named_by_nginx
 from ota_proxy.hosts.connect import Answer, Connection, UnreadableError
+from ota_proxy.hosts.readers import Named, look, named_by_apache, named_by_nginx
 
 
 class Local:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from ota_proxy.facts.host import ConfigTest, HostFacts, KeyFile, Socket
-from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.rules.rule import Facts
 from ota_proxy.site import Site
 from tests.support.facts import HOST, MANIFEST_URL, healthy, outcomes, reported, respond, visit, with_manifest
 

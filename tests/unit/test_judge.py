@@ -20,11 +20,11 @@ from ota_proxy.facts.install import InstallFacts
 from ota_proxy.harness.engine import Engine, Placement
 from ota_proxy.harness.trial import Trial
 from ota_proxy.policy.capabilities import resolve
-from ota_proxy.report.model import Report, TargetReport, exit_code
+from ota_proxy.report.report import Report, TargetReport, exit_code
 from ota_proxy.report.suppress import Standing, Suppression
 from ota_proxy.rules.catalogue import catalogue
-from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.registry import Door
+from ota_proxy.rules.rule import Facts, Outcome
 from ota_proxy.site import Site
 from ota_proxy.testing import device as tested
 from ota_proxy.testing.device import Device

@@ -15,7 +15,7 @@ from ota_proxy import reading
 from ota_proxy.cli.main import main
 from ota_proxy.errors import UsageError
 from ota_proxy.harness.own_config import own_config
-from ota_proxy.iis_emulator.site_files import Mount, Tree, listing
+from ota_proxy.iis_emulator.site_folder import Mount, Tree, listing
 from ota_proxy.iis_emulator.static_files import of_file
 from ota_proxy.reading import is_below, open_below, read_below, read_file, read_stream
 from ota_proxy.servers.iis.in_force import Configuration

@@ -14,10 +14,10 @@ import pytest
 from ota_proxy.facts.host import ConfigTest, HostFacts
 from ota_proxy.report import json as json_report
 from ota_proxy.report import text
-from ota_proxy.report.model import Report, TargetReport, exit_code, no_verdict
 from ota_proxy.report.paint import Paint, paint_for
-from ota_proxy.rules.model import Facts
+from ota_proxy.report.report import Report, TargetReport, exit_code, no_verdict
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.rules.rule import Facts
 from tests.support.facts import (
     BASE,
     MANIFEST_URL,

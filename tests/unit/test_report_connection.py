@@ -8,11 +8,11 @@ import pytest
 
 from ota_proxy.facts.install import TlsFacts
 from ota_proxy.report import html, text
-from ota_proxy.report.connection import connections
-from ota_proxy.report.model import Report, TargetReport
 from ota_proxy.report.paint import Paint
-from ota_proxy.rules.model import Facts
+from ota_proxy.report.report import Report, TargetReport
+from ota_proxy.report.tls_view import connections
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.rules.rule import Facts
 from tests.support.facts import BASE, HOST, healthy, tls
 
 CBC = ("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",)

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ota_proxy.report import html
-from ota_proxy.report.model import Report, TargetReport, no_verdict
-from ota_proxy.rules.model import Facts
+from ota_proxy.report.report import Report, TargetReport, no_verdict
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.rules.rule import Facts
 from ota_proxy.servers.text import Span
 from tests.support.facts import BASE, MANIFEST_URL, healthy, respond, visit, with_manifest_answer, with_tls
 from tests.support.html_pages import Page, check_harmless, page

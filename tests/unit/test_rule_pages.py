@@ -11,7 +11,7 @@ import tree_sitter
 import tree_sitter_powershell
 
 from ota_proxy.rules.catalogue import catalogue, file_name, page
-from ota_proxy.rules.model import Rule
+from ota_proxy.rules.rule import Rule
 from ota_proxy.rules.symptoms import COMMANDS, NEVER_RENDERED
 from tests.support import rule_pages
 from tests.support.apache_host import MISSING as NO_APACHE

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from ota_proxy.facts.install import InstallFacts
-from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.registry import Door, evaluate
+from ota_proxy.rules.rule import Facts, Outcome
 from ota_proxy.servers.effective import Answer, Header, Problem, Proxied, Reason, Redirect, Refusal, Request, Unknown
 from ota_proxy.servers.text import Span
 from tests.support.manifest_answers import cached, type_

@@ -13,8 +13,8 @@ import pytest
 from ota_proxy.facts.app import AppFacts, Bundle, HashFacts
 from ota_proxy.facts.install import Asset, InstallFacts
 from ota_proxy.rules.catalogue import catalogue
-from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.registry import Door, evaluate
+from ota_proxy.rules.rule import Facts, Outcome
 from tests.support.apps import DEVICE, FOLDER, app, bundle, certificate, extension, profile
 from tests.support.facts import (
     BASE,

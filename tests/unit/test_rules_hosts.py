@@ -9,7 +9,7 @@ import pytest
 
 from ota_proxy.facts.install import InstallFacts, LinkFacts, NetError, PlainHttpFacts, Visit
 from ota_proxy.policy.public_suffixes import registrable, same_site
-from ota_proxy.rules.model import Outcome
+from ota_proxy.rules.rule import Outcome
 from tests.support.facts import (
     BASE,
     LINK,

@@ -9,8 +9,8 @@ import pytest
 
 from ota_proxy.commands.judge import judge
 from ota_proxy.facts.install import InstallFacts, PackageFacts
-from ota_proxy.report.model import TargetReport
-from ota_proxy.rules.model import Facts, Outcome
+from ota_proxy.report.report import TargetReport
+from ota_proxy.rules.rule import Facts, Outcome
 from ota_proxy.site import Site
 from tests.support.facts import BASE, answered, healthy, manifest, package, with_manifest_answer, with_package
 from tests.support.sites import site

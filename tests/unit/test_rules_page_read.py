@@ -11,7 +11,7 @@ from ota_proxy.device.open_page import page_facts
 from ota_proxy.device.session import Session, WalkOptions
 from ota_proxy.facts.install import InstallFacts, LinkFacts, PageFacts, Visit
 from ota_proxy.rules.catalogue import causes, remedies
-from ota_proxy.rules.model import Facts, Outcome
+from ota_proxy.rules.rule import Facts, Outcome
 from ota_proxy.rules.support.stages import unread
 from tests.support.facts import BASE, healthy, outcomes, page, redirected, respond, visit
 

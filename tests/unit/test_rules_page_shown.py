@@ -10,7 +10,7 @@ import pytest
 
 from ota_proxy.facts.install import InstallFacts, LinkFacts, PartFacts, TabletFacts, ViewFacts
 from ota_proxy.report.view import views_told
-from ota_proxy.rules.model import Facts, Outcome
+from ota_proxy.rules.rule import Facts, Outcome
 from tests.support.facts import BASE, LINK, MANIFEST_URL, healthy, outcomes, page, respond, visit
 
 HTML = {"Content-Type": "text/html"}

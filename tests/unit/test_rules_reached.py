@@ -11,11 +11,11 @@ import pytest
 from ota_proxy.commands.judge import judge
 from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, EXIT_NO_VERDICT
 from ota_proxy.facts.install import InstallFacts, LinkFacts, ManifestFacts, PackageFacts, Visit
-from ota_proxy.report.model import Report, TargetReport, exit_code
+from ota_proxy.report.report import Report, TargetReport, exit_code
 from ota_proxy.report.text import render
 from ota_proxy.report.view import stages
-from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import Door
+from ota_proxy.rules.rule import Facts
 from ota_proxy.rules.support.predicates import ManifestState, PackageState, manifest_state, package_state
 from tests.support.facts import (
     BASE,

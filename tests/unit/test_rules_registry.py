@@ -9,7 +9,7 @@ import pytest
 
 from ota_proxy.rules import registry
 from ota_proxy.rules.catalogue import catalogue, remedies, remedy
-from ota_proxy.rules.model import Facts, Finding, NoVerdict
+from ota_proxy.rules.rule import Facts, Finding, NoVerdict
 from tests.support.facts import BASE, DOORS, HOST, healthy, tls, with_manifest_answer, with_tls
 
 BROKEN = Facts(install=with_manifest_answer(404, b""))

@@ -10,7 +10,7 @@ from ota_proxy.cli.parser import COMMANDS
 from ota_proxy.cli.parser import parser as command_line
 from ota_proxy.rules.catalogue import catalogue, sentence
 from ota_proxy.rules.complaints.diagnosis import diagnose
-from ota_proxy.rules.model import Rule
+from ota_proxy.rules.rule import Rule
 from ota_proxy.rules.symptoms import Symptom, _data, by_letter, checked_by, confirmation, symptoms
 
 LETTERS = "NCVHUWITX"

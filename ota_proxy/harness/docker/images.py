@@ -13,7 +13,7 @@ from functools import cache
 from typing import Protocol
 
 from ota_proxy.errors import NoVerdictError, OtaError, did_you_mean
-from ota_proxy.hosts.answers import version
+from ota_proxy.hosts.readers import version
 from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.tables import table

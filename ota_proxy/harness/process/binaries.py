@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from ota_proxy.errors import NoVerdictError, OtaError
-from ota_proxy.hosts.answers import library, version
+from ota_proxy.hosts.readers import library, version
 from ota_proxy.policy import capabilities, server_values
 
 _DEADLINE = 15

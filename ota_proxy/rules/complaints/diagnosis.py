@@ -7,7 +7,7 @@ from functools import cache
 
 from ota_proxy.rules.complaints.index import coverage, known, scores
 from ota_proxy.rules.complaints.signals import Heard, heard
-from ota_proxy.rules.complaints.text import tokens
+from ota_proxy.rules.complaints.words import tokens
 from ota_proxy.rules.symptoms import Symptom, by_letter, symptoms
 
 CODE = 14.0

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ota_proxy.rules.catalogue import catalogue, page
-from ota_proxy.rules.complaints.text import tokens
+from ota_proxy.rules.complaints.words import tokens
 from ota_proxy.rules.symptoms import symptoms
 
 FIELDS = {"phrases": 3.0, "title": 2.0, "page": 0.4}

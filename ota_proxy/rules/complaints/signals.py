@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ota_proxy.rules.catalogue import catalogue
-from ota_proxy.rules.complaints.text import plain
+from ota_proxy.rules.complaints.words import plain
 
 KINDS = {
     "ipa": re.compile(r"\.ipa\b"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ota_proxy.facts.exchange import Exchange
-from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict, Severity
+from ota_proxy.rules.rule import Facts, Finding, NotApplicable, NoVerdict, Severity
 from ota_proxy.rules.support.evidence import proof
 from ota_proxy.servers.effective import Answer, Effective, Reason, Request
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from ota_proxy.addresses import is_address, is_public, without_port
 from ota_proxy.facts.install import Exchange, InstallFacts, TlsFacts, origin
 from ota_proxy.policy.public_suffixes import same_site
-from ota_proxy.rules.model import Facts, NotApplicable, NoVerdict, Severity
+from ota_proxy.rules.rule import Facts, NotApplicable, NoVerdict, Severity
 from ota_proxy.rules.support.predicates import is_private_address, is_private_name, walk
 
 

@@ -19,7 +19,7 @@ from ota_proxy.facts.install import (
 )
 from ota_proxy.numbers import content_range
 from ota_proxy.policy.pages import is_login_page, names_login
-from ota_proxy.rules.model import Facts, NotApplicable, NoVerdict
+from ota_proxy.rules.rule import Facts, NotApplicable, NoVerdict
 from ota_proxy.rules.support.refusals import looks_like_plist, refused_agents, wants_certificate
 
 ZIP = b"PK\x03\x04"

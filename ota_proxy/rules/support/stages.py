@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from ota_proxy.addresses import bracketed
 from ota_proxy.facts.install import InstallFacts, ManifestFacts, PackageFacts, Visit, origin
-from ota_proxy.rules.model import STAGES, Facts, Finding, Outcome, Rule, Stage
+from ota_proxy.rules.rule import STAGES, Facts, Finding, Outcome, Rule, Stage
 from ota_proxy.rules.support.evidence import answer, file_name
 from ota_proxy.rules.support.predicates import WHY, is_login, manifest_state, package_state
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from ota_proxy.apps.landing_page import landing_page
 from ota_proxy.apps.package import EXAMPLE_APP
 from ota_proxy.commands.check import CheckOptions, check
-from ota_proxy.report.model import TargetReport
+from ota_proxy.report.report import TargetReport
 from ota_proxy.rules.catalogue import catalogue
-from ota_proxy.rules.model import Stage
+from ota_proxy.rules.rule import Stage
 from tests.support.device_servers import HOST, Handler, server_context, serving
 from tests.support.live_server import BASE, FULL, files, site
 

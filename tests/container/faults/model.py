@@ -13,9 +13,9 @@ from ota_proxy.commands.verify import verify
 from ota_proxy.harness.engine import Engine
 from ota_proxy.harness.served import Content
 from ota_proxy.harness.trial import Started, Trial, start
-from ota_proxy.report.model import TargetReport
+from ota_proxy.report.report import TargetReport
 from ota_proxy.rules.catalogue import catalogue
-from ota_proxy.rules.model import Stage
+from ota_proxy.rules.rule import Stage
 from ota_proxy.site import Site
 from tests.container.faults import nginx_edits
 from tests.support.variants import ECDSA, STATIC, variant

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ota_proxy.rules.complaints.text import MOST_CHARACTERS, stem, tokens
+from ota_proxy.rules.complaints.words import MOST_CHARACTERS, stem, tokens
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ import pytest
 from ota_proxy.apps.package import EXAMPLE_APP, build_package
 from ota_proxy.device.walk import WalkOptions, walk
 from ota_proxy.facts.install import InstallFacts, PackageFacts
-from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import Door, evaluate
+from ota_proxy.rules.rule import Facts
 from tests.support.apps import REAL, REAL_MISSING, Sparse, files, packed, sparse_package
 from tests.support.device_servers import HOST, NOW, chain, server_context, serving
 

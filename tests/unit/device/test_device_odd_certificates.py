@@ -18,9 +18,9 @@ from ota_proxy.device.session import WalkOptions
 from ota_proxy.device.walk import walk
 from ota_proxy.facts.install import InstallFacts
 from ota_proxy.report.formats import FORMATS, render
-from ota_proxy.report.model import Report, TargetReport
-from ota_proxy.rules.model import Facts, Outcome
+from ota_proxy.report.report import Report, TargetReport
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.rules.rule import Facts, Outcome
 from tests.support.device_servers import HOST, NOW, Issued, chain, issue, serving
 from tests.support.facts import healthy
 from tests.support.live_server import files, site

@@ -17,9 +17,9 @@ from ota_proxy.device import handshake
 from ota_proxy.device.network import NetFault, Network, Peer, Reach, dial
 from ota_proxy.device.walk import WalkOptions, walk_sync
 from ota_proxy.facts.install import InstallFacts
-from ota_proxy.report.model import TargetReport
-from ota_proxy.rules.model import Facts
+from ota_proxy.report.report import TargetReport
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.rules.rule import Facts
 from tests.support.device_servers import HOST, NOW, server_context, serving
 from tests.support.walked_site import BASE, FULL, LINK, PACKAGE, Site, manifest, page, walked
 

@@ -12,8 +12,8 @@ import pytest
 from ota_proxy.errors import NoVerdictError
 from ota_proxy.harness.docker import images
 from ota_proxy.harness.doctor import engine_probes, machine_probes
-from ota_proxy.harness.doctor import look as looking
-from ota_proxy.harness.doctor.look import everything, look
+from ota_proxy.harness.doctor import inspection as looking
+from ota_proxy.harness.doctor.inspection import everything, look
 from ota_proxy.harness.doctor.probe import Probe, exit_code
 from ota_proxy.harness.engine import ENGINES
 from ota_proxy.harness.process import binaries

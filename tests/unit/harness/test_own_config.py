@@ -9,7 +9,7 @@ import pytest
 from ota_proxy.commands.verify import at_source
 from ota_proxy.harness.own_config import own_config
 from ota_proxy.policy.capabilities import resolve
-from ota_proxy.report.model import TargetReport
+from ota_proxy.report.report import TargetReport
 from ota_proxy.report.view import excerpt
 from tests.support.report_samples import outcome
 

@@ -6,9 +6,9 @@ import pytest
 
 from ota_proxy.facts.levels import LEVELS, level_line
 from ota_proxy.report import html, text
-from ota_proxy.report.model import Report, TargetReport
-from ota_proxy.rules.model import Facts
+from ota_proxy.report.report import Report, TargetReport
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.rules.rule import Facts
 
 
 def test_the_levels_are_these_five_in_these_words() -> None:

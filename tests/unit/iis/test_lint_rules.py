@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ota_proxy.rules.model import Facts, Outcome
 from ota_proxy.rules.registry import checks_of, evaluate
+from ota_proxy.rules.rule import Facts, Outcome
 from ota_proxy.servers.iis.effective import read_effective
 from ota_proxy.servers.iis.in_force import Configuration
 from tests.unit.iis.conftest import web

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ota_proxy.rules.model import Facts
 from ota_proxy.rules.registry import checks_of, evaluate
+from ota_proxy.rules.rule import Facts
 from ota_proxy.servers.iis.effective import read_effective
 from ota_proxy.servers.iis.in_force import Configuration
 from tests.support.rule_pages import Block, blocks

@@ -18,10 +18,10 @@ from ota_proxy.commands.many_targets import Sink, check_many
 from ota_proxy.commands.target_workers import Fleet
 from ota_proxy.errors import UsageError
 from ota_proxy.report.json import dumped, fitted, line_of
-from ota_proxy.report.model import Report, TargetReport, exit_code
+from ota_proxy.report.report import Report, TargetReport, exit_code
 from ota_proxy.report.suppress import Judging
-from ota_proxy.rules.model import Facts, Finding
 from ota_proxy.rules.registry import evaluate
+from ota_proxy.rules.rule import Facts, Finding
 from ota_proxy.rules.support.evidence import safe
 from tests.support.facts import BASE, healthy
 from tests.support.report_samples import outcome

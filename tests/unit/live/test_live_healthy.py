@@ -20,7 +20,7 @@ from ota_proxy.apps.landing_page import landing_page
 from ota_proxy.apps.manifest import build_manifest
 from ota_proxy.apps.package import EXAMPLE_APP, build_package, png
 from ota_proxy.commands.check import CheckOptions, check
-from ota_proxy.report.model import Report, TargetReport, exit_code
+from ota_proxy.report.report import Report, TargetReport, exit_code
 from tests.support.certificate_paths import again
 from tests.support.device_servers import HOST, NOW, Issued, issue, server_context
 from tests.support.reports import failed

@@ -16,8 +16,8 @@ from ota_proxy.cli.flags import shared
 from ota_proxy.printable import inert
 from ota_proxy.report import formats, github, gitlab, html, junit, sarif, text
 from ota_proxy.report import results as links
-from ota_proxy.report.model import FailOn, Report, TargetReport, exit_code, no_verdict
 from ota_proxy.report.paint import Paint
+from ota_proxy.report.report import FailOn, Report, TargetReport, exit_code, no_verdict
 from ota_proxy.rules.catalogue import catalogue
 from ota_proxy.servers.text import Span
 from ota_proxy.settings.options import Options

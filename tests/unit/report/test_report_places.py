@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ota_proxy.report.results import fingerprints, project_root, relative, uri
-from ota_proxy.rules.model import Outcome
+from ota_proxy.rules.rule import Outcome
 from tests.support.report_samples import outcome
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from ota_proxy.report import html, view
-from ota_proxy.report.model import Report, TargetReport, exit_code, no_verdict, summary
+from ota_proxy.report.report import Report, TargetReport, exit_code, no_verdict, summary
 from ota_proxy.report.suppress import Standing, Suppression, highest, matches, standings, suppress, unused
-from ota_proxy.rules.model import Outcome
+from ota_proxy.rules.rule import Outcome
 from ota_proxy.testing import InstallReport
 from tests.support.report_samples import REASON, TARGET, URL, outcome, sample
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ota_proxy.rules.catalogue import catalogue, remedy
-from ota_proxy.rules.model import Outcome
+from ota_proxy.rules.rule import Outcome
 from ota_proxy.testing.lines import lines_of
 
 NGINX = """\

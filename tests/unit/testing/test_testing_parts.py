@@ -8,9 +8,9 @@ from typing import Any, cast
 import pytest
 
 from ota_proxy.errors import NoVerdictError, UsageError
-from ota_proxy.report.model import TargetReport, no_verdict
+from ota_proxy.report.report import TargetReport, no_verdict
 from ota_proxy.rules.catalogue import catalogue
-from ota_proxy.rules.model import Outcome
+from ota_proxy.rules.rule import Outcome
 from ota_proxy.testing import InstallReport
 from ota_proxy.testing import launch as engines
 from ota_proxy.testing.failure import folder_name

@@ -13,8 +13,8 @@ from ota_proxy.facts.app import AppFacts, Bundle
 from ota_proxy.facts.install import PackageFacts
 from ota_proxy.policy.phones import covers_phones, order, platform_words, runs_on_phones
 from ota_proxy.rules.catalogue import remedy_for
-from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict, Severity
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.rule import Facts, Finding, NotApplicable, NoVerdict, Severity
 from ota_proxy.rules.support.evidence import file_name, proof
 from ota_proxy.rules.support.predicates import delivered, manifest_of, readable_manifest
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from ota_proxy.addresses import bracketed
 from ota_proxy.facts.install import TlsFacts, origin
 from ota_proxy.policy.apple_tls import TLS13, accepted_suites, next_generation_problems, weakness
-from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.rule import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.support.answers import MANIFEST, PACKAGE, Effect, affected, at, understood
 from ota_proxy.rules.support.evidence import proof
 from ota_proxy.rules.support.ownership import speaking

@@ -11,8 +11,8 @@ from typing import Any
 
 from ota_proxy.facts.install import TlsFacts
 from ota_proxy.facts.tls import AtsRow
-from ota_proxy.report.model import TargetReport
 from ota_proxy.report.paint import Paint, Tone
+from ota_proxy.report.report import TargetReport
 from ota_proxy.rules.support.evidence import safe
 
 _TRUST_SWITCH = (

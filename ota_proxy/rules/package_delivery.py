@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from ota_proxy.apps.file_kind import Kind, file_kind
 from ota_proxy.facts.install import ImageFacts, InstallFacts, PackageFacts, Response, Visit
 from ota_proxy.rules.catalogue import remedy_for
-from ota_proxy.rules.manifest import wrong_type
-from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
+from ota_proxy.rules.manifest_delivery import wrong_type
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.rule import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.support.answers import PACKAGE, Live, each
 from ota_proxy.rules.support.evidence import answer, bytes_shown, file_name, proof, request_line
 from ota_proxy.rules.support.ownership import internal

@@ -13,8 +13,8 @@ from ota_proxy.apps.manifest import hasher_for
 from ota_proxy.facts.app import HashFacts
 from ota_proxy.facts.install import PackageFacts, Response
 from ota_proxy.rules.catalogue import remedy_for
-from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.rule import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.support.evidence import bytes_shown, file_name, proof
 from ota_proxy.rules.support.predicates import END_RECORD, delivered, end_bytes, is_encoded, readable_manifest
 

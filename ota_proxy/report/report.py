@@ -9,7 +9,7 @@ from typing import Literal
 
 from ota_proxy.errors import EXIT_CLEAN, EXIT_FINDINGS, EXIT_NO_VERDICT
 from ota_proxy.facts.tls import AtsRow
-from ota_proxy.rules.model import Facts, Outcome, Severity, Stage, Status
+from ota_proxy.rules.rule import Facts, Outcome, Severity, Stage, Status
 from ota_proxy.rules.support.stages import explained, unread, unread_stages
 
 FailOn = Literal["error", "warning", "note", "never"]

@@ -14,8 +14,8 @@ from typing import Any
 from ota_proxy.apps.file_kind import file_kind
 from ota_proxy.facts.install import Asset, ManifestFacts, origin
 from ota_proxy.rules.catalogue import remedy_for
-from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.rule import Facts, Finding, NotApplicable, NoVerdict
 from ota_proxy.rules.support.evidence import bytes_shown, proof
 from ota_proxy.rules.support.ownership import internal
 from ota_proxy.rules.support.predicates import manifest_of, manifest_state, readable_manifest

@@ -9,8 +9,8 @@ from ota_proxy.facts.install import Exchange, Visit, origin
 from ota_proxy.numbers import seconds
 from ota_proxy.policy.media_types import accepted
 from ota_proxy.rules.catalogue import remedy_for
-from ota_proxy.rules.model import Facts, Finding, NotApplicable, NoVerdict, Severity
 from ota_proxy.rules.registry import checks
+from ota_proxy.rules.rule import Facts, Finding, NotApplicable, NoVerdict, Severity
 from ota_proxy.rules.support.answers import MANIFEST, Live, Seen, each
 from ota_proxy.rules.support.evidence import answer, bytes_shown, hops, proof
 from ota_proxy.rules.support.predicates import (
