@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ota_proxy.errors import NoVerdictError, OtaError, UsageError
-from ota_proxy.harness.engine import Engine
 from ota_proxy.harness.process import binaries
-from ota_proxy.harness.process.recipes import recipe
+from ota_proxy.late import late
 from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import AUTO, PORTABLE, Capabilities, resolve, with_compressors
 from ota_proxy.servers.base import server_named
 from ota_proxy.settings import Loaded
+
+if TYPE_CHECKING:
+    from ota_proxy.harness.engine import Engine
 
 
 def asked(server: str, loaded: Loaded, without: frozenset[str] = frozenset()) -> Capabilities | None:
@@ -101,7 +104,8 @@ def find_here(server: str) -> Here:
         why, _, hint = about.not_looked_for.partition("; ")
         raise NoVerdictError(f"{about.title} is not looked for: {why}", place="--server-version auto", hint=hint)
     try:
-        binary = recipe(server).find()
+        recipe = late("ota_proxy.harness.process.recipes:recipe")(server)  # `render` comes here for `auto` only
+        binary = recipe.find()
     except NoVerdictError as error:
         raise NoVerdictError(
             f"there is no {server} here to render for: {error.message}",
@@ -109,7 +113,7 @@ def find_here(server: str) -> Here:
             hint="run it where the server is, or name its version, such as --server-version debian12",
         ) from None
     installed = Here(server, binary.path, binary.version, binary.tls_library, running=False)
-    return replace(_running(installed), modules=recipe(server).modules(binary))
+    return replace(_running(installed), modules=recipe.modules(binary))
 
 
 def installed_here(server: str) -> Path | None:
@@ -119,8 +123,7 @@ def installed_here(server: str) -> Path | None:
 
 def _running(installed: Here) -> Here:
     """Return what the running master says of itself, else what is installed."""
-    from ota_proxy.hosts.inspect import identity  # noqa: PLC0415 - testinfra, for this question only
-
+    identity = late("ota_proxy.hosts.inspect:identity")  # testinfra, for this question only
     try:
         seen = identity("local://", installed.server, deadline=_DEADLINE)
     except OtaError:
