@@ -16,6 +16,7 @@ from ota_proxy.harness.progress import Timed
 from ota_proxy.harness.run_directory import RunDirectory
 from ota_proxy.harness.trial import Started, start
 from ota_proxy.late import late
+from ota_proxy.servers.base import server_named
 from ota_proxy.settings.sources import at_its_place
 
 _POLL = 0.5
@@ -28,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     loaded = load_site(args)
     one = trial_of(args.server, loaded, asked_for(args), say)
     progress = Timed(tell)
-    progress(f"looking for an engine that can run {args.server}")
+    progress(f"looking for an engine that can run {server_named(args.server).title}")
     engine = engine_of(one, loaded)
     with RunDirectory() as folder:
         ca_file = folder / "ca.pem"

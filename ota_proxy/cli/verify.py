@@ -16,6 +16,7 @@ from ota_proxy.harness.progress import Timed
 from ota_proxy.harness.trial import Trial
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.report.report import TargetReport, no_verdict
+from ota_proxy.servers.base import server_named
 from ota_proxy.settings import Loaded
 from ota_proxy.settings.sources import at_its_place
 
@@ -67,7 +68,7 @@ def _verify(one: Trial, loaded: Loaded, *, alone: bool) -> tuple[TargetReport, .
     """Prove one trial; where it is not `alone` in its report, an engine that cannot run is said there."""
     progress = Timed(tell)
     try:
-        progress(f"looking for an engine that can run {one.server}")
+        progress(f"looking for an engine that can run {server_named(one.server).title}")
         engine = engine_of(one, loaded)
         with at_its_place(loaded):
             return verify_all(one, engine, progress)

@@ -58,11 +58,12 @@ def assumed_version(caps: Capabilities, loaded: Loaded) -> Iterator[str]:
     """Say what was rendered for where nobody named a version, and which server is here: the bytes do not depend on it."""
     if loaded.source(("options", "server_version")).kind != "default":
         return
-    other = f"--server-version {server_named(caps.server).example_preset} (say)"
+    server = server_named(caps.server)
+    other = f"--server-version {server.example_preset} (say)"
     if not caps.portable:
-        yield f"note: rendered for {server_named(caps.server).title} of Windows {caps.version}; {other} for another"
+        yield f"note: rendered for {server.called(caps.version)}; {other} for another"
         return
-    yield f"note: rendered for every {caps.described}; {other} for one"
+    yield f"note: rendered for every {server.described(caps)}; {other} for one"
     if path := installed_here(caps.server):
         yield f"note: {path} is here; --server-version auto renders for it"
 

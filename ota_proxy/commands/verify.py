@@ -137,7 +137,7 @@ def verify(trial: Trial, engine: Engine, progress: Progress) -> TargetReport:
 
 def verify_all(trial: Trial, engine: Engine, progress: Progress) -> tuple[TargetReport, ...]:
     """Run a trial and report on each of its sites, as `verify` does on one."""
-    progress(f"looking at {trial.server} of the engine {engine.name}")
+    progress(f"looking at {server_named(trial.server).title} of the engine {engine.name}")
     placed = engine.prepare(trial.server, *trial.sites)
     caps = placed.caps
     first, *others = (_report(trial, site, engine, caps) for site in trial.sites)

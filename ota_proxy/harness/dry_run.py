@@ -20,7 +20,7 @@ _MOST_NAMES = 8
 def describe(trial: Trial, caps: Capabilities, options: Options) -> str:
     """Return the plan of a trial, one step a line; UsageError for a value that the server's grammar cannot take."""
     about = server_named(trial.server)
-    head = f"{trial.server} for {trial.site.base_url}"
+    head = f"{about.title} for {trial.site.base_url}"
     candidates = [name for name in _candidates(trial, options) if name in about.engines]
     if not candidates:
         return f"{head}\n  the engine {options.engine} cannot start {about.title}: no verdict"
@@ -39,7 +39,7 @@ def describe(trial: Trial, caps: Capabilities, options: Options) -> str:
 
 def _played(trial: Trial, caps: Capabilities) -> Iterator[str]:
     """Yield what becomes of IIS, whose folders are this run's own."""
-    yield f"engine: emulator (plays IIS of Windows {caps.version}; no IIS takes part)"
+    yield f"engine: emulator (plays {server_named(caps.server).called(caps.version)}; no IIS takes part)"
     yield f"configuration: rendered in scope {trial.scope}: web.config as it is, applicationHost.config by the commands of setup.ps1"
     yield "test certificates and files: in a folder of this run"
     for target, locations in group_by_target(trial.site.proxied).items():
@@ -77,7 +77,9 @@ def _configuration(trial: Trial, caps: Capabilities, options: Options) -> Iterat
             yield f"beside it: {more} more files of the tree"
         return
     place = next(iter(config_texts(trial, trial.site, caps)))
-    version = "the version the engine has" if options.server_version == AUTO else caps.described
+    version = (
+        "the version the engine has" if options.server_version == AUTO else server_named(caps.server).described(caps)
+    )
     yield f"configuration: rendered in scope {trial.scope} for {version}, at {place}"
 
 

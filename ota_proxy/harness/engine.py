@@ -216,7 +216,7 @@ def choose(
             return engine
     reasons = "\n".join(f"  {candidate}: {error.message}" for candidate, error in refused)
     hints = "; or ".join(error.hint for _, error in refused if error.hint)
-    raise NoVerdictError(f"no engine can run {server} here:\n{reasons}", hint=hints)
+    raise NoVerdictError(f"no engine can run {server_named(server).title} here:\n{reasons}", hint=hints)
 
 
 def _made(name: str, image: str, asked: Capabilities | None) -> Engine:

@@ -97,7 +97,7 @@ def start(
     prepared = build_scenario(
         placed.site, caps, texts, authority or Authority(), content, beside=placed.sites[1:], moved=placed.moved
     )
-    progress(f"starting {trial.server} {caps.version} with {caps.tls_library}")
+    progress(f"starting {server_named(trial.server).described(caps)}")
     with engine.run(prepared.scenario, keep=trial.keep) as running:
         progress(f"waiting for {prepared.manifest_urls[0]}")
         _await(prepared, running)

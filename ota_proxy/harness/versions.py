@@ -15,7 +15,7 @@ from ota_proxy.harness.process import binaries
 from ota_proxy.late import late
 from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import AUTO, PORTABLE, Capabilities, resolve, with_compressors
-from ota_proxy.servers.base import server_named
+from ota_proxy.servers.base import library_called, server_named
 from ota_proxy.settings import Loaded
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Here:
         compressors = self.capabilities().compressors
         modules = f" and {' and '.join(compressors)}" if compressors else ""
         unread = "; its modules could not be listed" if self.modules is None else ""
-        return f"{self.server} {self.version} with {self.tls_library}{modules} ({self.path}, {how}{unread})"
+        return f"{server_named(self.server).called(self.version)} with {library_called(self.tls_library)}{modules} ({self.path}, {how}{unread})"
 
 
 def find_here(server: str) -> Here:
@@ -108,7 +108,7 @@ def find_here(server: str) -> Here:
         binary = recipe.find()
     except NoVerdictError as error:
         raise NoVerdictError(
-            f"there is no {server} here to render for: {error.message}",
+            f"there is no {about.title} here to render for: {error.message}",
             place="--server-version auto",
             hint="run it where the server is, or name its version, such as --server-version debian12",
         ) from None

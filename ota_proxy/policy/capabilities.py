@@ -80,13 +80,6 @@ class Capabilities:
         """Return what cannot be enforced without the feature, or an empty string where it is there."""
         return "" if self.has(feature) else self.missing[feature]
 
-    @property
-    def described(self) -> str:
-        """The server and its TLS library in words, for people."""
-        number = f"{self.version} to {self.newest}" if self.portable else self.version
-        library = f"{self.tls_library} or later" if self.library_assumed else self.tls_library
-        return f"{self.server} {number} with {library}"
-
 
 def presets() -> tuple[str, ...]:
     """Return the names that stand for a distribution's versions."""

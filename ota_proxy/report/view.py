@@ -18,6 +18,7 @@ from ota_proxy.report.report import SEVERITIES, Report, TargetReport, summary
 from ota_proxy.rules.rule import STAGES, Facts, Outcome, Stage
 from ota_proxy.rules.support.evidence import safe
 from ota_proxy.rules.support.stages import hurts
+from ota_proxy.servers.base import called
 
 LOG_LINES = 12
 AROUND = 2
@@ -181,8 +182,7 @@ def counts(report: Report) -> str:
 
 def about(target: TargetReport) -> str:
     """Return server and engine of a target in one phrase, empty where none is known."""
-    server = " ".join(part for part in (target.server, target.version) if part)
-    return ", ".join(part for part in (server, target.engine) if part)
+    return ", ".join(part for part in (called(target.server, target.version), target.engine) if part)
 
 
 def level(target: TargetReport) -> str:

@@ -73,6 +73,8 @@ class Server:
     program: Program | None = None
     no_more_modules: str = ""
     """Why modules beside its own (`--with-module`) make no difference to what is rendered; empty where they do."""
+    release: str = "{title} {version}"
+    """A version of it, as people write it."""
     optional_modules: bool = False
     """Modules that it usually has may be missing (`--without-module`), and `lacking` in its `render` knows them."""
     verifies_any_name: bool = False
@@ -84,6 +86,16 @@ class Server:
     def played(self) -> bool:
         """It cannot be started here, only played by an emulator."""
         return self.engines == ("emulator",)
+
+    def called(self, version: str) -> str:
+        """Return a version as people write it: `Apache 2.4.62`, `IIS 10 on Windows Server 2022`; the title alone if there is none."""
+        return self.release.format(title=self.title, version=version) if version else self.title
+
+    def described(self, caps: Capabilities) -> str:
+        """Return its versions and TLS library for people: `Apache 2.4.41 to 2.4.71 with OpenSSL 1.1.1 or later`."""
+        called = self.called(f"{caps.version} to {caps.newest}" if caps.portable else caps.version)
+        library = library_called(caps.tls_library)
+        return f"{called} with {library}{' or later' if caps.library_assumed else ''}" if library else called
 
     def render(
         self, site: Site, caps: Capabilities, scope: Scope, command: str, further: tuple[Note, ...] = ()
@@ -126,6 +138,19 @@ def _loaded(package: str) -> Server:
 def started(engine: str) -> tuple[str, ...]:
     """Return the servers that an engine can ever start."""
     return tuple(name for name in names() if engine in server_named(name).engines)
+
+
+def called(name: str, version: str) -> str:
+    """Return server and version as people write them; both as they are if no server of ours has the name."""
+    return (
+        server_named(name).called(version) if name in PACKAGES else " ".join(part for part in (name, version) if part)
+    )
+
+
+def library_called(name: str) -> str:
+    """Return a TLS library as people write it: `OpenSSL 3.0.19` for `openssl-3.0.19`, nothing for the one that Windows brings along."""
+    kind, _, number = name.partition("-")
+    return {"openssl": f"OpenSSL {number}", "schannel": ""}.get(kind, name)
 
 
 def by_banner(product: str) -> str:

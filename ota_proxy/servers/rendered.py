@@ -75,7 +75,7 @@ def header_lines(caps: Capabilities, profile: Profile, scope: Scope, command: st
     """Return the header without comment signs. Every line is plain ASCII or has passed `comment_text`."""
     lines = [
         f"{MARK} {__version__}; change the site and render it again instead of editing this file.",
-        f"For {caps.described}, scope {scope}, TLS guideline {profile.version} {profile.name}.",
+        f"For {server_named(caps.server).described(caps)}, scope {scope}, TLS guideline {profile.version} {profile.name}.",
         "Command: " + comment_text(command),
     ]
     for kind, title in _TITLES.items():

@@ -23,6 +23,7 @@ from ota_proxy.harness.scenario import Prepared
 from ota_proxy.harness.trial import Started, Trial, config_texts, refusal, start
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.report.report import TargetReport
+from ota_proxy.servers.base import called, server_named
 from ota_proxy.site import Site
 
 
@@ -65,7 +66,7 @@ class TestSite:
     """The log as it was when this test began."""
 
     def __repr__(self) -> str:
-        about = f"{self.server} {self.version} ({self.engine})" if self.server else "what runs"
+        about = f"{called(self.server, self.version)} ({self.engine})" if self.server else "what runs"
         return f"<{about} at {self.base_url}>"
 
     @property
@@ -245,7 +246,7 @@ def _parts(trial: Trial) -> _Key:
     config = trial.config
     files = [config.main, *(sorted(config.tree.rglob("*")) if config.tree else ())] if config else []
     digest = [(str(file), hashlib.sha256(file.read_bytes()).digest()) for file in files if file.is_file()]
-    asked = trial.asked.described if trial.asked else ""
+    asked = server_named(trial.server).described(trial.asked) if trial.asked else ""
     return (trial.server, trial.site, trial.scope, trial.content, tuple(digest), trial.keep, asked)
 
 

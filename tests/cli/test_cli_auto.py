@@ -84,8 +84,8 @@ def test_the_bytes_of_the_default_do_not_depend_on_the_machine(nginx: Path, run:
 def test_auto_says_what_it_found_and_renders_for_it(run: Run) -> None:
     said = run("render", "nginx", "--server-version", "auto")
     assert said.code == 0
-    assert "note: --server-version auto: nginx 1.26.3 with openssl-3.0.22 and brotli and zstd (" in said.err
-    assert "# For nginx 1.26.3 with openssl-3.0.22, scope site, " in said.out
+    assert "note: --server-version auto: nginx 1.26.3 with OpenSSL 3.0.22 and brotli and zstd (" in said.err
+    assert "# For nginx 1.26.3 with OpenSSL 3.0.22, scope site, " in said.out
     assert "http2 on;" in said.out
     assert "brotli off;" in said.out
     assert "zstd off;" in said.out

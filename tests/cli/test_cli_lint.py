@@ -44,7 +44,7 @@ def test_a_good_file_is_clean_and_says_what_that_means(run: Run) -> None:
     said = run("lint", write(GOOD))
     assert (said.code, said.err) == (0, "")
     text = " ".join(said.out.split())
-    assert "web.config (iis 2022) L0 schema: compared with IIS's published schema rules" in text
+    assert "web.config (IIS 10 on Windows Server 2022) L0 schema: compared with IIS's published schema rules" in text
     assert "no findings" in text
     assert "verified" not in text
 

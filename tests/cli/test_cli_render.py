@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ota_proxy.servers.base import called
 from tests.support.command_line import FLAGS, SERVERS, Run
 
 FILES = {
@@ -41,8 +42,8 @@ def test_which_version_it_is_for_is_said_once_unless_it_was_asked_for(server: st
     assert ("note: rendered for every " in said) == (server != "iis")
     asked = run("render", server, "--server-version", version)
     assert "note: rendered for" not in asked.err
-    assert f"For {server} {version} with" in asked.out
-    assert "or later" not in asked.out.split("scope site")[0].replace("openssl-1.1.1 or later", "")
+    assert f"For {called(server, version)}{' with' if server != 'iis' else ', scope'}" in asked.out
+    assert "or later" not in asked.out.split("scope site")[0].replace("OpenSSL 1.1.1 or later", "")
 
 
 @pytest.mark.parametrize("scope", ["snippet", "site", "full"])

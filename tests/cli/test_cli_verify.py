@@ -122,13 +122,13 @@ def test_the_plan_says_where_nothing_can_be_started(run: Run) -> None:
 
 def test_the_plan_for_iis_says_that_it_is_played(run: Run) -> None:
     said = plan(run, "iis", *FLAGS, "--no-check-files", "--upstream", "/app/=http://127.0.0.1:8080")
-    assert "engine: emulator (plays IIS of Windows 2022; no IIS takes part)" in said
+    assert "engine: emulator (plays IIS 10 on Windows Server 2022; no IIS takes part)" in said
     assert "application at http://127.0.0.1:8080 for /app/: played by nginx" in said
 
 
 def test_the_plan_of_all_servers_has_one_paragraph_each(run: Run) -> None:
     heads = [paragraph.splitlines()[0] for paragraph in plan(run, "all").split("\n\n")]
-    assert heads == [f"{server} for https://ota.example.com" for server in ("nginx", "apache", "iis")]
+    assert heads == [f"{server} for https://ota.example.com" for server in ("nginx", "Apache", "IIS")]
 
 
 def test_the_plan_of_an_own_configuration_says_which_file_goes_where(run: Run) -> None:

@@ -10,7 +10,7 @@ from ota_proxy.errors import UsageError
 from ota_proxy.policy import capabilities
 from ota_proxy.policy.capabilities import layout_of, presets, resolve
 from ota_proxy.policy.tables import table
-from ota_proxy.servers.base import names
+from ota_proxy.servers.base import called, names, server_named
 
 SERVERS = names()
 TABLE = table("capabilities")
@@ -213,7 +213,19 @@ def test_the_default_is_portable_and_has_exactly_what_every_supported_version_ha
     assert seen.portable
     assert seen.features == frozenset.intersection(*(one.features for one in every))
     assert set(seen.unnamed) == set(seen.missing)
-    assert seen.described == f"{server} {oldest.version} to {seen.newest} with {oldest.tls_library} or later"
+    title = {"nginx": "nginx", "apache": "Apache"}[server]
+    assert server_named(server).described(seen) == (
+        f"{title} {oldest.version} to {seen.newest} with {oldest.tls_library.replace('openssl-', 'OpenSSL ')} or later"
+    )
+
+
+def test_a_version_is_called_as_people_write_it() -> None:
+    assert called("apache", "2.4.62") == "Apache 2.4.62"
+    assert called("iis", "2022") == "IIS 10 on Windows Server 2022"
+    assert called("iis", "") == "IIS"
+    assert called("caddy", "2.10") == "caddy 2.10"
+    assert called("", "") == ""
+    assert server_named("iis").described(resolve("iis", "2019")) == "IIS 10 on Windows Server 2019"
 
 
 def test_iis_is_never_portable() -> None:

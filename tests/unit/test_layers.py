@@ -34,7 +34,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "files": ("errors", "servers.rendered"),
     "iis_emulator": (*BASE, "policy", "facts", "servers"),
     "rules": (*BASE, "policy", "facts", "site", "apps", "servers.effective", "servers.text"),
-    "report": (*BASE, "policy", "facts", "rules", "servers.answered", "servers.text"),
+    "report": (*BASE, "policy", "facts", "rules", "servers.answered", "servers.base", "servers.text"),
     "harness": (
         *BASE,
         "browser.find",

@@ -18,6 +18,7 @@ SERVER = Server(
     ),
     not_looked_for="its version is that of Windows; write --server-version 2016, 2019, 2022 or 2025",
     no_more_modules="IIS compresses with its own modules",
+    release="IIS 10 on Windows Server {version}",
     optional_modules=True,
     folder_for_each=True,
 )

@@ -1,5 +1,5 @@
 # Made by ota-proxy 0.1.0; change the site and render it again instead of editing this file.
-# For iis 2016 with schannel, scope site, TLS guideline 6.0 intermediate.
+# For IIS 10 on Windows Server 2016, scope site, TLS guideline 6.0 intermediate.
 # Command: ota-proxy render iis
 #
 # What this file needs around it:
