@@ -86,12 +86,12 @@ def test_iis_writes_each_key() -> None:
     made = rendered("iis", {**APP, "max_body": "500M", "read_timeout": 90_000 // 2, "websocket": True})
     limits = ET.fromstring(made.files[0].text).iter("requestLimits")  # noqa: S314 - our own text
     assert [one.get("maxAllowedContentLength") for one in limits] == [str(500 << 20)]
-    assert "-Name 'timeout' -Value '12:30:00'" in made.files[1].text
+    assert "'timeout' = '12:30:00'" in made.files[1].text
     assert (
         "Assert-OtaModule -Name 'WebSocketModule' -Remedy 'run Install-WindowsFeature Web-WebSockets'"
         in made.files[1].text
     )
-    assert "-Name 'timeout' -Value '1.00:00:00'" in rendered("iis", {**APP, "read_timeout": 86_400}).files[1].text
+    assert "'timeout' = '1.00:00:00'" in rendered("iis", {**APP, "read_timeout": 86_400}).files[1].text
     assert "WebSocketModule" not in rendered("iis", APP).files[1].text
 
 
