@@ -16,7 +16,7 @@ from ota_proxy.facts.install import InstallFacts
 from ota_proxy.rules.registry import evaluate
 from ota_proxy.rules.rule import Facts
 from ota_proxy.rules.support.stages import unread
-from tests.support.device_servers import HOST, NOW, Handler, chain, server_context, serving
+from tests.support.device_servers import HOST, NOW, Handler, chain, server_context, serving, speaking_h2
 from tests.support.live_server import files
 
 FULL = chain()
@@ -32,30 +32,19 @@ def usual(path: str, fields: Fields) -> tuple[str, Fields, bytes]:
     return "200" if body else "404", [("content-type", "text/xml"), *fields], body
 
 
-def speaking_h2(fields: Fields) -> Handler:
-    """Answer everything over HTTP/2 with these fields; our side of the library checks nothing."""
+def speaking_these(fields: Fields) -> Handler:
+    """Answer everything over HTTP/2 with these fields."""
 
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        config = h2.config.H2Configuration(
-            client_side=False, validate_outbound_headers=False, normalize_outbound_headers=False
-        )
-        connection = h2.connection.H2Connection(config)
-        connection.initiate_connection()
-        writer.write(connection.data_to_send())
-        while data := await reader.read(65536):
-            for event in connection.receive_data(data):
-                if isinstance(event, h2.events.RequestReceived):
-                    asked = {bytes(name).decode(): bytes(value).decode() for name, value in event.headers or ()}
-                    status, sent, body = usual(asked[":path"], fields)
-                    head = [(":status", status), *sent]
-                    encoded = [(name.encode(), value.encode()) for name, value in head]
-                    connection.send_headers(event.stream_id or 0, encoded, end_stream=asked[":method"] == "HEAD")
-                    if asked[":method"] != "HEAD":
-                        connection.send_data(event.stream_id or 0, body, end_stream=True)
-            writer.write(connection.data_to_send())
-            await writer.drain()
+    def answer(connection: h2.connection.H2Connection, asked: h2.events.RequestReceived) -> None:
+        said = {bytes(name).decode(): bytes(value).decode() for name, value in asked.headers or ()}
+        status, sent, body = usual(said[":path"], fields)
+        head = [(name.encode(), value.encode()) for name, value in ((":status", status), *sent)]
+        only_head = said[":method"] == "HEAD"
+        connection.send_headers(asked.stream_id or 0, head, end_stream=only_head)
+        if not only_head:
+            connection.send_data(asked.stream_id or 0, body, end_stream=True)
 
-    return handler
+    return speaking_h2(answer)
 
 
 def speaking_h1(fields: Fields) -> Handler:
@@ -71,7 +60,7 @@ def speaking_h1(fields: Fields) -> Handler:
 
 def judged(tmp_path: Path, version: str, fields: Fields) -> tuple[set[str], str, InstallFacts]:
     """Walk and judge; return the rules of errors, and why the walk was not read to its end."""
-    handler = (speaking_h2 if version == "2" else speaking_h1)(fields)
+    handler = (speaking_these if version == "2" else speaking_h1)(fields)
     alpn = ("h2",) if version == "2" else ("http/1.1",)
     context = server_context(tmp_path, FULL.leaf, FULL.lower, FULL.upper, alpn=alpn)
 

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import h2.config
+import h2.connection
+import h2.events
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,6 +27,7 @@ from ota_proxy.device.network import Network
 from ota_proxy.facts.install import Exchange
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Answer = Callable[[h2.connection.H2Connection, h2.events.RequestReceived], None]
 NOW = datetime.now(UTC).replace(microsecond=0)
 HOST = "ota.example.com"
 
@@ -190,3 +194,23 @@ def handshaking(context: ssl.SSLContext) -> Iterator[int]:
         socket.create_connection(("127.0.0.1", port)).close()
         thread.join(5)
         listener.close()
+
+
+def speaking_h2(answer: Answer) -> Handler:
+    """Let `answer` do what it wants for every request; our side of the library checks nothing, so that it can send what is forbidden."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        config = h2.config.H2Configuration(
+            client_side=False, validate_outbound_headers=False, normalize_outbound_headers=False
+        )
+        connection = h2.connection.H2Connection(config)
+        connection.initiate_connection()
+        writer.write(connection.data_to_send())
+        while data := await reader.read(65536):
+            for event in connection.receive_data(data):
+                if isinstance(event, h2.events.RequestReceived):
+                    answer(connection, event)
+            writer.write(connection.data_to_send())
+            await writer.drain()
+
+    return handler

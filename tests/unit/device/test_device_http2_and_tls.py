@@ -26,31 +26,16 @@ from tests.support.device_servers import (
     only_old,
     server_context,
     serving,
+    speaking_h2,
 )
 
-Act = Callable[[h2.connection.H2Connection, int], None]
 FULL = chain()
 OK = [(":status", "200"), ("content-length", "3")]
 
 
-def speaking_h2(act: Act) -> Handler:
-    """Do `act` for every request; our side of the library checks nothing, so that it can send what is forbidden."""
-
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        config = h2.config.H2Configuration(
-            client_side=False, validate_outbound_headers=False, normalize_outbound_headers=False
-        )
-        connection = h2.connection.H2Connection(config)
-        connection.initiate_connection()
-        writer.write(connection.data_to_send())
-        while data := await reader.read(65536):
-            for event in connection.receive_data(data):
-                if isinstance(event, h2.events.RequestReceived):
-                    act(connection, event.stream_id or 0)
-            writer.write(connection.data_to_send())
-            await writer.drain()
-
-    return handler
+def doing(act: Callable[[h2.connection.H2Connection, int], None]) -> Handler:
+    """Do `act` for the stream of every request."""
+    return speaking_h2(lambda connection, asked: act(connection, asked.stream_id or 0))
 
 
 def over_h2(tmp_path: Path, handler: Handler, **fields: object) -> Exchange:
@@ -74,7 +59,7 @@ def test_an_answer_over_h2_is_read_whole(tmp_path: Path) -> None:
         connection.send_headers(stream, [*OK, ("x", "1"), ("x", "2")])
         connection.send_data(stream, b"abc", end_stream=True)
 
-    exchange = over_h2(tmp_path, speaking_h2(act))
+    exchange = over_h2(tmp_path, doing(act))
     assert exchange.response is not None, exchange.error
     assert (exchange.response.http_version, exchange.response.body, exchange.response.complete) == ("2", b"abc", True)
     assert exchange.response.headers_all("x") == ("1", "2")
@@ -89,7 +74,7 @@ def test_what_http2_forbids_is_let_through_and_listed(tmp_path: Path, field: tup
         connection.send_headers(stream, [*OK, field])
         connection.send_data(stream, b"abc", end_stream=True)
 
-    exchange = over_h2(tmp_path, speaking_h2(act))
+    exchange = over_h2(tmp_path, doing(act))
     assert exchange.response is not None, exchange.error
     assert exchange.response.illegal == (f"{field[0]}: {field[1]}",)
     assert exchange.response.header(field[0]) == field[1]
@@ -97,13 +82,13 @@ def test_what_http2_forbids_is_let_through_and_listed(tmp_path: Path, field: tup
 
 
 def test_a_reset_stream_names_its_code(tmp_path: Path) -> None:
-    exchange = over_h2(tmp_path, speaking_h2(lambda connection, stream: connection.reset_stream(stream, 0xD)))
+    exchange = over_h2(tmp_path, doing(lambda connection, stream: connection.reset_stream(stream, 0xD)))
     assert failure(exchange).kind == "protocol"
     assert "HTTP_1_1_REQUIRED" in failure(exchange).message
 
 
 def test_a_closed_h2_connection_names_its_code(tmp_path: Path) -> None:
-    exchange = over_h2(tmp_path, speaking_h2(lambda connection, _: connection.close_connection(0xB)))
+    exchange = over_h2(tmp_path, doing(lambda connection, _: connection.close_connection(0xB)))
     assert "ENHANCE_YOUR_CALM" in failure(exchange).message
 
 
@@ -113,7 +98,7 @@ def test_a_reset_in_the_middle_keeps_what_came(tmp_path: Path) -> None:
         connection.send_data(stream, b"ab")
         connection.reset_stream(stream, 2)
 
-    exchange = over_h2(tmp_path, speaking_h2(act))
+    exchange = over_h2(tmp_path, doing(act))
     assert exchange.response is not None
     assert (exchange.response.body, exchange.response.complete) == (b"ab", False)
     assert "INTERNAL_ERROR" in failure(exchange).message
@@ -124,14 +109,14 @@ def test_an_h2_body_of_another_length_than_declared_is_broken(tmp_path: Path) ->
         connection.send_headers(stream, OK)
         connection.send_data(stream, b"abcdef", end_stream=True)
 
-    exchange = over_h2(tmp_path, speaking_h2(act))
+    exchange = over_h2(tmp_path, doing(act))
     assert exchange.status == 200
     assert failure(exchange).kind == "protocol"
 
 
 @pytest.mark.parametrize("headers", [[("content-length", "3")], [(":status", "abc")]])
 def test_an_h2_answer_without_a_status_is_a_protocol_error(tmp_path: Path, headers: list[tuple[str, str]]) -> None:
-    exchange = over_h2(tmp_path, speaking_h2(lambda connection, stream: connection.send_headers(stream, headers)))
+    exchange = over_h2(tmp_path, doing(lambda connection, stream: connection.send_headers(stream, headers)))
     assert exchange.response is None
     assert failure(exchange).kind == "protocol"
 
@@ -140,10 +125,10 @@ def test_head_and_304_over_h2_are_complete_with_a_length_and_no_body(tmp_path: P
     def act(connection: h2.connection.H2Connection, stream: int) -> None:
         connection.send_headers(stream, [(":status", "304"), ("content-length", "3")], end_stream=True)
 
-    exchange = over_h2(tmp_path, speaking_h2(act))
+    exchange = over_h2(tmp_path, doing(act))
     assert exchange.response is not None, exchange.error
     assert exchange.response.complete
-    head = over_h2(tmp_path, speaking_h2(lambda c, s: c.send_headers(s, OK, end_stream=True)), method="HEAD")
+    head = over_h2(tmp_path, doing(lambda c, s: c.send_headers(s, OK, end_stream=True)), method="HEAD")
     assert head.response is not None, head.error
     assert (head.response.length, head.response.complete) == (3, True)
 
