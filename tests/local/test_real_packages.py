@@ -16,6 +16,7 @@ from ota_proxy.facts.app import AppFacts
 from ota_proxy.report.report import TargetReport
 from tests.local.nginx_server import HOST, Bench
 from tests.support.apps import DEVICE, INFO, REAL, REAL_MISSING, Sparse, files, sparse_package
+from tests.support.builds import PROFILE, in_house, profile, rebuilt
 from tests.support.nginx_variants import STATIC
 from tests.support.relay import counting
 from tests.support.reports import ids, notes
@@ -98,6 +99,30 @@ def test_an_in_house_package_with_an_extension_is_for_every_phone(bench: Bench) 
     assert "OTA511" in notes(report)
     assert status(report, "OTA507") == "passed"
     assert len(app_of(report).extensions) == 1
+
+
+def test_a_made_package_is_judged_for_the_phones_of_its_profile(bench: Bench) -> None:
+    """What the real packages show, wherever they are not at hand; only the expired certificates of those are missing."""
+    data = rebuilt(
+        {PROFILE: profile(ProvisionedDevices=[DEVICE, *(f"00008101-{number:016X}" for number in range(99))])}
+    )
+    publish(bench, read_info(data)).write_bytes(data)
+    known = checked(bench, udid=DEVICE, ios="18.1")
+    assert ids(known) == set()
+    assert (status(known, "OTA507"), status(known, "OTA509"), len(devices(known))) == ("passed", "passed", 100)
+
+    unlisted = checked(bench, udid="00008101-0000000000FFFFFF", ios="4.0")
+    assert ids(unlisted) == {"OTA507", "OTA509"}
+    (found,) = [one for one in unlisted.findings if one.rule.id == "OTA507"]
+    assert "00008101-0000000000FFFFFF is not among the 100" in found.message
+
+
+def test_a_made_in_house_package_is_for_every_phone(bench: Bench) -> None:
+    data = in_house()
+    publish(bench, read_info(data)).write_bytes(data)
+    report = checked(bench, udid=UNLISTED)
+    assert ids(report) == set()
+    assert status(report, "OTA507") == "passed"
 
 
 def write(package: Sparse, path: Path) -> None:
