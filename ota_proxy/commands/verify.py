@@ -180,7 +180,7 @@ def _refused(
 def _simulated(site: Site) -> str:
     parts = ["the device is simulated", "certificates and content are test ones, put where the site says they are"]
     parts += ["the applications behind the site are played by a second nginx"] if site.proxied else []
-    parts += ["the TLS-offloading proxy in front is played by a second nginx"] if site.tls.offloaded else []
+    parts += ["the TLS-terminating proxy in front is played by a second nginx"] if site.tls.offloaded else []
     return "; ".join(parts)
 
 

@@ -32,7 +32,7 @@ def describe(trial: Trial, caps: Capabilities, options: Options) -> str:
         *_engine(trial, candidates, options),
         *_configuration(trial, caps, options),
         *_files(scenario),
-        *_sides(scenario),
+        *_mocks(scenario),
     )
     return "\n".join([head, *(f"  {step}" for step in (*steps, *_end(trial)))])
 
@@ -45,7 +45,7 @@ def _played(trial: Trial, caps: Capabilities) -> Iterator[str]:
     for target, locations in group_by_target(trial.site.proxied).items():
         yield f"application at {target} for {', '.join(place.path for place in locations)}: played by nginx"
     if trial.site.tls.offloaded:
-        yield f"TLS-offloading proxy in front of port {trial.site.listen.http}: played by nginx"
+        yield f"TLS-terminating proxy in front of port {trial.site.listen.http}: played by nginx"
     yield f"ready when the manifest comes over HTTPS, verified for {trial.site.public_host}"
     yield "everything is removed"
 
@@ -106,11 +106,11 @@ def _folders(files: Iterable[TestFile]) -> Iterator[str]:
         yield f"test files in {folder}: {', '.join(names[:_MOST_NAMES])}{more}"
 
 
-def _sides(scenario: Scenario) -> Iterator[str]:
+def _mocks(scenario: Scenario) -> Iterator[str]:
     for target, locations in group_by_target(scenario.site.proxied).items():
         yield f"application at {target} for {', '.join(place.path for place in locations)}: played by a second nginx"
-    if scenario.front:
-        yield f"TLS-offloading proxy in front of port {scenario.site.listen.http}: played by a second nginx"
+    if scenario.tls_proxy:
+        yield f"TLS-terminating proxy in front of port {scenario.site.listen.http}: played by a second nginx"
     if names := ", ".join((*scenario.hosts, *scenario.addresses)):
         yield f"names and addresses that lead to this server's own network: {names}"
 

@@ -37,7 +37,7 @@ class TestFile:
 class Moved:
     """Where an engine has put what is played beside the server; empty where everything is where the site says."""
 
-    front: tuple[int, int] | None = None
+    tls_proxy: tuple[int, int] | None = None
     """TLS port and plain port of the TLS-terminating proxy."""
     applications: Mapping[str, str] = field(default_factory=dict)
     """Where applications were, and where they are now: `127.0.0.1:8080` to `127.0.0.1:40001`."""
@@ -61,7 +61,7 @@ class Placement:
 class Scenario:
     """What to run. `config` maps absolute paths to the text under test, `files` has certificates and content.
 
-    `upstream` names the parts that play the applications behind the site, `front` the TLS-offloading proxy before it:
+    `upstream` names the parts that play the applications behind the site, `tls_proxy` the TLS-terminating proxy before it:
     whole nginx configurations, run beside the server in the same network namespace, empty where there is none.
     """
 
@@ -71,13 +71,13 @@ class Scenario:
     config: Mapping[str, str]
     files: tuple[TestFile, ...]
     upstream: str = ""
-    front: str = ""
+    tls_proxy: str = ""
     upstream_files: tuple[TestFile, ...] = ()
-    """Certificates and content of `upstream` and `front`; they see no file of the server's."""
+    """Certificates and content of `upstream` and `tls_proxy`; they see no file of the server's."""
     hosts: tuple[str, ...] = ()
     """Names that must resolve to 127.0.0.1 where the server runs, such as an upstream's."""
     addresses: tuple[str, ...] = ()
-    """Further addresses the server's network must have: an upstream given by IP, a front inside `trusted_proxies`."""
+    """Further addresses the server's network must have: an upstream given by IP, a TLS-terminating proxy inside `trusted_proxies`."""
     moved: Moved = field(default_factory=Moved)
 
 

@@ -46,7 +46,7 @@ def alias_bases(site: Site) -> tuple[str, ...]:
 
 
 def ports(site: Site) -> list[int]:
-    """Return the TCP ports of the site's own server, the plain one first; the front of an offloaded site has others."""
+    """Return the TCP ports of the site's own server, the plain one first; the TLS-terminating proxy of an offloaded site has others."""
     plain = [site.listen.http] if site.listen.http else []
     return plain if site.tls.offloaded else [*plain, site.https_port]
 

@@ -21,8 +21,8 @@ from ota_proxy.policy.media_types import ota_types
 from ota_proxy.servers.nginx.quote import quote
 from ota_proxy.site import Location, Site, Upstream
 
-MOCK_ROOT = "/srv/ota-proxy-side"
-"""Folder of everything the side parts own, in double quotes wherever a configuration names it; `local` and `embedded` put their own in its place."""
+MOCK_ROOT = "/srv/ota-proxy-mocks"
+"""Folder of everything the mock servers own, in double quotes wherever a configuration names it; `local` and `embedded` put their own in its place."""
 PLACEHOLDER = "https://ota-proxy.invalid"
 """Stands for scheme, host and port in a manifest that `upstream_config` is to complete."""
 _STEP = 1000
@@ -123,8 +123,8 @@ def _quoted(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class FrontPorts:
-    """Where the front listens, and the public port it tells the server about."""
+class TlsProxyPorts:
+    """Where the TLS-terminating proxy listens, and the public port it tells the server about."""
 
     https: str
     http: str
@@ -132,13 +132,15 @@ class FrontPorts:
     public: int
 
 
-def front_ports(site: Site) -> FrontPorts:
-    """Return where the front of a TLS-offloaded site listens in a network of its own: all addresses, public port and 80."""
-    return FrontPorts(f"0.0.0.0:{site.public_port}", "" if site.listen.http == 80 else "0.0.0.0:80", site.public_port)
+def tls_proxy_ports(site: Site) -> TlsProxyPorts:
+    """Return where the TLS-terminating proxy of a site listens in a network of its own: all addresses, public port and 80."""
+    return TlsProxyPorts(
+        f"0.0.0.0:{site.public_port}", "" if site.listen.http == 80 else "0.0.0.0:80", site.public_port
+    )
 
 
 def trusted_address(site: Site) -> str:
-    """Return the address inside `trusted_proxies` from which the front connects: loopback where it is trusted, else the first host."""
+    """Return the address inside `trusted_proxies` from which the TLS-terminating proxy connects: loopback where it is trusted, else the first host."""
     networks = [ipaddress.ip_network(network) for network in site.trusted_proxies]
     for address in ("127.0.0.1", "::1"):
         if any(ipaddress.ip_address(address) in network for network in networks):
@@ -146,9 +148,9 @@ def trusted_address(site: Site) -> str:
     return str(next(networks[0].hosts(), networks[0].network_address))
 
 
-def front_config(site: Site, certificate: str) -> str:
+def tls_proxy_config(site: Site, certificate: str) -> str:
     """Return the configuration of the proxy that speaks TLS before an offloaded site; `certificate` is its path without suffix."""
-    ports, source = front_ports(site), trusted_address(site)
+    ports, source = tls_proxy_ports(site), trusted_address(site)
     own = "::1" if ":" in source else "127.0.0.1"
     address = next((host for host in site.listen.hosts if (":" in host) == (":" in source)), own)
     target = f"http://{bracketed(address)}:{site.listen.http}"
@@ -159,10 +161,10 @@ def front_config(site: Site, certificate: str) -> str:
     if ports.http:
         plain = _forward(target, source, "http", 80)
         body += f"    server {{\n        listen {ports.http};\n        server_name {names};\n{plain}    }}\n"
-    return _whole("front", body)
+    return _whole("tls-proxy", body)
 
 
-def _tls(site: Site, ports: FrontPorts, certificate: str) -> str:
+def _tls(site: Site, ports: TlsProxyPorts, certificate: str) -> str:
     rules = profile(site.tls.profile)
     ciphers = f"        ssl_ciphers {':'.join(rules.ciphers)};\n" if rules.ciphers else ""
     return (
@@ -174,7 +176,7 @@ def _tls(site: Site, ports: FrontPorts, certificate: str) -> str:
     )
 
 
-def _unknown_hosts(ports: FrontPorts, certificate: str, *, http2: bool) -> str:
+def _unknown_hosts(ports: TlsProxyPorts, certificate: str, *, http2: bool) -> str:
     listens = f"        listen {ports.https} ssl{' http2' * http2} default_server;\n"
     if ports.http:
         listens += f"        listen {ports.http} default_server;\n"
@@ -197,7 +199,7 @@ def _forward(target: str, source: str, scheme: str, port: int) -> str:
 
 
 class MockUpstreams:
-    """The side parts of a site: their configurations, files, names and addresses; `vouched` are CA files for the server."""
+    """The mock servers around a site: their configurations, files, names and addresses; `vouched` are CA files for the server."""
 
     def __init__(
         self,
@@ -214,8 +216,8 @@ class MockUpstreams:
         self._addresses: dict[str, None] = {}
         made = self._applications()
         self.upstream = made if content.upstream is None else content.upstream
-        made = self._front(content.flaw)
-        self.front = made if content.front is None else content.front
+        made = self._tls_proxy(content.flaw)
+        self.tls_proxy = made if content.tls_proxy is None else content.tls_proxy
         self.files, self.hosts, self.addresses = tuple(self._own), tuple(self._hosts), tuple(self._addresses)
 
     def _applications(self) -> str:
@@ -247,11 +249,13 @@ class MockUpstreams:
             self.vouched.append(TestFile(place.upstream_ca or self.caps.layout.ca_bundle, self.authority.ca_pem))
         return path
 
-    def _front(self, flaw: Flaw | None) -> str:
+    def _tls_proxy(self, flaw: Flaw | None) -> str:
         if not self.site.tls.offloaded:
             return ""
         self._reach(trusted_address(self.site))
-        return front_config(self.site, self._pair(self.authority.issue(self.site.domains, "ecdsa", flaw), "front"))
+        return tls_proxy_config(
+            self.site, self._pair(self.authority.issue(self.site.domains, "ecdsa", flaw), "tls-proxy")
+        )
 
     def _pair(self, issued: Issued, name: str) -> str:
         path = f"{MOCK_ROOT}/{name}"

@@ -107,7 +107,7 @@ def build_scenario(  # noqa: PLR0913 - what it is made of, and what stands besid
     served = [Served(one, chosen) for one in sites]
     whole = combined(sites)
     certificates, issued = _certificates(whole, authority, chosen.flaw)
-    side = MockUpstreams(whole, caps, authority, chosen, lambda location: served[owner(sites, location)])
+    mocks = MockUpstreams(whole, caps, authority, chosen, lambda location: served[owner(sites, location)])
     texts = {caps.layout.site: config} if isinstance(config, str) else dict(config)
     password = secrets.token_urlsafe() if any(one.auth.htpasswd for one in sites) else ""
     contents = [
@@ -115,18 +115,18 @@ def build_scenario(  # noqa: PLR0913 - what it is made of, and what stands besid
         for one, files in zip(sites, served, strict=True)
         for file in (*_static(one, files), _challenge(one), *_named(one, authority, password))
     ]
-    own = (*certificates, *side.vouched, *contents, *chosen.extra)
+    own = (*certificates, *mocks.vouched, *contents, *chosen.extra)
     scenario = Scenario(
         server=caps.server,
         site=whole,
         caps=caps,
         config=texts,
         files=tuple({_posix(file.path): file for file in own}.values()),
-        upstream=side.upstream,
-        front=side.front,
-        upstream_files=side.files,
-        hosts=side.hosts,
-        addresses=side.addresses,
+        upstream=mocks.upstream,
+        tls_proxy=mocks.tls_proxy,
+        upstream_files=mocks.files,
+        hosts=mocks.hosts,
+        addresses=mocks.addresses,
         moved=moved or Moved(),
     )
     first, *others = (

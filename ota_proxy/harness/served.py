@@ -33,7 +33,7 @@ class Content:
     """What is wrong with the leaf that devices see."""
     upstream: str | None = None
     """In place of the applications' nginx configuration; files stay under `MOCK_ROOT`."""
-    front: str | None = None
+    tls_proxy: str | None = None
     extra: tuple[TestFile, ...] = ()
     """Further files for the server; one with a path of ours takes its place."""
 

@@ -88,8 +88,8 @@ def test_the_plan_says_what_would_be_started_for_every_variant(
     (scenario,) = recorder.scenarios
     assert all(f", at {path}\n" in told for path in scenario.config)
     assert all(Path(file.path).name in told and str(Path(file.path).parent) in told for file in scenario.files[:8])
-    assert ("TLS-offloading proxy in front" in told) == bool(scenario.front)
-    assert told.count("played by a second nginx") == bool(scenario.front) + len(
+    assert ("TLS-terminating proxy in front" in told) == bool(scenario.tls_proxy)
+    assert told.count("played by a second nginx") == bool(scenario.tls_proxy) + len(
         {place.upstream for place in scenario.site.proxied}
     )
     assert all(address in told for address in (*scenario.hosts, *scenario.addresses))

@@ -22,7 +22,7 @@ def proxied(upstream: str, **changes: Any) -> Site:  # noqa: ANN401 - the model 
 
 
 def nginx(site: Site, *, broken: str = "") -> str:
-    """A plain nginx site: https (or a plain listener behind a front), redirect, one block per location."""
+    """A plain nginx site: https (or a plain listener behind a TLS-terminating proxy), redirect, one block per location."""
     address = site.listen.hosts[0] if site.listen.hosts else "0.0.0.0"  # noqa: S104 - inside a container
     names = " ".join(site.domains)
     pair = site.certificates[0] if site.certificates else None

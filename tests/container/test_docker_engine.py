@@ -178,7 +178,7 @@ def test_two_runs_side_by_side_do_not_disturb_each_other(engine: DockerEngine, b
     assert second[1].endswith(b"second")
 
 
-def test_upstream_and_front_share_the_network_of_the_server_and_its_names_and_addresses(
+def test_upstream_and_tls_proxy_share_the_network_of_the_server_and_its_names_and_addresses(
     engine: DockerEngine, bench: Bench
 ) -> None:
     plain = bench.scenario(engine, "nginx")
@@ -191,22 +191,22 @@ def test_upstream_and_front_share_the_network_of_the_server_and_its_names_and_ad
             "trusted_proxies": ("192.0.2.0/24",),
         }
     )
-    side = (
+    mocks = (
         "daemon off; master_process off; pid /tmp/{0}.pid; error_log stderr; events {{}} http {{ access_log off; {1} }}"
     )
-    front = """server { listen 443 ssl; ssl_certificate /side/front.pem; ssl_certificate_key /side/front.key;
+    tls_proxy = """server { listen 443 ssl; ssl_certificate /mocks/tls-proxy.pem; ssl_certificate_key /mocks/tls-proxy.key;
         location / { proxy_bind 192.0.2.7; proxy_pass http://127.0.0.1:8080; } }"""
     files = tuple(
         TestFile(path, file.data, file.mode)
-        for path, file in zip(("/side/front.pem", "/side/front.key"), plain.files, strict=False)
+        for path, file in zip(("/mocks/tls-proxy.pem", "/mocks/tls-proxy.key"), plain.files, strict=False)
     )
     text = "server { listen 8080; location / { proxy_set_header X-Came-From $remote_addr; proxy_pass http://app.internal:8081; } }"
     scenario = replace(
         plain,
         site=site,
         config={engine.capabilities("nginx").layout.site: text},
-        upstream=side.format("up", 'server { listen 127.0.0.1:8081; return 200 "from $http_x_came_from"; }'),
-        front=side.format("front", front),
+        upstream=mocks.format("up", 'server { listen 127.0.0.1:8081; return 200 "from $http_x_came_from"; }'),
+        tls_proxy=mocks.format("tls-proxy", tls_proxy),
         upstream_files=files,
         hosts=("app.internal",),
         addresses=("192.0.2.7",),

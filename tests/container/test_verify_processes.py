@@ -111,7 +111,7 @@ def test_a_killed_run_leaves_no_container(
     assert before or step in ("starting", "waiting for")
 
 
-def test_a_killed_run_with_side_parts_leaves_none_of_them(verify: Callable[..., Verify], containers: Listed) -> None:
+def test_a_killed_run_with_mock_servers_leaves_none_of_them(verify: Callable[..., Verify], containers: Listed) -> None:
     one = verify("nginx", "--domain", "ota.example.com", "--upstream", "http://127.0.0.1:8080")
     one.reach("page")
     assert containers(one.label)

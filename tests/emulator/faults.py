@@ -8,7 +8,7 @@ from typing import Any
 from tests.container.faults.model import SMALL, Edit, Fault, replaced
 from tests.support.variants import variant
 
-PROXIED = variant("proxied behind an offloading proxy")
+PROXIED = variant("proxied behind a TLS-terminating proxy")
 PLAIN_PROXY = variant("static", locations=[{"path": "/", "upstream": "http://127.0.0.1:8080"}])
 _FIRST_RULE = r'( *)<remove name="ota-proxy dot files /" />'
 

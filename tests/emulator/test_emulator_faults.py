@@ -10,7 +10,7 @@ from ota_proxy.harness.emulator.emulator_engine import EmulatorEngine
 from tests.container.faults.every import FAULTS as OTHERS
 from tests.container.faults.model import Fault, inject
 from tests.emulator.faults import FAULTS, IisFault
-from tests.emulator.sides import skip_without_side
+from tests.emulator.mocks import skip_without_nginx
 from tests.support.reports import failed, first_stage, ids, notes
 
 HOST = frozenset({"OTA614"})
@@ -21,7 +21,7 @@ CONTENT = tuple(fault for fault in OTHERS if not fault.edits and not HOST & set(
 
 def _reported(fault: Fault, engine: EmulatorEngine) -> None:
     if fault.site.proxied or fault.site.tls.offloaded:
-        skip_without_side()
+        skip_without_nginx()
     report = inject(fault, "iis", engine)
     assert ids(report) == set(fault.ids), "\n".join(failed(report))
     assert set(fault.notes) <= notes(report)

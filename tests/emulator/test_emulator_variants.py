@@ -18,7 +18,7 @@ from ota_proxy.report.text import render as as_text
 from ota_proxy.servers.iis.in_force import Configuration
 from ota_proxy.servers.iis.render import plan_of
 from ota_proxy.site import Site
-from tests.emulator.sides import skip_without_side
+from tests.emulator.mocks import skip_without_nginx
 from tests.support import iis_sites
 from tests.support.reports import failed
 from tests.support.variants import NAMES, PROXIED, variant
@@ -34,7 +34,7 @@ def site_of(name: str) -> Site:
 
 def _proven(site: Site, version: str, *, rewrite: bool) -> None:
     if site.proxied or site.tls.offloaded:
-        skip_without_side()
+        skip_without_nginx()
     report = verify(Trial("iis", site), EmulatorEngine(version, rewrite=rewrite), lambda _: None)
     assert failed(report) == []
     assert (report.level, report.engine, report.version) == ("L1", "emulator", version)
@@ -63,7 +63,9 @@ def test_without_url_rewrite_another_port_installs_too(version: str) -> None:
     _proven(site, version, rewrite=False)
 
 
-@pytest.mark.parametrize("name", ["proxied", "static behind an offloading proxy", "proxied behind an offloading proxy"])
+@pytest.mark.parametrize(
+    "name", ["proxied", "static behind a TLS-terminating proxy", "proxied behind a TLS-terminating proxy"]
+)
 def test_what_needs_url_rewrite_is_refused_without_it(name: str) -> None:
     with pytest.raises(UsageError, match="on IIS this needs URL Rewrite"):
         _proven(site_of(name), "2022", rewrite=False)

@@ -16,7 +16,7 @@ from tests.support import apache_host
 from tests.support.apache_host import DOMAIN, HSTS, Host
 
 pytestmark = [pytest.mark.local, pytest.mark.skipif(bool(apache_host.MISSING), reason=apache_host.MISSING)]
-FRONT = ("X-Forwarded-Proto: https", "X-Forwarded-For: 198.51.100.7")
+TRUSTED_PROXY = ("X-Forwarded-Proto: https", "X-Forwarded-For: 198.51.100.7")
 
 
 def test_trace_is_refused_everywhere_and_other_methods_reach_the_application(busy_apache: Host) -> None:
@@ -79,39 +79,39 @@ def test_the_applications_own_redirect_leads_to_the_public_address(busy_apache: 
     assert reply.one("Location") == f"{busy_apache.site.base_url}/app/y"
 
 
-def test_behind_a_front_a_trusted_https_request_is_served_and_nothing_loops(apache_behind: Host) -> None:
-    assert apache_behind.get("/ota/App.ipa", *FRONT).status == 200
-    assert apache_behind.get("/x%2Fy", *FRONT).body.decode().splitlines()[0] == "GET /x%2Fy HTTP/1.1"
-    assert apache_behind.get("/ota/sub", *FRONT).one("Location") == f"{apache_behind.site.base_url}/ota/sub/"
+def test_behind_a_tls_proxy_a_trusted_https_request_is_served_and_nothing_loops(apache_behind: Host) -> None:
+    assert apache_behind.get("/ota/App.ipa", *TRUSTED_PROXY).status == 200
+    assert apache_behind.get("/x%2Fy", *TRUSTED_PROXY).body.decode().splitlines()[0] == "GET /x%2Fy HTTP/1.1"
+    assert apache_behind.get("/ota/sub", *TRUSTED_PROXY).one("Location") == f"{apache_behind.site.base_url}/ota/sub/"
 
 
 @pytest.mark.parametrize(
     "headers", [(), ("X-Forwarded-Proto: http",), ("X-Forwarded-Proto: http, https",), ("X-Forwarded-Proto: xhttps",)]
 )
-def test_behind_a_front_everything_else_is_redirected(apache_behind: Host, headers: tuple[str, ...]) -> None:
+def test_behind_a_tls_proxy_everything_else_is_redirected(apache_behind: Host, headers: tuple[str, ...]) -> None:
     reply = apache_behind.get("/ota/a%2Fb?c=%2F", *headers)
     assert (reply.status, reply.one("Location")) == (308, f"{apache_behind.site.base_url}/ota/a%2Fb?c=%2F")
 
 
-def test_behind_a_front_no_hsts_is_sent_and_the_devices_address_is_believed(apache_behind: Host) -> None:
-    assert apache_behind.get("/ota/App.ipa", *FRONT).all(HSTS) == []
-    assert apache_behind.get("/x?Strict-Transport-Security=max-age%3D1", *FRONT).all(HSTS) == []
-    assert "X-Forwarded-For: 198.51.100.7" in apache_behind.get("/x", *FRONT).body.decode()
+def test_behind_a_tls_proxy_no_hsts_is_sent_and_the_devices_address_is_believed(apache_behind: Host) -> None:
+    assert apache_behind.get("/ota/App.ipa", *TRUSTED_PROXY).all(HSTS) == []
+    assert apache_behind.get("/x?Strict-Transport-Security=max-age%3D1", *TRUSTED_PROXY).all(HSTS) == []
+    assert "X-Forwarded-For: 198.51.100.7" in apache_behind.get("/x", *TRUSTED_PROXY).body.decode()
     refused = ("X-Forwarded-Proto: https", "X-Forwarded-For: 203.0.113.9")
     assert apache_behind.get("/ota/App.ipa", *refused).status == apache_behind.get("/x", *refused).status == 403
     assert apache_behind.get("/.well-known/acme-challenge/token", "X-Forwarded-For: 203.0.113.9").body == b"proof"
-    assert apache_behind.get("/ota/App.ipa", *FRONT, host="other.example").status == 421
+    assert apache_behind.get("/ota/App.ipa", *TRUSTED_PROXY, host="other.example").status == 421
     assert apache_behind.log.count(":warn]") == 0
 
 
-def test_a_spoofed_front_is_redirected() -> None:
+def test_a_spoofed_tls_proxy_is_redirected() -> None:
     def change(raw: dict[str, Any], place: Path) -> None:
         (place / "www" / "App.ipa").write_bytes(b"PK")
         raw |= {"certificates": [], "tls": {"offloaded": True}, "trusted_proxies": ["192.0.2.1"]}
         del raw["listen"]["https"]
 
     with apache_host.running(change) as other:
-        assert other.get("/ota/App.ipa", *FRONT).status == 308
+        assert other.get("/ota/App.ipa", *TRUSTED_PROXY).status == 308
 
 
 def test_access_lists_are_kept_on_files_and_applications_but_not_on_the_redirect() -> None:
@@ -160,7 +160,7 @@ def test_a_name_apache_cannot_check_is_refused() -> None:
         pass
 
 
-def test_behind_a_front_an_https_application_starts_without_a_warning() -> None:
+def test_behind_a_tls_proxy_an_https_application_starts_without_a_warning() -> None:
     def change(raw: dict[str, Any], place: Path) -> None:
         (place / "tls" / "ca.pem").write_bytes(Authority().ca_pem)
         upstream = {"upstream": "https://localhost:9", "upstream_ca": str(place / "tls" / "ca.pem")}
@@ -169,5 +169,5 @@ def test_behind_a_front_an_https_application_starts_without_a_warning() -> None:
         del raw["listen"]["https"]
 
     with apache_host.running(change) as quiet:
-        assert quiet.get("/ota/none", *FRONT).status == 404
+        assert quiet.get("/ota/none", *TRUSTED_PROXY).status == 404
         assert quiet.log == ""

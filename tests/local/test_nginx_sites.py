@@ -88,7 +88,7 @@ def test_access_follows_the_address_of_the_phone_behind_a_trusted_proxy_only(bin
         assert bench.ask("/x", plain=True).status == 308
 
 
-def test_behind_a_tls_front_only_its_https_is_served_and_all_else_redirected(binary: str, tmp_path: Path) -> None:
+def test_behind_a_tls_proxy_only_its_https_is_served_and_all_else_redirected(binary: str, tmp_path: Path) -> None:
     raw = {**OFFLOADED, "trusted_proxies": ["127.0.0.9"]}
     bench = Bench(binary, tmp_path, raw)
     fill(Path(bench.site.static[0].root or ""))

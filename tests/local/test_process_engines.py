@@ -97,7 +97,7 @@ def test_a_site_serves_its_manifests_over_verified_tls(make: Make, server: str) 
     ],
     ids=["http", "name", "unix", "https", "offloaded", "offloaded-80"],
 )
-def test_applications_and_fronts_are_played_beside_the_server(make: Make, server: str, chosen: Site) -> None:
+def test_applications_and_tls_proxies_are_played_beside_the_server(make: Make, server: str, chosen: Site) -> None:
     with staged(make, server, chosen) as stage:
         assert stage.ready() == Ready(verified=True)
         assert (

@@ -38,8 +38,8 @@ _VARIANTS: dict[str, dict[str, Any]] = {
         "redirect": {"status": 301},
         "http2": False,
     },
-    "static behind an offloading proxy": {"locations": STATIC[:1], **OFFLOADED},
-    "proxied behind an offloading proxy": {
+    "static behind a TLS-terminating proxy": {"locations": STATIC[:1], **OFFLOADED},
+    "proxied behind a TLS-terminating proxy": {
         "locations": [{"path": "/", "upstream": "http://127.0.0.1:9000"}],
         **OFFLOADED,
     },

@@ -332,7 +332,7 @@ def test_an_https_upstream_that_is_an_address_needs_a_name() -> None:
         text({**STATIC, "locations": [{"path": "/", "upstream": "https://10.0.0.1"}]})
 
 
-def test_behind_a_tls_front_only_its_own_word_counts_and_hsts_is_the_fronts() -> None:
+def test_behind_a_tls_proxy_only_its_own_word_counts_and_hsts_is_the_proxys() -> None:
     config = text(OFFLOADED)
     assert "ssl" not in " ".join(" ".join(line) for line in args(tree(config), "listen"))
     assert args(tree(config), "geo") == [["$realip_remote_addr", "$ota_proxy_front_ota_example_com"]]

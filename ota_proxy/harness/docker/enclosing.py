@@ -55,7 +55,10 @@ def _files(scenario: Scenario) -> list[str]:
 
 
 def _debian(scenario: Scenario, root: str, read: Callable[[str], str]) -> Enclosing:
-    ports, extra = f"{root}/ports.conf", f"{root}/conf-enabled/zz-ota-proxy-parent.conf"  # after Debian's security.conf
+    ports, extra = (
+        f"{root}/ports.conf",
+        f"{root}/conf-enabled/zz-ota-proxy-enclosing.conf",
+    )  # after Debian's security.conf
     wanted, lines = apache_lines(scenario.site), server_lines(scenario)
     changed = ports not in scenario.config and _listening(read(ports)) != set(wanted)
     texts = ({ports: wanted} if changed else {}) | ({extra: lines} if lines else {})

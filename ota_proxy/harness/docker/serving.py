@@ -43,7 +43,7 @@ def _awaited(scenario: Scenario) -> list[int]:
 
 
 def mock_job(path: str, text: str) -> Job:
-    """Return the job of a side part, an nginx with one whole configuration at `path`."""
+    """Return the job of a mock server, an nginx with one whole configuration at `path`."""
     found, sockets = listening(text)
     folders = [MOCK_FOLDER, *map(posixpath.dirname, sockets)]
     serve = f"exec nginx -c {path}{_foreground(text)}"

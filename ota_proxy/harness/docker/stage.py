@@ -82,11 +82,11 @@ def endpoint_of(scenario: Scenario, published: Mapping[int, int], containers: It
 def resolve(scenario: Scenario, published: Mapping[int, int]) -> dict[tuple[str, int], tuple[str, int]]:
     """Map hosts and ports of public URLs to loopback: the TLS port, port 80, and the plain port where it is another."""
     site = scenario.site
-    in_front = listening(scenario.front)[0]
+    before_server = listening(scenario.tls_proxy)[0]
     inside = {site.public_port: site.public_port} if site.tls.offloaded else {site.public_port: site.https_port}
     if site.listen.http:
         inside = {site.listen.http: site.listen.http, HTTP: site.listen.http} | inside
-    inside |= {port: port for port in in_front}
+    inside |= {port: port for port in before_server}
     return {
         (host, port): (LOOPBACK, published[target])
         for host in names(site)
@@ -163,9 +163,9 @@ def staged(daemon: Daemon, scenario: Scenario, image: str, *, keep: bool) -> Ite
         server = stack.enter_context(box(daemon, _server(play), keep=keep))
         supplied = _fill(play, server)
         _network(play, server)
-        for role, text in (("upstream", scenario.upstream), ("front", scenario.front)):
+        for role, text in (("upstream", scenario.upstream), ("tls-proxy", scenario.tls_proxy)):
             if text:
-                names.append(stack.enter_context(_side(play, server, role, text)).name)
+                names.append(stack.enter_context(_mock(play, server, role, text)).name)
         _serve(scenario.server, server)
         published = daemon.published(server.id)
         endpoint = endpoint_of(scenario, published, [server.name, *names], supplied.said)
@@ -178,7 +178,7 @@ def _server(play: Play) -> Blueprint:
     sockets = serving.listening(scenario.upstream)[1]
     return replace(
         plan,
-        publish=tuple(dict.fromkeys([*ports(scenario.site), *serving.listening(scenario.front)[0]])),
+        publish=tuple(dict.fromkeys([*ports(scenario.site), *serving.listening(scenario.tls_proxy)[0]])),
         hosts=scenario.hosts,
         volumes=tuple(dict.fromkeys(map(posixpath.dirname, sockets))),
         sysctls=network_sysctls(scenario),
@@ -212,17 +212,17 @@ def _network(play: Play, server: Box) -> None:
 
 
 @contextlib.contextmanager
-def _side(play: Play, server: Box, role: str, text: str) -> Iterator[Box]:
+def _mock(play: Play, server: Box, role: str, text: str) -> Iterator[Box]:
     path = f"{serving.MOCK_FOLDER}/{role}.conf"
     plan = replace(play.blueprint(role, _helper(play), serving.mock_job(path, text)), share_with=server.id)
-    with box(play.daemon, plan, keep=play.keep) as side:
-        play.daemon.put(side.id, archive(play.scenario.upstream_files, {path: text}))
-        side.line.tell("go")
-        if side.line.wait_for("up", "silent", seconds=TEST_SECONDS) != "up":
+    with box(play.daemon, plan, keep=play.keep) as mock:
+        play.daemon.put(mock.id, archive(play.scenario.upstream_files, {path: text}))
+        mock.line.tell("go")
+        if mock.line.wait_for("up", "silent", seconds=TEST_SECONDS) != "up":
             raise NoVerdictError(
-                f"the nginx that plays the {role} does not start: {side.line.output()}", place="docker"
+                f"the nginx that plays the {role} does not start: {mock.line.output()}", place="docker"
             )
-        yield side
+        yield mock
 
 
 def _helper(play: Play) -> str:

@@ -26,7 +26,7 @@ FILES = 65535
 """Open files that a whole configuration asks for (`worker_rlimit_nofile`, servers/nginx/notes.py)."""
 ROOM = 200 * 1024 * 1024
 """Free space that a run with a package of usual size needs."""
-_SOCKET = len("/ota-proxy-xxxxxxxx/side/upstream-00.sock")
+_SOCKET = len("/ota-proxy-xxxxxxxx/mocks/upstream-00.sock")
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)[^;]*(?:;.*extra\s*==\s*['\"]([\w-]+)['\"])?")
 _EXTRAS = {"qr": "finds the QR code in an image of a landing page"}
 """What extras are for; `embedded` is an engine."""

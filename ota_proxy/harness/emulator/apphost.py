@@ -28,14 +28,14 @@ _Steps = list[Mapping[str, PsValue]]
 class Places:
     """The folders of one run."""
 
-    def __init__(self, home: Path, plan: Plan) -> None:
-        self._home, self._plan = home, plan
+    def __init__(self, directory: Path, plan: Plan) -> None:
+        self._directory, self._plan = directory, plan
 
     def folder(self, windows: str) -> str:
         """Return the folder of a Windows path that the renderer wrote."""
         inside = windows.removeprefix(_OWN)
         if inside != windows:
-            return str(self._home / "inetpub" / inside.strip("\\").replace("\\", "/"))
+            return str(self._directory / "inetpub" / inside.strip("\\").replace("\\", "/"))
         return windows.removeprefix(_DRIVE).replace("\\", "/")
 
     def site(self, name: str) -> Path:
@@ -44,7 +44,7 @@ class Places:
 
     def apphost(self, name: str) -> Path:
         """Return the file with the server's part of the configuration for a site."""
-        return self._home / "config" / name / "applicationHost.config"
+        return self._directory / "config" / name / "applicationHost.config"
 
 
 def site_names(plan: Plan) -> tuple[str, ...]:

@@ -59,9 +59,11 @@ class EmulatorEngine(ProcessEngine):
         if self.name not in server_named(server).engines:
             raise NoVerdictError(f"the emulator plays IIS only, not {server}", hint="take another --engine")
         known = capabilities.resolve(server, self._version)
-        home = self._home.path
+        directory = self._directory.path
         without = frozenset() if self._rewrite else frozenset({"RewriteModule"})
-        return replace(known, without=without, layout=Layout(site=f"{home}/web.config", ca_bundle=f"{home}/etc/ca.crt"))
+        return replace(
+            known, without=without, layout=Layout(site=f"{directory}/web.config", ca_bundle=f"{directory}/etc/ca.crt")
+        )
 
     @classmethod
     def made(cls, image: str, asked: Capabilities | None) -> EmulatorEngine:  # noqa: ARG003 - as every engine is made
@@ -70,44 +72,44 @@ class EmulatorEngine(ProcessEngine):
 
     @contextlib.contextmanager
     def run(self, scenario: Scenario, *, keep: bool = False) -> Iterator[ServerProcess]:
-        """Start applications, front and emulator; end them with the context. ServerRefusedError for what IIS answers 500.19 to."""
+        """Start applications, TLS-terminating proxy and emulator; end them with the context. ServerRefusedError for what IIS answers 500.19 to."""
         if keep:
             raise UsageError("the emulator ends with this process", place="--keep", hint="use `ota-proxy up iis`")
-        self._home.clear()
+        self._directory.clear()
         plan = plan_of(scenario.site, scenario.caps, "site")
-        places = Places(self._home.path, plan)
+        places = Places(self._directory.path, plan)
         self._write_files(scenario, plan, places)
         pipelines = [self._pipeline(scenario, plan, places, name) for name in site_names(plan)]
         emulation = Emulation(pipelines, self._port(scenario, plan, pipelines))
-        running = _Running(self._home.path, self._endpoint(scenario), None, emulation)
+        running = _Running(self._directory.path, self._endpoint(scenario), None, emulation)
         try:
-            for command in self._side_commands(scenario):
-                start(command, running, self._home.path, keep=False)
+            for command in self._mock_commands(scenario):
+                start(command, running, self._directory.path, keep=False)
             emulation.start()
             running.endpoint = self._reached(scenario, emulation)
             yield running
         finally:
             emulation.stop()
             running.end()
-            self._home.empty()
+            self._directory.empty()
 
     def _write_files(self, scenario: Scenario, plan: Plan, places: Places) -> None:
         text = scenario.config[scenario.caps.layout.site]
-        home = self._home
-        home.write(self._inside(file) for file in scenario.files)
-        home.write([TestFile(f"{places.folder(plan.root)}/web.config", text.encode())])
-        self._write_sides(scenario)
+        directory = self._directory
+        directory.write(self._inside(file) for file in scenario.files)
+        directory.write([TestFile(f"{places.folder(plan.root)}/web.config", text.encode())])
+        self._write_mocks(scenario)
         for name in site_names(plan):
             places.site(name).mkdir(parents=True, exist_ok=True)
             made = apphost(plan, name, places.folder)
-            home.write(
+            directory.write(
                 [TestFile(str(places.apphost(name)), self._edit(made).encode() if self._edit else made.encode())]
             )
 
     def _inside(self, file: TestFile) -> TestFile:
         """Return a file at its place in this run's folder; one that a test adds has the path of the site as it was given."""
-        inside = Path(file.path).is_relative_to(self._home.path)
-        return file if inside else replace(file, path=moved_inside(self._home.path, file.path, windows=True))
+        inside = Path(file.path).is_relative_to(self._directory.path)
+        return file if inside else replace(file, path=moved_inside(self._directory.path, file.path, windows=True))
 
     def _pipeline(self, scenario: Scenario, plan: Plan, places: Places, name: str) -> Pipeline:
         without = _NEEDED - asserted(plan)
@@ -154,8 +156,8 @@ class EmulatorEngine(ProcessEngine):
 class _Running(ServerProcess):
     """The emulator and the parts beside it."""
 
-    def __init__(self, home: Path, endpoint: Endpoint, error_log: str | None, emulation: Emulation) -> None:
-        super().__init__(home, replace(endpoint, spec="", config=""), error_log)
+    def __init__(self, directory: Path, endpoint: Endpoint, error_log: str | None, emulation: Emulation) -> None:
+        super().__init__(directory, replace(endpoint, spec="", config=""), error_log)
         self._emulation = emulation
 
     def logs(self) -> str:

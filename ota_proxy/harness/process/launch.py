@@ -33,13 +33,13 @@ class Command:
     signs: tuple[int | str | Path, ...]
 
 
-def start(command: Command, running: ServerProcess, home: Path, *, keep: bool) -> None:
+def start(command: Command, running: ServerProcess, directory: Path, *, keep: bool) -> None:
     """Test the configuration, start the process and wait until it listens.
 
     ServerRefusedError when the server under test does not accept it, NoVerdictError for every other obstacle.
     """
     _test(command)
-    log = home / "log" / f"{command.name}.out"
+    log = directory / "log" / f"{command.name}.out"
     wrapped = command.serve
     if not keep:
         wrapped = [sys.executable, "-I", "-S", str(Path(supervisor.__file__)), *command.serve]
@@ -50,7 +50,7 @@ def start(command: Command, running: ServerProcess, home: Path, *, keep: bool) -
             stdout=stream,
             stderr=stream,
             start_new_session=True,
-            cwd=home,
+            cwd=directory,
         )
     running.add(command.name, process)
     _wait_listening(command, process, running)
@@ -105,10 +105,10 @@ def _is_there(place: int | str | Path) -> bool:
 class ServerProcess:
     """A started server with the parts beside it."""
 
-    def __init__(self, home: Path, endpoint: Endpoint, error_log: str | None) -> None:
+    def __init__(self, directory: Path, endpoint: Endpoint, error_log: str | None) -> None:
         self.endpoint = endpoint
-        self._home = home
-        self._error_logs = {home / "log" / "error.log", Path(error_log or home)}
+        self._directory = directory
+        self._error_logs = {directory / "log" / "error.log", Path(error_log or directory)}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def add(self, name: str, process: subprocess.Popen[bytes]) -> None:
@@ -117,13 +117,13 @@ class ServerProcess:
 
     def logs(self) -> str:
         """Return the server's output and its error log (the site's own too), the last 200 kB of each."""
-        paths = sorted((self._home / "log").glob("*"))
+        paths = sorted((self._directory / "log").glob("*"))
         own = [path for path in paths if path.name == "server.out" or path in self._error_logs]
         return "".join(map(_tail, own))
 
     def output(self, name: str) -> str:
-        """Return what `server`, `upstream` or `front` wrote so far."""
-        return self.logs() if name == "server" else _tail(self._home / "log" / f"{name}.out")
+        """Return what `server`, `upstream` or `tls-proxy` wrote so far."""
+        return self.logs() if name == "server" else _tail(self._directory / "log" / f"{name}.out")
 
     def alive(self) -> bool:
         """Say whether every process still runs."""
@@ -132,7 +132,7 @@ class ServerProcess:
     def to_end(self) -> str:
         """Return the commands that end it by hand."""
         pids = " ".join(str(process.pid) for process in self._processes.values())
-        return f"kill {pids}\nrm -r {self._home}"
+        return f"kill {pids}\nrm -r {self._directory}"
 
     def end(self) -> None:
         """End the server first, then what is beside it."""

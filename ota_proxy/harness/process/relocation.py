@@ -42,8 +42,8 @@ LONGEST_SOCKET = 100
 """Bytes of a unix socket's path that every system takes (Linux has 107, macOS 103)."""
 
 
-class Home:
-    """A fresh temporary folder. It goes with this object, or with the process, unless it was told to `stay`.
+class ServerDirectory:
+    """The run directory of a server: a fresh temporary folder. It goes with this object, or with the process, unless it was told to `stay`.
 
     NoVerdictError where there is no room for it, or where the workers of a server that root starts could not enter it.
     """
@@ -87,7 +87,7 @@ class Home:
         """Make the folders of a new run; what an earlier one left is removed."""
         self.empty()
         try:
-            for name in ("etc", "log", "run", TEMP, "side"):
+            for name in ("etc", "log", "run", TEMP, "mocks"):
                 (self.path / name).mkdir(mode=0o755)
         except OSError as error:
             raise unusable(error) from None
@@ -200,17 +200,17 @@ _DRIVE = re.compile("[A-Za-z]:")
 class Relocation:
     """The move of the sites of one trial of a server."""
 
-    def __init__(self, home: Home, ports: Ports, server: str) -> None:
-        self._home, self._ports, self._server = home, ports, server_named(server)
-        self._front: tuple[int, int] | None = None
+    def __init__(self, directory: ServerDirectory, ports: Ports, server: str) -> None:
+        self._directory, self._ports, self._server = directory, ports, server_named(server)
+        self._tls_proxy: tuple[int, int] | None = None
         self._applications: dict[str, str] = {}
 
     def placed(self, caps: Capabilities, sites: Sequence[Site]) -> Placement:
         """Return the sites as they will run: all of them on the ports that were found for the first."""
         first, *others = (self._adapted(site) for site in sites)
-        front = self._front
+        tls_proxy = self._tls_proxy
         alike = [site.model_copy(update={"listen": first.listen}) for site in others]
-        return Placement(caps, (first, *alike), Moved(front, dict(self._applications)))
+        return Placement(caps, (first, *alike), Moved(tls_proxy, dict(self._applications)))
 
     def _adapted(self, site: Site) -> Site:
         data = site.model_dump()
@@ -225,7 +225,7 @@ class Relocation:
             }
         if offloaded:
             data["trusted_proxies"] = (f"{LOOPBACK}/32",)
-            self._front = self._front or (self._ports.take(), self._ports.take())
+            self._tls_proxy = self._tls_proxy or (self._ports.take(), self._ports.take())
         if site.access.allow:
             data["access"]["allow"] = (*site.access.allow, f"{LOOPBACK}/32")
         self._move(data, site)
@@ -243,7 +243,7 @@ class Relocation:
             data[part][key] = moved(data[part][key]) if data[part][key] else None
         for key in ("access", "error"):
             path = data["log"][key]
-            data["log"][key] = str(self._home.path / "log" / Path(path).name) if path else path
+            data["log"][key] = str(self._directory.path / "log" / Path(path).name) if path else path
 
     def _location(self, location: Location, targets: dict[str, str]) -> dict[str, Any]:
         data = location.model_dump()
@@ -253,7 +253,7 @@ class Relocation:
         if target is None or location.upstream is None:
             return data
         if location.upstream not in targets:
-            unix = self._home.socket_path(len(targets)) if target.scheme == "unix" else ""
+            unix = self._directory.socket_path(len(targets)) if target.scheme == "unix" else ""
             named = self._server.played and not is_address(target.host)
             host = target.host if named else LOOPBACK
             targets[location.upstream] = f"unix:{unix}" if unix else f"{target.scheme}://{host}:{self._ports.take()}"
@@ -265,7 +265,7 @@ class Relocation:
         return data
 
     def _moved(self, path: str) -> str:
-        return inside(self._home.path, path, windows=self._server.played)
+        return inside(self._directory.path, path, windows=self._server.played)
 
     def _upstream_name(self, given: str | None, host: str) -> str | None:
         """Return the name to verify where an application moved from `host` to loopback: a host that is a name stays that where it can."""

@@ -117,7 +117,7 @@ FAULTS = (
         "OTA204",
         replaced(r"\^front:", "^nobody:"),
         replaced(r"^ *RewriteCond expr .*CONN_REMOTE_ADDR.*$", ""),
-        site=variant("static behind an offloading proxy"),
+        site=variant("static behind a TLS-terminating proxy"),
     ),
     fault(
         "the package is sent on over http",

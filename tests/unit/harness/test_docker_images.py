@@ -111,7 +111,7 @@ def test_the_suites_of_the_table_are_those_the_script_builds_by_default() -> Non
     assert set(default.partition("set --")[2].split()) == set(images.suites())
 
 
-def test_side_parts_run_in_the_same_image_when_it_was_built_here_and_in_one_with_nginx_otherwise() -> None:
+def test_mock_servers_run_in_the_same_image_when_it_was_built_here_and_in_one_with_nginx_otherwise() -> None:
     built = images.debian_image("trixie")
     assert images.helper(Shelf(built), built) == built
     assert images.helper(Shelf("httpd:2.4", registry=("nginx:stable",)), "httpd:2.4") == "nginx:stable"

@@ -18,7 +18,7 @@ from ota_proxy.harness.engine import Scenario, TestFile, refused
 from ota_proxy.policy import capabilities
 from ota_proxy.site import Certificate, Listen, Location, Log, Site, Tls
 
-FRONT = "http { server { listen 0.0.0.0:443 ssl; } server { listen 80; } }"
+TLS_PROXY = "http { server { listen 0.0.0.0:443 ssl; } server { listen 80; } }"
 
 
 def site(**changes: object) -> Site:
@@ -28,9 +28,9 @@ def site(**changes: object) -> Site:
     return plain.model_copy(update=changes)
 
 
-def scenario(wanted: Site, server: str = "nginx", front: str = "", addresses: tuple[str, ...] = ()) -> Scenario:
+def scenario(wanted: Site, server: str = "nginx", tls_proxy: str = "", addresses: tuple[str, ...] = ()) -> Scenario:
     caps = capabilities.resolve(server, layout="debian")
-    return Scenario(server, wanted, caps, {caps.layout.site: ""}, (), front=front, addresses=addresses)
+    return Scenario(server, wanted, caps, {caps.layout.site: ""}, (), tls_proxy=tls_proxy, addresses=addresses)
 
 
 def published(*ports: int) -> dict[int, int]:
@@ -53,9 +53,9 @@ def test_a_public_port_that_is_not_the_listening_port_is_mapped_to_it() -> None:
     assert ports == {9443: 8443, 80: 8080, 8080: 8080}
 
 
-def test_a_front_is_what_the_public_ports_lead_to() -> None:
+def test_a_tls_proxy_is_what_the_public_ports_lead_to() -> None:
     wanted = site(certificates=(), tls=Tls(offloaded=True), listen=Listen(http=8080), trusted_proxies=("127.0.0.1/32",))
-    found = stage.resolve(scenario(wanted, front=FRONT), published(8080, 443, 80))
+    found = stage.resolve(scenario(wanted, tls_proxy=TLS_PROXY), published(8080, 443, 80))
     ports = {port: target[1] - 40000 for (_, port), target in found.items()}
     assert ports == {443: 443, 80: 80, 8080: 8080}
 
@@ -65,12 +65,12 @@ def test_the_host_of_a_public_url_that_only_a_wildcard_covers_is_reached_too() -
     assert ("a.ota.example.com", 443) in stage.resolve(scenario(wanted), published(80, 443))
 
 
-def test_by_hand_names_every_container_and_what_the_parent_got() -> None:
+def test_by_hand_names_every_container_and_what_the_enclosing_configuration_got() -> None:
     told = stage.endpoint_of(
-        scenario(site()), published(80, 443), ["a-site", "a-front"], "The parent has more."
+        scenario(site()), published(80, 443), ["a-site", "a-tls-proxy"], "The enclosing configuration has more."
     ).by_hand
-    assert "docker rm -f a-site a-front" in told.splitlines()
-    assert told.splitlines()[-1] == "# The parent has more."
+    assert "docker rm -f a-site a-tls-proxy" in told.splitlines()
+    assert told.splitlines()[-1] == "# The enclosing configuration has more."
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_only_ports_that_a_configuration_names_are_awaited_and_all_where_it_name
         ("listen unix:/run/x.sock;\nlisten 0.0.0.0:81;", [81], ["/run/x.sock"]),
     ],
 )
-def test_what_a_side_part_listens_on_is_read_from_its_configuration(
+def test_what_a_mock_server_listens_on_is_read_from_its_configuration(
     text: str, ports: list[int], sockets: list[str]
 ) -> None:
     assert listening(text) == (ports, sockets)

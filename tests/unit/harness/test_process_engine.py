@@ -13,7 +13,7 @@ from ota_proxy.harness.docker.docker_engine import DockerEngine
 from ota_proxy.harness.listening import wait_ready
 from ota_proxy.harness.process import binaries
 from ota_proxy.harness.process.process_engine import EmbeddedEngine, LocalEngine
-from ota_proxy.harness.process.relocation import Home, Ports, Relocation
+from ota_proxy.harness.process.relocation import Ports, Relocation, ServerDirectory
 from ota_proxy.policy.capabilities import resolve
 from ota_proxy.site import Site
 from tests.container.plain_sites import proxied, site
@@ -82,11 +82,11 @@ def test_each_server_verifies_a_moved_application_in_its_own_way(
 ) -> None:
     place = {"upstream_ca": "/etc/ca.pem", "upstream_name": given}
     sites = (proxied("https://app.internal:9443", location=place),)
-    moved = Relocation(Home(), Ports(), server).placed(resolve(server), sites).site
+    moved = Relocation(ServerDirectory(), Ports(), server).placed(resolve(server), sites).site
     assert moved.locations[0].upstream_name == kept
 
 
-def test_an_offloaded_site_trusts_the_front_on_loopback_only() -> None:
+def test_an_offloaded_site_trusts_the_tls_proxy_on_loopback_only() -> None:
     base = {"certificates": [], "tls": {"offloaded": True}, "trusted_proxies": ["10.0.0.0/8"], "listen": {"http": 8080}}
     assert adapt(site(**base)).trusted_proxies == ("127.0.0.1/32",)
 
@@ -101,18 +101,18 @@ def test_a_windows_path_has_no_place_here() -> None:
 
 
 def test_a_folder_goes_with_its_owner() -> None:
-    home = Home()
-    path = home.path
+    directory = ServerDirectory()
+    path = directory.path
     assert path.stat().st_mode & 0o777 == 0o755
-    del home
+    del directory
     assert not path.exists()
 
 
 def test_a_socket_path_that_no_system_takes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    home = Home()
-    monkeypatch.setattr(home, "path", Path("/" + "x" * 100))
+    directory = ServerDirectory()
+    monkeypatch.setattr(directory, "path", Path("/" + "x" * 100))
     with pytest.raises(NoVerdictError, match="too long for a unix socket"):
-        home.socket_path(0)
+        directory.socket_path(0)
 
 
 def test_held_ports_are_different_ones() -> None:

@@ -112,7 +112,7 @@ def test_a_text_goes_to_the_file_of_the_servers_layout() -> None:
 
 
 def parsed(text: str, tmp: Path) -> list[Any]:
-    path = tmp / "side.conf"
+    path = tmp / "mock.conf"
     path.write_text(text)
     result = crossplane.parse(str(path), single=True)
     assert result["status"] == "ok"
@@ -165,8 +165,8 @@ def test_an_applications_manifest_takes_its_urls_from_the_forwarded_headers(tmp_
 def test_an_https_application_has_a_certificate_for_its_name_and_the_server_the_authority() -> None:
     chosen = proxied("https://10.1.2.3:9443", location={"upstream_ca": "/etc/ca.pem", "upstream_name": "app.internal"})
     prepared = prepare(chosen)
-    side = {file.path: file.data for file in prepared.scenario.upstream_files}
-    leaf = x509.load_pem_x509_certificate(side[f"{MOCK_ROOT}/app0.crt"])
+    mocks = {file.path: file.data for file in prepared.scenario.upstream_files}
+    leaf = x509.load_pem_x509_certificate(mocks[f"{MOCK_ROOT}/app0.crt"])
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["app.internal"]
     assert files(prepared)["/etc/ca.pem"].data == AUTHORITY.ca_pem
@@ -188,9 +188,9 @@ def offloaded(**changes: Any) -> Site:  # noqa: ANN401 - the model checks
     return site(**{**base, **changes})
 
 
-def test_the_front_connects_from_a_trusted_address_and_says_what_it_was_asked(tmp_path: Path) -> None:
+def test_the_tls_proxy_connects_from_a_trusted_address_and_says_what_it_was_asked(tmp_path: Path) -> None:
     scenario = prepare(offloaded()).scenario
-    block = parsed(scenario.front, tmp_path)
+    block = parsed(scenario.tls_proxy, tmp_path)
     assert scenario.addresses == ("10.9.0.1",)
     assert {tuple(args) for args in directives(block, "proxy_bind")} == {("10.9.0.1",)}
     assert {tuple(args) for args in directives(block, "proxy_pass")} == {("http://127.0.0.1:8080",)}
@@ -202,15 +202,15 @@ def test_the_front_connects_from_a_trusted_address_and_says_what_it_was_asked(tm
     ]
 
 
-def test_the_front_leaves_port_80_to_a_site_that_listens_there(tmp_path: Path) -> None:
-    block = parsed(prepare(offloaded(listen={"http": 80})).scenario.front, tmp_path)
+def test_the_tls_proxy_leaves_port_80_to_a_site_that_listens_there(tmp_path: Path) -> None:
+    block = parsed(prepare(offloaded(listen={"http": 80})).scenario.tls_proxy, tmp_path)
     assert {args[0] for args in directives(block, "listen")} == {"0.0.0.0:8443"}
 
 
-def test_the_front_of_a_site_that_trusts_loopback_connects_from_there() -> None:
+def test_the_tls_proxy_of_a_site_that_trusts_loopback_connects_from_there() -> None:
     assert trusted_address(offloaded(trusted_proxies=["10.0.0.0/8", "127.0.0.0/8"])) == "127.0.0.1"
 
 
-def test_a_site_that_ends_tls_itself_has_no_front_and_no_application() -> None:
+def test_a_site_that_ends_tls_itself_has_no_tls_proxy_and_no_application() -> None:
     scenario = prepare(site()).scenario
-    assert (scenario.front, scenario.upstream, scenario.upstream_files) == ("", "", ())
+    assert (scenario.tls_proxy, scenario.upstream, scenario.upstream_files) == ("", "", ())

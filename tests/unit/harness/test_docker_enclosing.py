@@ -42,7 +42,7 @@ def supplied(wanted: Site, stock: str, layout: str = "debian") -> Enclosing:
     return supply(scenario(wanted, layout), lambda _: stock)
 
 
-def test_a_stock_debian_parent_that_listens_where_the_site_wants_is_left_alone() -> None:
+def test_a_stock_debian_configuration_that_listens_where_the_site_wants_is_left_alone() -> None:
     assert supplied(site(), PORTS) == Enclosing()
 
 
@@ -62,25 +62,25 @@ def test_a_stock_debian_parent_that_listens_where_the_site_wants_is_left_alone()
 def test_other_ports_and_addresses_replace_the_listen_lines_and_are_told(
     changes: dict[str, object], lines: list[str]
 ) -> None:
-    parent = supplied(site(**changes), PORTS)
-    assert parent.files["/etc/apache2/ports.conf"].splitlines() == lines
-    assert ", ".join(lines) in parent.said
+    enclosing = supplied(site(**changes), PORTS)
+    assert enclosing.files["/etc/apache2/ports.conf"].splitlines() == lines
+    assert ", ".join(lines) in enclosing.said
 
 
 def test_a_rendered_file_gets_the_server_wide_lines_its_header_asks_for_and_a_person_s_own_none() -> None:
     own = scenario(site())
     made = render(own.site, own.caps, "site", "ota-proxy verify")
     header = " ".join(note.text for note in made.notes if note.kind == "needs-parent")
-    parent = supply(replace(own, config={own.caps.layout.site: made.files[0].text}), lambda _: PORTS)
-    (added,) = parent.files.values()
+    enclosing = supply(replace(own, config={own.caps.layout.site: made.files[0].text}), lambda _: PORTS)
+    (added,) = enclosing.files.values()
     assert added.splitlines()
-    assert all(line in header and line in parent.said for line in added.splitlines())
+    assert all(line in header and line in enclosing.said for line in added.splitlines())
     assert supply(own, lambda _: PORTS) == Enclosing()
 
 
 def test_the_official_main_file_keeps_its_lines_and_gains_modules_listen_and_include() -> None:
-    parent = supplied(site(), HTTPD, "official")
-    lines = parent.files["/usr/local/apache2/conf/httpd.conf"].splitlines()
+    enclosing = supplied(site(), HTTPD, "official")
+    lines = enclosing.files["/usr/local/apache2/conf/httpd.conf"].splitlines()
     assert "LoadModule ssl_module modules/mod_ssl.so" in lines
     assert "LoadModule rewrite_module modules/mod_rewrite.so" in lines
     assert "#LoadModule lua_module modules/mod_lua.so" in lines

@@ -8,14 +8,14 @@ import pytest
 
 from ota_proxy.commands.verify import verify
 from ota_proxy.harness.docker.docker_engine import DockerEngine
-from ota_proxy.harness.mock_upstreams import MOCK_ROOT, front_config
+from ota_proxy.harness.mock_upstreams import MOCK_ROOT, tls_proxy_config
 from ota_proxy.harness.served import Content
 from ota_proxy.harness.trial import Trial
 from tests.support.reports import failed, warnings_of
 from tests.support.variants import variant
 
 pytestmark = pytest.mark.container
-SITE = variant("proxied behind an offloading proxy")
+SITE = variant("proxied behind a TLS-terminating proxy")
 
 
 @pytest.mark.parametrize("said", ["HTTPS ,http", "https, http, http"])
@@ -23,9 +23,9 @@ SITE = variant("proxied behind an offloading proxy")
 def test_a_chain_of_proxies_that_list_their_schemes_makes_no_loop(
     server: str, said: str, engine_of: Callable[[str], DockerEngine]
 ) -> None:
-    front = front_config(SITE, f"{MOCK_ROOT}/front")
-    assert "X-Forwarded-Proto https;" in front
-    content = Content(front=front.replace("X-Forwarded-Proto https;", f'X-Forwarded-Proto "{said}";'))
+    tls_proxy = tls_proxy_config(SITE, f"{MOCK_ROOT}/tls-proxy")
+    assert "X-Forwarded-Proto https;" in tls_proxy
+    content = Content(tls_proxy=tls_proxy.replace("X-Forwarded-Proto https;", f'X-Forwarded-Proto "{said}";'))
     report = verify(Trial(server, SITE, content=content), engine_of("trixie"), lambda _: None)
     assert failed(report) == []
     assert warnings_of(report) == []
