@@ -26,6 +26,7 @@ from tests.support.nginx_answers import (
     running,
 )
 from tests.support.nginx_cases import CASES
+from tests.support.nginx_phases import MAPS, PHASES
 from tests.support.nginx_tricky import Tricky, tricky
 
 pytestmark = pytest.mark.local
@@ -59,22 +60,33 @@ def test_generated_configurations_get_the_real_servers_answers(binary: str, tmp_
 
 
 def test_what_was_wrong_once_stays_right(binary: str, tmp_path: Path) -> None:
+    _held(binary, tmp_path, CASES, f"{TYPES}\n")
+
+
+def test_each_phase_answers_as_the_real_server_does(binary: str, tmp_path: Path) -> None:
+    _held(binary, tmp_path, PHASES, f"{MAPS}{TYPES}\n")
+
+
+def _held(binary: str, tmp_path: Path, blocks: list[tuple[str, str, list[tuple[str, ...]]]], http: str) -> None:
+    """Ask for each block by GET and by HEAD."""
     make_files(tmp_path / "www")
     upstream, port = free_port(), free_port()
     places = {"@ROOT@": str(tmp_path / "www"), "@UP@": f"127.0.0.1:{upstream}", "@PORT@": str(port)}
     cases = []
-    for number, (name, body, requests) in enumerate(CASES):
+    for number, (name, body, requests) in enumerate(blocks):
         for place, value in places.items():
             body = body.replace(place, value)  # noqa: PLW2901  # the same text with its places filled in
         root = "" if re.search(r"^root ", body, re.MULTILINE) else f"root {tmp_path}/www;"
         text = f"server {{ # {name}\nlisten 127.0.0.1:{port}; server_name c{number}.test;\n{body}\n{root}\n}}\n"
-        cases.append(Case(f"c{number}.test", text, [("GET", target, fields) for target, *fields in requests]))  # type: ignore[misc]
-    made = batch(tmp_path, binary, HEAD.format(folder=tmp_path, upstream=upstream), f"{TYPES}\n", cases, port)
-    absent = sum(any(name in body for name in lacking(binary)) for _, body, _ in CASES)
-    assert len(made.cases) == len(CASES) - absent
+        both = [(method, target, tuple(fields)) for method in ("GET", "HEAD") for target, *fields in requests]
+        cases.append(Case(f"c{number}.test", text, both))
+    made = batch(tmp_path, binary, HEAD.format(folder=tmp_path, upstream=upstream), http, cases, port)
+    absent = sum(any(name in body for name in lacking(binary)) for _, body, _ in blocks)
+    assert len(made.cases) == len(blocks) - absent
     score, reports = judged(made, binary, version(binary))
     assert reports == []
-    assert score.fields > len(CASES)
+    assert score.fields > len(blocks)
+    assert score.unknown <= score.fields * 0.04
 
 
 def test_arguments_are_those_of_the_real_server(binary: str, tmp_path: Path) -> None:

@@ -6,16 +6,17 @@ running server) is tried both ways: what is the same either way is known, and wh
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from ota_proxy.servers.answered import Answered, Header, Step, TlsSettings, Unknown
-from ota_proxy.servers.nginx.answering.conditions import UnsatisfiedError
+from ota_proxy.servers.nginx.answering.conditions import AnsweredAnewError
 from ota_proxy.servers.nginx.answering.header_filters import sent
 from ota_proxy.servers.nginx.answering.levels import Level, Model, NotGivenError, model
 from ota_proxy.servers.nginx.answering.listening import Chosen, ElsewhereError, Socket, arriving, named, sockets
 from ota_proxy.servers.nginx.answering.phases import respond
-from ota_proxy.servers.nginx.answering.request import BadUriError, Request, normal, split
+from ota_proxy.servers.nginx.answering.request import BadUriError, Request, normal, served_host, split
 from ota_proxy.servers.nginx.answering.tls import settings
 from ota_proxy.servers.nginx.answering.visit import RefusedError, Response, Sent, UnknowableError, Visit
 from ota_proxy.servers.nginx.tree import Tree
@@ -90,7 +91,8 @@ def _in_world(world: World, asked: _Asked) -> _Outcome:
         if asked.request.tls:
             tls, doubts = settings(socket, _by_sni(world, socket, asked.served, asked.request), asked.served.tree)
         visit = _visit(world, asked, chosen)
-        return _answered(visit, _first_refusal(visit, socket), tls, doubts)
+        taking = _by_sni(world, socket, asked.served, asked.request)
+        return _answered(visit, _first_refusal(visit, socket, taking, chosen), tls, doubts)
     except UnknowableError as error:
         unknown = [Unknown(f"{name}: {error.what}", error.span) for name in EVERYTHING]
     except NotGivenError as error:
@@ -117,14 +119,13 @@ def _server(world: World, served: Model, request: Request) -> tuple[Socket, Chos
         by_sni = _by_sni(world, socket, served, request)
         if by_sni.on("ssl_reject_handshake"):
             raise UnknowableError("nginx refuses the handshake", by_sni.find("ssl_reject_handshake")[-1].span)
-    name = request.host_header.lower()
-    name = name if name.endswith("]") else name.partition(":")[0] if name.count(":") == 1 else name
-    return socket, named(socket, name, served, world)
+    name = served_host(request.host_header)
+    return socket, named(socket, name, served, world) if name else Chosen(socket.first, "the Host field is not valid")
 
 
 def _by_sni(world: World, socket: Socket, served: Model, request: Request) -> Level:
-    literal = request.host.replace(".", "").isdigit() or ":" in request.host
-    return socket.first if literal else named(socket, request.host, served, world).server
+    """Return the server that takes the request in: the one of the TLS name, else the socket's default."""
+    return named(socket, request.sni, served, world).server if request.sni else socket.first
 
 
 def _visit(world: World, asked: _Asked, chosen: Chosen) -> Visit:
@@ -132,23 +133,28 @@ def _visit(world: World, asked: _Asked, chosen: Chosen) -> Visit:
     visit = Visit(
         asked.request, asked.served, world, asked.files, chosen.server, chosen.server, path, args, asked.version
     )  # fmt: skip
-    visit.variables.update({name.lower(): value for name, value in chosen.captures.items()})
     visit.say(chosen.server.node, f"the server: {chosen.why}")
     return visit
 
 
-def _first_refusal(visit: Visit, socket: Socket) -> RefusedError | None:
-    """Return what nginx refuses before it looks for a location, and take the URI in."""
+def _first_refusal(visit: Visit, socket: Socket, taking: Level, chosen: Chosen) -> RefusedError | None:
+    """Return what nginx refuses before it looks for a location, and take the URI in; `taking` is the server before the Host is read."""
     try:
-        merge = socket.first.on("merge_slashes", default=True)
+        merge = taking.on("merge_slashes", default=True)
     except NotGivenError:
         merge = True
     try:
         visit.uri = normal(visit.uri, merge_slashes=merge)
     except BadUriError:
-        visit.server = visit.level = socket.first  # the Host has not been read yet
+        visit.server = visit.level = taking
+        visit.request = dataclasses.replace(visit.request, headers=(), read=False)
         visit.uri, visit.args, visit.target = "", "", ""  # ngx_http_process_request_uri stops before it sets them
         return RefusedError(400, None, "the URI is not valid")
+    if served_host(visit.request.host_header) is None:
+        visit.server = visit.level = taking
+        return RefusedError(400, None, "the Host field is not valid")
+    if chosen.match:
+        visit.keep(chosen.match)
     if socket.tls and not visit.request.tls:
         return RefusedError(497, None, f"plain HTTP on port {socket.port}, which speaks TLS")
     return None
@@ -158,18 +164,25 @@ def _answered(
     visit: Visit, first: RefusedError | None, tls: TlsSettings | None, doubts: tuple[Unknown, ...]
 ) -> _Outcome:
     response = respond(visit, first)
-    try:
-        out = sent(visit, response)
-    except UnsatisfiedError as refused:
-        response = respond(visit, refused)
-        visit.tested_type = "" if response.kind == "page" else refused.content_type or ""
-        kept = [
-            one
-            for one in refused.kept
-            if one.name != "last-modified" and (one.name != "etag" or response.kind != "page")
-        ]
-        out = sent(visit, response, kept)
-    return _outcome(visit, response, out, tls, doubts)
+    kept: list[Header] = []
+    while True:
+        try:
+            return _outcome(visit, response, sent(visit, response, kept), tls, doubts)
+        except AnsweredAnewError as refused:  # an error page may be refused in its turn, until nginx takes its own
+            response = respond(visit, refused)
+            visit.tested_type = "" if response.kind == "page" else refused.content_type or ""
+            again = any(one.name == "content-range" for one in kept)
+            kept = [one for one in refused.kept if one.name != "last-modified"]
+            if again:
+                kept = _without_first(kept, "content-range")
+                doubts = (*doubts, Unknown("content-range: nginx's version decides how often it is sent"))
+            if response.kind == "page":  # ngx_http_clear_etag takes the newest one back
+                kept = _without_first(kept, "etag")
+
+
+def _without_first(fields: list[Header], name: str) -> list[Header]:
+    at = next((number for number, one in enumerate(fields) if one.name == name), len(fields))
+    return fields[:at] + fields[at + 1 :]
 
 
 def _outcome(

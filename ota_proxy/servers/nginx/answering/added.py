@@ -34,7 +34,7 @@ def expire(visit: Visit, out: Sent) -> None:
         out.doubt("cache-control", why, node.span)
         out.doubt("expires", why, node.span)
         return
-    pair = _expiry(value, from_file=len(node.args) > 1 and out.modified)
+    pair = _expiry(value, modified=len(node.args) > 1, from_file=len(node.args) > 1 and out.modified)
     if pair is None:
         return
     control, when = pair
@@ -45,8 +45,10 @@ def expire(visit: Visit, out: Sent) -> None:
         out.doubt("cache-control", "it counts down to a time", node.span)
 
 
-def _expiry(value: str, *, from_file: bool) -> tuple[str | None, str | None] | None:
+def _expiry(value: str, *, modified: bool, from_file: bool) -> tuple[str | None, str | None] | None:
     """Return Cache-Control and Expires; None for `off` and what is not valid."""
+    if modified and (value in _NAMED or value.startswith("@")):
+        return None  # ngx_http_parse_expires: neither goes with `modified`
     if value in _NAMED:
         return _NAMED[value]
     if value.startswith("@"):

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from ota_proxy.servers.nginx.answering.levels import Level, NotGivenError
 from ota_proxy.servers.nginx.answering.redirects import Next, redirected, to_named
 from ota_proxy.servers.nginx.answering.request import wants_gzip
 from ota_proxy.servers.nginx.answering.upstream import escaped, handled
-from ota_proxy.servers.nginx.answering.variables import document_root, expand, filename, unknown_in, uses_alias
+from ota_proxy.servers.nginx.answering.variables import (
+    document_root,
+    expand,
+    filename,
+    unknown_in,
+    uses_alias,
+    variable,
+)
 from ota_proxy.servers.nginx.answering.visit import RefusedError, Response, UnknowableError, Visit
 from ota_proxy.servers.nginx.tree import Node
 from ota_proxy.servers.site_files import Entry
 
 BUILT_IN: Final = {"html": "text/html", "gif": "image/gif", "jpg": "image/jpeg"}
 """The types of a configuration without any `types`."""
-_FORMATS: Final = {"json": "application/json", "xml": "text/xml", "jsonp": "application/javascript"}
+_FORMATS: Final = {"json": "application/json", "xml": "text/xml; charset=utf-8", "jsonp": "application/javascript"}
 
 
 def typed(visit: Visit) -> tuple[str | None, Node | None]:
@@ -143,7 +151,9 @@ def _folder(visit: Visit) -> Next:
             raise UnknowableError(f"which index `{name}` is", nodes[0].span if nodes else None)
         if value.startswith("/"):
             return redirected(visit, value, "")
-        if look(visit, None if path is None else path + value).kind == "file":
+        if (
+            look(visit, None if path is None else path + value).kind != "absent"
+        ):  # ngx_http_index_handler takes a folder too
             visit.say(nodes[0] if nodes else None, f"the index {value} is there")
             return redirected(visit, visit.uri + value, visit.args)
         if look(visit, path).kind == "absent":
@@ -157,9 +167,21 @@ def _without_index(visit: Visit, path: str | None, nodes: list[Node]) -> Next:
     listing = visit.level.find("autoindex")
     if listing and listing[-1].args[0] == "on":
         visit.say(listing[-1], "no index is there: the folder is listed")
-        form = visit.level.value("autoindex_format", "html")
-        return Response(200, "listing", _FORMATS.get(form, "text/html"), listing[-1], None)
+        return Response(200, "listing", _FORMATS.get(_format(visit), "text/html"), listing[-1], None)
     raise RefusedError(403, nodes[0] if nodes else None, f"{path} has no index, and may not be listed")
+
+
+def _format(visit: Visit) -> str:
+    """Return the form of a listing: jsonp only for a request that names its `callback`."""
+    form = visit.level.value("autoindex_format", "html")
+    callback = variable(visit, "arg_callback") or ""
+    if form != "jsonp" or not callback:
+        return "json" if form == "jsonp" else form
+    if not re.fullmatch(r"[\w.$]+", callback, re.ASCII):
+        raise UnknowableError(
+            "whether nginx takes the name of the callback", visit.level.find("autoindex_format")[-1].span
+        )
+    return form
 
 
 def try_files(visit: Visit) -> Next | None:

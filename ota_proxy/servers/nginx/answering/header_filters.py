@@ -11,8 +11,8 @@ from ota_proxy.servers.nginx.answering.added import add_headers, expire
 from ota_proxy.servers.nginx.answering.conditions import file_tag, not_modified, ranged
 from ota_proxy.servers.nginx.answering.levels import NotGivenError, size
 from ota_proxy.servers.nginx.answering.request import wants_gzip
-from ota_proxy.servers.nginx.answering.variables import expand, host
-from ota_proxy.servers.nginx.answering.visit import Response, Sent, Visit
+from ota_proxy.servers.nginx.answering.variables import expand, host, server_name
+from ota_proxy.servers.nginx.answering.visit import NO_LOCATION, Response, Sent, Visit
 from ota_proxy.servers.nginx.tree import Node
 
 _CHARSET_TYPES: Final = frozenset(
@@ -50,7 +50,7 @@ def sent(visit: Visit, response: Response, kept: list[Header] | None = None) -> 
     not_modified(visit, response, out)
     visit.status_sent = out.status
     visit.content_type = out.content_type
-    visit.location_sent = response.location
+    visit.location_sent = "" if response.location == NO_LOCATION else response.location
     _safely(out, ("cache-control", "expires"), lambda: expire(visit, out))
     _safely(out, ("headers",), lambda: _added(visit, out))
     _charset(visit, out)
@@ -190,14 +190,21 @@ def _accepts(visit: Visit) -> bool:
     disabled = visit.level.find("gzip_disable")
     if disabled and visit.request.header("user-agent"):
         return not visit.world.ask(f"`{disabled[-1].text}` fits the client", disabled[-1].span)
-    return not visit.request.header("via") or visit.level.value("gzip_proxied", "off") == "any"
+    if not visit.request.has("via"):
+        return True
+    proxied = visit.level.find("gzip_proxied")
+    kinds = set(proxied[-1].args) if proxied else {"off"}
+    if kinds & {"off", "any"}:
+        return "off" not in kinds
+    return visit.world.ask(f"`{proxied[-1].text}` fits the answer", proxied[-1].span)
 
 
 def _vary(visit: Visit, out: Sent) -> None:
-    if visit.level.on("gzip_vary") and not any(
-        one.name == "vary" and one.value == "Accept-Encoding" for one in out.fields
-    ):
-        out.fields.append(Header("vary", "Accept-Encoding", visit.level.find("gzip_vary")[-1].span))
+    if not visit.level.on("gzip_vary"):
+        return
+    field = Header("vary", "Accept-Encoding", visit.level.find("gzip_vary")[-1].span)
+    if field not in out.fields:
+        out.fields.insert(0, field)  # nginx writes its own fields first
 
 
 # -- upstreams ---------------------------------------------------------------------------------------------------------
@@ -249,9 +256,9 @@ def _own(visit: Visit, response: Response, out: Sent, kept: int) -> None:
         if out.length is None:
             out.doubt("content-length", "the size of what is sent is not known")
     first += _modified(response, out)
-    if response.location == "" and visit.location:
+    if response.location == NO_LOCATION:
         response.location, response.location_from = visit.location, visit.location_from
-    if response.location is None or response.location:
+    if response.location != NO_LOCATION:
         first.append(_location(visit, response, out))
     for node in visit.challenges:
         realm = expand(visit, node.args[0])
@@ -303,9 +310,10 @@ def _location(visit: Visit, response: Response, out: Sent) -> Header:
         out.doubt("location", "it has a value that only the running server knows", span)
         return Header("location", None, span)
     if target.startswith("/") and visit.level.on("absolute_redirect", default=True):
-        name: str | None = host(visit)
-        if visit.level.on("server_name_in_redirect"):
-            name = next((arg for node in visit.server.own("server_name") for arg in node.args), "") or name
+        name = server_name(visit) if visit.level.on("server_name_in_redirect") else host(visit)
+        if name is None:
+            out.doubt("location", "the server's name is not known", span)
+            return Header("location", None, span)
         port = visit.request.port
         plain = port == (443 if visit.request.tls else 80) or not visit.level.on("port_in_redirect", default=True)
         target = f"{visit.request.scheme}://{name}{'' if plain else f':{port}'}{target}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ota_proxy.servers.nginx.answering.levels import Level, Model
-from ota_proxy.servers.nginx.answering.patterns import compiled, groups
+from ota_proxy.servers.nginx.answering.patterns import compiled
 from ota_proxy.servers.nginx.answering.request import Request
 from ota_proxy.servers.nginx.tree import Node
 from ota_proxy.servers.text import Span
@@ -43,7 +43,8 @@ class Chosen:
     server: Level
     why: str
     names: Node | None = None
-    captures: dict[str, str] = field(default_factory=dict)
+    match: re.Match[bytes] | None = None
+    """Of the regular expression that fits, where there is one."""
 
 
 def sockets(model: Model) -> list[Socket]:
@@ -168,7 +169,7 @@ def _by_pattern(socket: Socket, name: str, world: World) -> Chosen | None:
             if world.ask(f"the host matches {pattern}", node.span):
                 return Chosen(server, f"its name matches `{node.text}`", node)
         elif found := regex.search(name.encode()):
-            return Chosen(server, f"its name matches `{node.text}`", node, groups(found)[1])
+            return Chosen(server, f"its name matches `{node.text}`", node, found)
     return None
 
 
@@ -188,7 +189,7 @@ def _rank(pattern: str, name: str) -> tuple[int, str]:
         return _EXACT, "it has exactly this name:"
     if pattern.startswith(("*.", ".")):
         tail = pattern.lstrip("*")
-        if (name.endswith(tail) and len(name) > len(tail)) or (pattern == tail and name == tail[1:]):
+        if name.endswith(tail) or (pattern == tail and name == tail[1:]):
             return _BEFORE + len(tail), "its wildcard fits:"
     if pattern.endswith(".*") and name.startswith(pattern[:-1]) and len(name) > len(pattern) - 1:
         return len(pattern), "its wildcard fits:"

@@ -31,6 +31,8 @@ class Request:
     port: int
     target: str
     headers: tuple[tuple[str, str], ...] = ()
+    read: bool = True
+    """Whether nginx came as far as the Host field before it refused the request."""
 
     @property
     def tls(self) -> bool:
@@ -40,15 +42,24 @@ class Request:
     @property
     def host_header(self) -> str:
         """Return the Host field: the person's own, else host and port of the URL."""
-        given = self.header("host")
-        if given:
-            return given
+        if self.has("host"):
+            return self.header("host")
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def sni(self) -> str:
+        """Return the name that a TLS client asks for; clients send none for an address."""
+        literal = ":" in self.host or self.host.replace(".", "").isdigit()
+        return self.host if self.tls and not literal else ""
 
     def header(self, name: str) -> str:
         """Return the last field of a name, empty where there is none."""
         return next((value for key, value in reversed(self.headers) if key == name), "")
+
+    def has(self, name: str) -> bool:
+        """Say whether there is a field of a name, be it empty."""
+        return any(key == name for key, _ in self.headers)
 
 
 def asked(url: str, method: str = "GET", headers: Iterable[str] = ()) -> Request:
@@ -73,6 +84,15 @@ def asked(url: str, method: str = "GET", headers: Iterable[str] = ()) -> Request
     )
     fields = tuple(_field(one) for one in headers)
     return Request(url, method, parts.scheme, host.lower(), port or _PORTS[parts.scheme], target, fields)
+
+
+def served_host(field: str) -> str | None:
+    """Return the name in a Host field, in lower case and without its port, after `ngx_http_validate_host`; None where nginx answers 400."""
+    if re.search(r"\.\.|[/\x00-\x20\x7f]", field):
+        return None
+    literal = re.match(r"\[[^\]]*\]", field)
+    name = (literal[0] if literal else field.partition(":")[0]).lower().removesuffix(".")
+    return name or None
 
 
 def _field(text: str) -> tuple[str, str]:

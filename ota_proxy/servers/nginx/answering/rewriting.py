@@ -117,6 +117,7 @@ def _move(visit: Visit, value: str, *, keeps: bool, in_text: bool) -> None:
         uri = value
         visit.args = visit.args if keeps else ""
     visit.move(uri)
+    visit.internal = True
     if not uri:
         raise RefusedError(500, None, "the rewritten URI has no length")
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from ota_proxy.servers.nginx.answering.patterns import compiled
+from ota_proxy.servers.nginx.answering.request import served_host
 from ota_proxy.servers.nginx.answering.visit import Visit
 from ota_proxy.servers.nginx.tree import Node
 
@@ -88,27 +89,25 @@ def _by_prefix(visit: Visit, name: str) -> str | None:
 
 
 def _field(visit: Visit, name: str) -> str:
-    return visit.request.host_header if name == "host" else visit.request.header(name)
+    if name == "host" and visit.request.read:
+        return visit.request.host_header
+    return visit.request.header(name)
 
 
-def host(visit: Visit) -> str:
-    """Return the Host without its port, in lower case, as `ngx_http_validate_host` leaves it."""
-    host = visit.request.host_header.lower()
-    host = re.sub(r":\d*$", "", host) if not host.endswith("]") else host
-    return host.removesuffix(".")
+def host(visit: Visit) -> str | None:
+    """Return the Host without its port; the server's name where the request was refused before nginx had one."""
+    name = served_host(visit.request.host_header) if visit.request.read else None
+    return server_name(visit) if name is None else name
 
 
-def _server_name(visit: Visit) -> str | None:
+def server_name(visit: Visit) -> str | None:
+    """Return the first name of the server, None where it is not known."""
     names = [arg for node in visit.server.own("server_name") for arg in node.args]
     if not names:
         return None if visit.server.missing else ""
-    return (
-        None
-        if names[0].startswith(("~", "$"))
-        else names[0].lower().removeprefix("*")
-        if names[0].startswith(".")
-        else names[0].lower()
-    )
+    if names[0].startswith("$"):
+        return None
+    return names[0] if names[0].startswith("~") else names[0].lower().removeprefix(".")
 
 
 def document_root(visit: Visit) -> str | None:
@@ -146,10 +145,10 @@ _PLAIN: Final[dict[str, Callable[[Visit], str | None]]] = {
     "scheme": lambda visit: visit.request.scheme,
     "https": lambda visit: "on" if visit.request.tls else "",
     "server_port": lambda visit: str(visit.request.port),
-    "server_name": _server_name,
+    "server_name": server_name,
     "request_method": lambda visit: visit.request.method,
     "document_root": document_root,
-    "ssl_server_name": lambda visit: visit.request.host if visit.request.tls else "",
+    "ssl_server_name": lambda visit: visit.request.sni,
     "content_type": lambda visit: visit.request.header("content-type"),
     "content_length": lambda visit: visit.request.header("content-length"),
     "sent_http_content_type": lambda visit: visit.content_type,
@@ -209,6 +208,8 @@ def _mapped(visit: Visit, node: Node) -> str | None:
     if source is None:
         return None
     lines = _lines(node)
+    if lines.hostnames:
+        source = source.removesuffix(".")  # ngx_http_map_find
     found = lines.exact.get(source.lower())
     if found is None and lines.hostnames:
         found = _host_entry(lines.exact, source.lower())
@@ -228,11 +229,11 @@ def _mapped(visit: Visit, node: Node) -> str | None:
 def _host_entry(entries: dict[str, str], host: str) -> str | None:
     """Return the entry of a map with `hostnames`: the longest `*.x` or `.x`, then the longest `x.*`."""
     before = [key for key in entries if key.startswith(("*.", ".")) and _covers(key, host)]
-    after = [key for key in entries if key.endswith(".*") and host.startswith(key[:-1])]
+    after = [key for key in entries if key.endswith(".*") and host.startswith(key[:-1]) and len(host) >= len(key)]
     best = max(before, key=len, default=None) or max(after, key=len, default=None)
     return entries[best] if best else None
 
 
 def _covers(key: str, host: str) -> bool:
     tail = key.lstrip("*")
-    return (host.endswith(tail) and len(host) > len(tail)) or (key == tail and host == tail[1:])
+    return host.endswith(tail) or (key == tail and host == tail[1:])

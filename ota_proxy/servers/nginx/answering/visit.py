@@ -19,6 +19,10 @@ MOST_CHANGES = 10
 """NGX_HTTP_MAX_URI_CHANGES."""
 
 
+NO_LOCATION: Final = "\0"
+"""No Location at all; an empty one is sent as it is."""
+
+
 class UnknowableError(Exception):
     """Nothing can be said from here on: `what`, and the line that is to blame."""
 
@@ -30,7 +34,9 @@ class UnknowableError(Exception):
 class RefusedError(Exception):
     """nginx ends the request with a status of its own (`error_page` may take it over); `node` is the line that says so."""
 
-    def __init__(self, status: int, node: Node | None = None, why: str = "", location: str | None = "") -> None:
+    def __init__(
+        self, status: int, node: Node | None = None, why: str = "", location: str | None = NO_LOCATION
+    ) -> None:
         super().__init__(status)
         self.status, self.node, self.why, self.location = status, node, why, location
 
@@ -70,7 +76,7 @@ class Response:
     content_type: str | None = ""
     type_from: Node | None = None
     length: int | None = None
-    location: str | None = ""
+    location: str | None = NO_LOCATION
     location_from: Node | None = None
     file: str | None = None
     modified: float | None = None
@@ -124,7 +130,7 @@ class Visit:
     content_type: str | None = ""
     """What `$sent_http_content_type` gives while headers are added."""
     location_sent: str | None = ""
-    location: str | None = ""
+    location: str | None = NO_LOCATION
     """The Location that was set before `error_page` took over; it stays."""
     location_from: Node | None = None
     challenges: list[Node] = field(default_factory=list)
