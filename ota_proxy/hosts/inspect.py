@@ -221,8 +221,8 @@ class _Reader:
         files = [line.partition(") ")[2] for line in listed.splitlines() if line.lstrip().startswith("(")]
         if not files:
             raise UnreadableError("the server lists no configuration file (DUMP_INCLUDES)")
-        home = _SERVER_ROOT.search(listed)
-        return answers.named_by_apache(self._good(self.runner.run(READ, *files)), home[1] if home else "")
+        root = _SERVER_ROOT.search(listed)
+        return answers.named_by_apache(self._good(self.runner.run(READ, *files)), root[1] if root else "")
 
 
 _VALUE = r" ?(/.*?)(?= -[A-Za-z]|\s*$)"

@@ -1,4 +1,4 @@
-"""Findings that somebody decided to live with: which those are, and which decisions were about nothing.
+"""Findings that somebody suppresses: which those are, and which decisions were about nothing.
 
 A suppressed finding stays in its report with the reason, and counts for nothing. Everything here is a pure function.
 """

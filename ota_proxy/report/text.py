@@ -138,7 +138,7 @@ def _group(group: list[Outcome], target: TargetReport, brush: Paint) -> Iterator
 
 
 def _suppressed(target: TargetReport, brush: Paint) -> Iterator[str]:
-    """Name what somebody decided to live with, and why: one line each."""
+    """Name what somebody suppressed, and why: one line each."""
     told = view.suppressed(target)
     if told:
         yield ""

@@ -71,7 +71,7 @@ def _tone(words: Iterable[str]) -> Tone:
 
 
 def phone(target: TargetReport) -> Outcome | None:
-    """Return the first error on the way of an install whose sentence the phone shows, or None."""
+    """Return the first error on the way of an install that has an alert text, or None."""
     errors = [outcome for outcome in target.findings if outcome.severity == "error" and outcome.sees]
     return min(errors, key=lambda outcome: STAGES.index(outcome.rule.stage), default=None)
 

@@ -1,4 +1,4 @@
-"""The catalogue (`catalogue.toml`) as values, the sentences a phone shows, and what people read about a rule: its page and its remedy.
+"""The catalogue (`catalogue.toml`) as values, the alert texts of a phone, and what people read about a rule: its page and its remedy.
 
 The page is `docs/rules/OTAnnn-name.md`, in a subset of Markdown: `#` to `###`, paragraphs, `- ` lists, fenced blocks, `code`, **bold**. The remedies, in the
 words of the server that is there, are `remedies.toml`.
@@ -35,16 +35,16 @@ def rule_id(word: str) -> str | None:
 
 
 def unknown_rule(word: str) -> tuple[str, str]:
-    """Return the sentence about a rule that is none, and a way out."""
+    """Return what to say of a rule that does not exist, and a way out."""
     rules = catalogue()
     known = (*rules, *(rule.name for rule in rules.values()))
     near = did_you_mean(word.upper(), rules) or did_you_mean(word.lower(), known)
     return f"there is no rule {word!r}", near or "`ota-proxy rules` lists them"
 
 
-def sentence(letters: str, host: str = "HOST") -> str:
+def alert_text(letters: str, host: str = "HOST") -> str:
     """Return what a person reads for the first of a rule's `sees` letters, with the host's name in it; empty for none."""
-    text: str = _data()["sentences"].get(letters[:1], "")
+    text: str = _data()["alert_texts"].get(letters[:1], "")
     return text.replace("HOST", host)
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from ota_proxy import limits
-from ota_proxy.rules.catalogue import catalogue, remedy, sentence
+from ota_proxy.rules.catalogue import alert_text, catalogue, remedy
 from ota_proxy.rules.rule import Check, Facts, Finding, NotApplicable, NoVerdict, Outcome, Rule, Status
 from ota_proxy.rules.support.evidence import safe
 from ota_proxy.rules.support.stages import struck
@@ -142,12 +142,12 @@ def _failed(rule: Rule, finding: Finding, facts: Facts, target: str, door: Door)
         remedy=finding.remedy or remedy(rule.id, facts.server),
         span=finding.span,
         edits=finding.edits,
-        sees=safe(sentence(here.sees, _host(facts, target))),
+        sees=safe(alert_text(here.sees, _host(facts, target))),
     )
 
 
 def _host(facts: Facts, target: str) -> str:
-    """The host in the phone's sentence: the walk's, the site's, or that of the target."""
+    """The host in the alert text: the walk's, the site's, or that of the target."""
     if facts.install is not None and facts.install.host:
         return facts.install.host
     if facts.site is not None:

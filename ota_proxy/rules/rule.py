@@ -89,9 +89,9 @@ class Outcome:
     span: Span = NOWHERE
     edits: tuple[Edit, ...] = ()
     sees: str = field(default="")
-    """The sentence a person reads on the phone; empty for passed."""
+    """The alert text that a person reads on the phone; empty for passed."""
     suppressed: str = ""
-    """The reason a person gave to live with a finding: it is reported still, and counts for nothing. Empty: it counts."""
+    """The reason a person gave to suppress a finding: it is reported still, and counts for nothing. Empty: it counts."""
     in_source: bool = False
     """The reason stands in a comment of the configuration itself, not in settings or flags."""
 

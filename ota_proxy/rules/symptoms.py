@@ -35,7 +35,7 @@ def checked_by(rule: Rule, commands: Collection[str]) -> tuple[str, ...]:
 class Symptom:
     """One complaint: `rules` are ids, most likely first; `letter` is the catalogue's, or empty for a narrower complaint.
 
-    `beyond` are those of the rules that the catalogue files under another letter: people report this sentence for them too.
+    `beyond` are those of the rules that the catalogue files under another letter: people report this alert text for them too.
     """
 
     title: str

@@ -14,12 +14,12 @@ from ota_proxy.policy.guideline import Profile
 from ota_proxy.servers.base import server_named
 
 Scope = Literal["snippet", "site", "full"]
-NoteKind = Literal["would-add", "cannot-enforce", "needs-parent", "warning", "info"]
+NoteKind = Literal["would-add", "cannot-enforce", "needs-enclosing", "warning", "info"]
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence for the header and stderr: what naming a version would add, what it cannot enforce, what the parent must have, a warning."""
+    """A sentence for the header and stderr: what naming a version would add, what it cannot enforce, what the enclosing configuration must have, a warning."""
 
     kind: NoteKind
     text: str
@@ -65,7 +65,7 @@ def with_mark(text: str) -> str:
 _TITLES = {
     "would-add": "What naming your version would add (--server-version {example}, debian12 or auto; --tls-library):",
     "cannot-enforce": "What this version cannot enforce:",
-    "needs-parent": "What this file needs around it:",
+    "needs-enclosing": "What this file needs around it:",
     "warning": "Warnings:",
     "info": "Good to know:",
 }

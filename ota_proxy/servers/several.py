@@ -95,7 +95,7 @@ def shared_notes(
     return shared, own
 
 
-_SHARED = ("needs-parent", "would-add")
+_SHARED = ("needs-enclosing", "would-add")
 
 
 def once(notes: Sequence[Note]) -> tuple[Note, ...]:

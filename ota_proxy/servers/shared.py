@@ -23,7 +23,7 @@ def claimed(site: Site) -> bool:
     return any(location.path == ACME for location in site.locations)
 
 
-def fronted(site: Site) -> bool:
+def proxy_believed(site: Site) -> bool:
     """Say whether X-Forwarded-Proto is read: where a trusted proxy speaks HTTP. A PROXY header before our TLS comes from one that does not."""
     return bool(site.trusted_proxies) and (site.tls.offloaded or not site.listen.proxy_protocol)
 
@@ -45,9 +45,9 @@ def websocket_notes(site: Site) -> Iterator[str]:
         yield f"a WebSocket of {' and '.join(without)} cannot be opened; websocket = true in that location lets it through"
 
 
-def front_notes(site: Site) -> Iterator[str]:
+def proxy_notes(site: Site) -> Iterator[str]:
     """Say what the proxies in front must send, and what is made of it."""
-    if fronted(site):
+    if proxy_believed(site):
         yield (
             f"the first entry of X-Forwarded-Proto from {', '.join(site.trusted_proxies)} says how the device came: https is served, http is"
             " redirected to https; without it the connection decides; nobody else is believed"

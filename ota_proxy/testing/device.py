@@ -74,7 +74,7 @@ class Device:
         """
         __tracebackhide__ = True
         try:
-            target = checked(url if url is not None else self._home())
+            target = checked(url if url is not None else self._site_url())
             server = self.server
             if server is None or how or not self._own(target):
                 return self._told(_run(self._check(target, {**self.way, **how})))
@@ -127,7 +127,7 @@ class Device:
         except UnicodeDecodeError:
             raise UsageError("the CA is not PEM", place="ca", hint="it begins -----BEGIN CERTIFICATE-----") from None
 
-    def _home(self) -> str:
+    def _site_url(self) -> str:
         if self.site is None:
             hint = "add the fixture ota_site to the test, or name what to install"
             raise UsageError("ota_device.install() needs a URL if the test has no ota_site", hint=hint)

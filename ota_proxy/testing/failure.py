@@ -65,7 +65,7 @@ def _needs_ascii() -> bool:
 
 
 def folder_name(item: pytest.Item) -> str:
-    """Return a name for a test's folder: readable, at home in every file system, and its own, in every worker of xdist."""
+    """Return a name for a test's folder: readable, valid in every file system, and its own, in every worker of xdist."""
     words = re.sub(r"[^A-Za-z0-9._-]+", "-", item.nodeid.replace("::", "-")).strip("-.")
     digest = hashlib.sha256(item.nodeid.encode("utf-8", "surrogateescape")).hexdigest()[:8]
     every = getattr(item.config.option, "dist", "no") == "each"  # then each worker runs every test

@@ -1,4 +1,4 @@
-"""A finding to live with, as a person says it: in the settings, by a flag, in a comment; what then still counts, and what is told."""
+"""A finding to suppress, as a person says it: in the settings, by a flag, in a comment; what then still counts, and what is told."""
 
 from __future__ import annotations
 

@@ -46,9 +46,9 @@ END
 . /etc/apache2/envvars; apache2 -t
 """
 NGINX = (
-    'add_header X-Parent yes always; add_header Cache-Control "public, max-age=31536000" always;\n'
+    'add_header X-Enclosing yes always; add_header Cache-Control "public, max-age=31536000" always;\n'
     "gzip_types *; gzip_min_length 1; gzip_proxied any; expires 1y; etag off; charset utf-8; charset_types *; autoindex on;\n"
-    "open_file_cache max=100; error_page 404 /parent.html; index parent.html; client_max_body_size 1;\n"
+    "open_file_cache max=100; error_page 404 /enclosing.html; index enclosing.html; client_max_body_size 1;\n"
 )
 BROTLI = "brotli on; brotli_types *; brotli_min_length 1;\n"
 LOADED = "load_module modules/ngx_http_brotli_filter_module.so;\n"
@@ -106,10 +106,10 @@ def test_without_an_alias_of_the_host_the_server_s_own_would_win(engine_of: Call
 def test_nothing_in_the_http_block_around_it_reaches_into_a_site_of_nginx(
     suite: str, engine_of: Callable[[str], DockerEngine]
 ) -> None:
-    """`hsts` is off here, so that the servers have no header of their own that would keep the parent's away."""
-    parent = TestFile("/etc/nginx/conf.d/00-parent.conf", NGINX.encode())
+    """`hsts` is off here, so that the servers have no header of their own that would keep the enclosing configuration's away."""
+    enclosing = TestFile("/etc/nginx/conf.d/00-enclosing.conf", NGINX.encode())
     site = variant("static", hsts={"enabled": False})
-    report = verify(Trial("nginx", site, content=Content(extra=(parent,))), engine_of(suite), lambda _: None)
+    report = verify(Trial("nginx", site, content=Content(extra=(enclosing,))), engine_of(suite), lambda _: None)
     assert {one for one in failed(report) if not one.startswith("OTA219")} == set()
     assert report.facts is not None
     walk = report.facts.install
@@ -118,7 +118,7 @@ def test_nothing_in_the_http_block_around_it_reaches_into_a_site_of_nginx(
     for visit, kept in ((walk.manifest.visit, "no-store"), (walk.packages[0].get, "no-cache")):
         assert visit.response is not None
         assert visit.response.headers_all("cache-control") == (kept,)
-        assert visit.response.headers_all("x-parent") == ()
+        assert visit.response.headers_all("x-enclosing") == ()
 
 
 @pytest.mark.parametrize("suite", ["bookworm", "trixie", "forky"])
@@ -126,11 +126,11 @@ def test_brotli_in_the_http_block_is_found_and_with_the_module_named_switched_of
     suite: str, engine_of: Callable[[str], DockerEngine]
 ) -> None:
     engine = engine_of(suite)
-    parent = (
+    enclosing = (
         TestFile("/etc/nginx/modules-enabled/50-brotli.conf", LOADED.encode()),
         TestFile("/etc/nginx/conf.d/00-brotli.conf", BROTLI.encode()),
     )
-    trial = Trial("nginx", SMALL, content=Content(extra=parent), asked=resolve("nginx"))
+    trial = Trial("nginx", SMALL, content=Content(extra=enclosing), asked=resolve("nginx"))
     assert ids(verify(trial, engine, lambda _: None)) == {"OTA409", "OTA605"}
     named = replace(trial, asked=with_compressors(resolve("nginx"), ["brotli"], all_known=False))
     assert failed(verify(named, engine, lambda _: None)) == []

@@ -148,7 +148,7 @@ class Bench:
         return (
             f"pid {self.folder}/nginx.pid; error_log {self.folder}/logs/error.log info;\n"
             f"events {{ worker_connections 256; }}\nhttp {{\nvariables_hash_bucket_size 128;\ninclude conf/mime.types; default_type text/plain;\n"
-            "gzip on; gzip_types *; gzip_min_length 1; expires 1y; open_file_cache max=10; add_header X-Parent yes always;\n"
+            "gzip on; gzip_types *; gzip_min_length 1; expires 1y; open_file_cache max=10; add_header X-Enclosing yes always;\n"
             f"access_log {self.folder}/logs/access.log;\n{temporary}{text}}}\n"
         )
 
@@ -251,7 +251,7 @@ class Bench:
 
     def _context(self, sni: str) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = sni in self.site.domains  # a strange name is sent on purpose, no certificate has it
+        context.check_hostname = sni in self.site.domains  # an unknown name is sent on purpose, no certificate has it
         context.load_verify_locations(cadata=self.authority.ca_pem.decode())
         return context
 

@@ -84,7 +84,7 @@ def test_the_sites_names_are_answered(busy_apache: Host, name: str) -> None:
         ("x", "otaXexample.com"),
     ],
 )
-def test_a_strange_name_gets_421_without_content(busy_apache: Host, sni: str, name: str) -> None:
+def test_an_unknown_name_gets_421_without_content(busy_apache: Host, sni: str, name: str) -> None:
     for target in ("/ota/App.ipa", "/app/x", "/ota/index.html"):
         reply = busy_apache.get(target, sni=sni, host=name)
         assert reply.status == 421
@@ -98,7 +98,7 @@ def test_a_device_without_sni_is_answered(busy_apache: Host) -> None:
     assert busy_apache.get("/ota/App.ipa", sni="").status == 200
 
 
-def test_http2_is_spoken_and_a_strange_authority_gets_421(busy_apache: Host) -> None:
+def test_http2_is_spoken_and_an_unknown_authority_gets_421(busy_apache: Host) -> None:
     assert _h2(busy_apache, DOMAIN, "/ota/App.ipa") == "200"
     assert _h2(busy_apache, "other.example", "/ota/App.ipa") == "421"
     assert _h2(busy_apache, DOMAIN, "/ota/App.ipa", method="POST") == "405"
@@ -137,8 +137,8 @@ def test_a_snippet_works_inside_a_virtual_host_of_ones_own() -> None:
         text = render(around.site, caps, "snippet", "test").files[0].text
         (around.folder / "snippet.conf").write_text(text)
         port = apache_host.free_port()
-        parent = f"Listen 127.0.0.1:{port}\n<VirtualHost *:{port}>\nServerName x.example\nInclude {around.folder}/snippet.conf\n</VirtualHost>\n"
-        around.config.write_text(around.config.read_text() + parent)
+        enclosing = f"Listen 127.0.0.1:{port}\n<VirtualHost *:{port}>\nServerName x.example\nInclude {around.folder}/snippet.conf\n</VirtualHost>\n"
+        around.config.write_text(around.config.read_text() + enclosing)
         words = subprocess.run(
             [apache_host.BINARY, "-t", "-f", str(around.config)], capture_output=True, text=True, check=False
         )

@@ -90,7 +90,7 @@ def test_headers_survive_in_every_location_and_on_errors(bench: Bench, path: str
     assert answer.one("strict-transport-security") == HSTS
     assert answer.one("x-content-type-options") == "nosniff"
     assert answer.one("x-quoted") == MIXED["headers"]["X-Quoted"]
-    assert answer.all("x-parent") == []
+    assert answer.all("x-enclosing") == []
     assert answer.all("expires") == []
     assert answer.one("server") == "nginx"
 
@@ -142,7 +142,7 @@ def test_ranges_and_conditions_hold_on_a_package(bench: Bench) -> None:
     assert bench.ask("/own/app.ipa", Range="bytes=9999-").status == 416
 
 
-def test_a_replaced_package_is_served_at_once_whatever_the_parent_keeps_open(bench: Bench) -> None:
+def test_a_replaced_package_is_served_at_once_whatever_the_enclosing_configuration_keeps_open(bench: Bench) -> None:
     path = Path(bench.site.static[0].root or "") / "fresh.ipa"
     for text in (b"first", b"second, longer"):
         path.with_suffix(".new").write_bytes(text)
@@ -171,7 +171,7 @@ def test_http_on_the_tls_port_gets_the_same_redirect_without_hsts(bench: Bench) 
     assert answer.all("strict-transport-security") == []
 
 
-def test_a_strange_name_gets_no_handshake_and_a_strange_host_421(bench: Bench) -> None:
+def test_an_unknown_name_gets_no_handshake_and_an_unknown_host_421(bench: Bench) -> None:
     if bench.caps.has("reject_handshake"):
         with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
             bench.ask("/", sni="unknown.example.net")

@@ -59,7 +59,7 @@ def run(pytester: pytest.Pytester, *flags: str, test: str = BROKEN) -> pytest.Ru
     [("-q",), ("--tb=short", "--show-capture=no"), ("-n", "1", "-vv")],
     ids=["quiet", "short", "xdist"],
 )
-def test_a_failure_shows_stage_sentence_rule_remedy_log_and_line(
+def test_a_failure_shows_stage_alert_text_rule_remedy_log_and_line(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "120")

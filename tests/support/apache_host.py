@@ -184,7 +184,7 @@ Change = Callable[[dict[str, Any], Path], None]
 
 @contextlib.contextmanager
 def running(change: Change, *extra: str, before: Sequence[str] = ()) -> Iterator[Host]:
-    """Render the site in full scope, start it, yield it, and end it. `extra` are server-wide lines of a parent, `before` loads modules."""
+    """Render the site in full scope, start it, yield it, and end it. `extra` are server-wide lines of the enclosing configuration, `before` loads modules."""
     with folder() as place:
         authority = Authority()
         site = described(change, place, authority)

@@ -1,4 +1,4 @@
-"""Two running Apaches that several tests look at: a busy one under a meddling parent, and one behind a proxy that speaks TLS."""
+"""Two running Apaches that several tests look at: a busy one under a meddling configuration, and one behind a proxy that speaks TLS."""
 
 from __future__ import annotations
 
@@ -107,4 +107,6 @@ def behind() -> Iterator[Host]:
             del raw["listen"]["https"]
 
         modules = [f"LoadModule {name}_module {apache_host.MODULES}/mod_{name}.so" for name in ("socache_shmcb", "ssl")]
-        yield stack.enter_context(apache_host.running(change, 'SSLSessionCache "shmcb:parent(100000)"', before=modules))
+        yield stack.enter_context(
+            apache_host.running(change, 'SSLSessionCache "shmcb:enclosing(100000)"', before=modules)
+        )

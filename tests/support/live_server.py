@@ -42,8 +42,8 @@ def site(content: dict[str, bytes]) -> Handler:
             writer.write(b"H")
             await writer.drain()
             await asyncio.sleep(1)
-        strange = headers["host"].partition(":")[0] != HOST
-        writer.write(_answer(method, "" if strange else path.partition("?")[0], headers, content))
+        unknown = headers["host"].partition(":")[0] != HOST
+        writer.write(_answer(method, "" if unknown else path.partition("?")[0], headers, content))
         await writer.drain()
 
     return handle

@@ -38,7 +38,7 @@ def findings(root: Path) -> list[Outcome]:
 
 
 def suppressed(root: Path) -> Outcome:
-    """Return a finding that somebody decided to live with."""
+    """Return a finding that somebody suppressed."""
     file = str(root / "conf" / "old.conf")
     found = outcome("OTA202", subject="http > server", message="path lost", file=file, line=12)
     return replace(found, suppressed=REASON, in_source=True)

@@ -50,7 +50,9 @@ def test_apache_takes_a_websocket_from_the_version_that_can() -> None:
         assert caught.value.key == ("locations", 0, "websocket")
     for version in ("2.4.47", "ubuntu22.04", "portable"):
         assert "retry=0 upgrade=websocket\n" in rendered("apache", asked, version=version).files[0].text
-    assert "needs-parent: Apache 2.4.47 or later, for websocket" in said(rendered("apache", asked, version="portable"))
+    assert "needs-enclosing: Apache 2.4.47 or later, for websocket" in said(
+        rendered("apache", asked, version="portable")
+    )
     assert "upgrade=websocket" not in rendered("apache", APP).files[0].text
 
 
@@ -104,15 +106,15 @@ def test_iis_redirects_by_the_first_word_of_a_trusted_proxy() -> None:
         return [(one.get("input"), one.get("negate")) for one in rules[name].iter("add")]
 
     assert conditions("ota-proxy https") == [("{HTTPS}", None), ("{REMOTE_ADDR}", "true")]
-    assert conditions("ota-proxy https of the front") == [
+    assert conditions("ota-proxy https of the proxy") == [
         ("{HTTPS}", None),
         ("{REMOTE_ADDR}", None),
         ("{HTTP_X_FORWARDED_PROTO}", "true"),
     ]
-    assert conditions("ota-proxy http of the front") == [("{REMOTE_ADDR}", None), ("{HTTP_X_FORWARDED_PROTO}", None)]
+    assert conditions("ota-proxy http of the proxy") == [("{REMOTE_ADDR}", None), ("{HTTP_X_FORWARDED_PROTO}", None)]
     pattern = next(
         one.get("pattern", "")
-        for one in rules["ota-proxy https of the front"].iter("add")
+        for one in rules["ota-proxy https of the proxy"].iter("add")
         if one.get("input") == "{HTTP_X_FORWARDED_PROTO}"
     )
     for value in ("https", "https, http", " ,https ,http", "wss"):

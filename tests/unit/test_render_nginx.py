@@ -335,7 +335,7 @@ def test_an_https_upstream_that_is_an_address_needs_a_name() -> None:
 def test_behind_a_tls_proxy_only_its_own_word_counts_and_hsts_is_the_proxys() -> None:
     config = text(OFFLOADED)
     assert "ssl" not in " ".join(" ".join(line) for line in args(tree(config), "listen"))
-    assert args(tree(config), "geo") == [["$realip_remote_addr", "$ota_proxy_front_ota_example_com"]]
+    assert args(tree(config), "geo") == [["$realip_remote_addr", "$ota_proxy_trusted_ota_example_com"]]
     assert not [line for line in args(tree(config), "add_header") if line[0].startswith("Strict")]
     assert any(kind == "info" and "Strict-Transport-Security" in note for kind, note in said(OFFLOADED))
 
@@ -360,7 +360,7 @@ def test_the_main_context_has_room_for_the_expected_phones_and_site_scope_says_s
     assert args(tree(config), "worker_rlimit_nofile") == [[str(numbers.files)]]
     assert args(tree(config), "worker_connections") == [[str(numbers.connections)]]
     assert any(
-        kind == "needs-parent" and f"worker_rlimit_nofile {numbers.files}" in note for kind, note in said(EVERYTHING)
+        kind == "needs-enclosing" and f"worker_rlimit_nofile {numbers.files}" in note for kind, note in said(EVERYTHING)
     )
 
 
@@ -368,7 +368,7 @@ def test_a_long_domain_asks_for_a_larger_hash_bucket() -> None:
     raw = {**STATIC, "domains": ["a" * 60 + ".example.com"]}
     assert name_bucket(Site.model_validate(STATIC)) == 0
     assert "server_names_hash_bucket_size 128;" in text(raw, scope="full")
-    assert any(kind == "needs-parent" and "server_names_hash_bucket_size 128" in note for kind, note in said(raw))
+    assert any(kind == "needs-enclosing" and "server_names_hash_bucket_size 128" in note for kind, note in said(raw))
 
 
 @pytest.mark.parametrize(
@@ -437,7 +437,9 @@ def test_a_compressor_that_is_there_is_kept_away_wherever_gzip_is() -> None:
 
 
 @pytest.mark.parametrize(("scope", "said_there"), [("snippet", True), ("site", True), ("full", False)])
-def test_a_compressor_nobody_looked_for_is_left_to_the_parent_in_words(scope: Scope, *, said_there: bool) -> None:
+def test_a_compressor_nobody_looked_for_is_left_to_the_enclosing_configuration_in_words(
+    scope: Scope, *, said_there: bool
+) -> None:
     assert any("brotli or zstd, where loaded" in line for _, line in said(STATIC, "portable", scope)) == said_there
     assert "brotli off" not in text(STATIC, "portable", scope)
 
@@ -582,8 +584,8 @@ def test_a_proxy_protocol_is_believed_of_the_balancer_alone() -> None:
     (peers,) = (one for one in every(config) if one["directive"] == "geo")
     assert {row["directive"]: row["args"][0] for row in peers["block"]} == {
         "default": "unknown",
-        "127.0.0.1/32": "front",
-        "10.0.0.0/8": "front",
+        "127.0.0.1/32": "trusted",
+        "10.0.0.0/8": "trusted",
     }
     assert ["proxy_protocol"] in args(config, "real_ip_header")
     assert ["$ota_proxy_peer_ota_example_com", "=", "unknown"] in args(config, "if")

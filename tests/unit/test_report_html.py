@@ -31,7 +31,7 @@ def test_nothing_is_loaded_from_anywhere_and_nothing_runs(facts: Facts) -> None:
     assert "default-src 'none'" in text
 
 
-def test_the_page_shows_the_verdict_the_phones_sentence_the_finding_and_its_remedy() -> None:
+def test_the_page_shows_the_verdict_the_alert_text_the_finding_and_its_remedy() -> None:
     report = target(BROKEN)
     text = page(report).text
     finding = next(one for one in report.findings if one.rule.id == "OTA301")

@@ -1,4 +1,4 @@
-"""Running rules: doors, the four outcomes, the phone's sentence, remedies by server, and the catalogue's honesty about gaps."""
+"""Running rules: doors, the four outcomes, the alert text, remedies by server, and the catalogue's honesty about gaps."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_rule_that_is_not_passed_says_why() -> None:
         assert bool(outcome.message) == (outcome.status != "passed")
 
 
-def test_the_first_letter_of_a_rule_chooses_the_sentence() -> None:
+def test_the_first_letter_of_a_rule_chooses_the_alert_text() -> None:
     facts = Facts(install=with_tls(trust="missing-intermediate", chain=tls().chain[:1]))
     (found,) = [o for o in registry.evaluate(facts, BASE, "c") if o.status == "failed"]
     assert found.rule.sees == "CV"

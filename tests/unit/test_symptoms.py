@@ -8,7 +8,7 @@ import pytest
 
 from ota_proxy.cli.parser import COMMANDS
 from ota_proxy.cli.parser import parser as command_line
-from ota_proxy.rules.catalogue import catalogue, sentence
+from ota_proxy.rules.catalogue import alert_text, catalogue
 from ota_proxy.rules.complaints.diagnosis import diagnose
 from ota_proxy.rules.rule import Rule
 from ota_proxy.rules.symptoms import Symptom, _data, by_letter, checked_by, confirmation, symptoms
@@ -107,22 +107,22 @@ ABROAD = [
 
 
 @pytest.mark.parametrize(("said", "meant"), SAID + ABROAD, ids=[said for said, _ in SAID + ABROAD])
-def test_a_sentence_leads_to_its_symptom(said: str, meant: str) -> None:
+def test_a_complaint_leads_to_its_symptom(said: str, meant: str) -> None:
     found = diagnose(said).symptoms
     assert found, said
     assert meant in (found[0].letter, found[0].title), [one.title for one in found]
 
 
 @pytest.mark.parametrize("said", NOTHING_WE_KNOW)
-def test_a_sentence_that_says_nothing_we_know_names_no_symptom_and_fits_nothing(said: str) -> None:
+def test_a_complaint_that_says_nothing_we_know_names_no_symptom_and_fits_nothing(said: str) -> None:
     answer = diagnose(said)
     assert answer.symptoms == ()
     assert not answer.fits
 
 
-def test_the_sentence_of_every_letter_leads_to_that_letter() -> None:
+def test_the_alert_text_of_every_letter_leads_to_that_letter() -> None:
     for letter in LETTERS:
-        assert diagnose(sentence(letter, "ota.example.com")).symptoms[0].letter == letter
+        assert diagnose(alert_text(letter, "ota.example.com")).symptoms[0].letter == letter
 
 
 def test_every_phrase_of_the_data_leads_to_its_own_symptom() -> None:
@@ -131,7 +131,7 @@ def test_every_phrase_of_the_data_leads_to_its_own_symptom() -> None:
             assert diagnose(phrase).symptoms[0] == one, phrase
 
 
-def test_a_sentence_alone_has_every_rule_of_its_symptom_in_the_order_of_the_data() -> None:
+def test_an_alert_text_alone_has_every_rule_of_its_symptom_in_the_order_of_the_data() -> None:
     answer = diagnose("Cannot connect to ota.example.com")
     assert [guess.rule for guess in answer.guesses] == list(answer.symptoms[0].rules)
 

@@ -1,4 +1,4 @@
-"""From a complaint to the rules that can be behind it, most likely first: known codes and sentences, then words, then what the phone's sentence leaves open."""
+"""From a complaint to the rules that can be behind it, most likely first: known codes and messages, then words, then what the alert text leaves open."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ota_proxy.rules.complaints.words import tokens
 from ota_proxy.rules.symptoms import Symptom, by_letter, symptoms
 
 CODE = 14.0
-"""What a known code or sentence counts, beside words that are worth some 1 to 20."""
+"""What a known code or message counts, beside words that are worth some 1 to 20."""
 _NEXT_CODE = 0.92
 """What the next rule behind the same code counts, of the one before it."""
 PHONE = 5.0
-"""What the phone's sentence counts for each of its rules."""
+"""What the alert text counts for each of its rules."""
 _NEXT_PHONE = 0.94
 _SAID = 0.62
 """So much of a symptom's phrase must be said."""
@@ -24,14 +24,14 @@ ENOUGH = 10.0
 MOST = 12
 """So many rules an answer names where words alone lead to them."""
 _OWN = 0.35
-"""What a word of the phone's sentence counts for the rules."""
+"""What a word of the alert text counts for the rules."""
 _FAR = 0.3
 """A rule that fits less than this share of the best is none to name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A rule, how well it fits, and what known code or sentence speaks for it."""
+    """A rule, how well it fits, and what known code or message speaks for it."""
 
     rule: str
     score: float
@@ -48,10 +48,10 @@ class Answer:
     asides: tuple[str, ...] = ()
 
 
-def diagnose(sentence: str) -> Answer:
+def diagnose(complaint: str) -> Answer:
     """Return the answer to a complaint; one without guesses where not a word of it is known."""
-    codes = [one for line in sentence.splitlines() for one in heard(line)]
-    words = known(tokens(sentence))
+    codes = [one for line in complaint.splitlines() for one in heard(line)]
+    words = known(tokens(complaint))
     named = symptoms_of(words)
     total = scores(_beside(words, named))
     for rule, weight in _by_code(codes).items():
@@ -78,7 +78,7 @@ def of_letter(letter: str) -> Answer | None:
 
 
 def _beside(words: dict[str, float], named: list[tuple[Symptom, float]]) -> dict[str, float]:
-    """Return the words with those of the phone's own sentence counting less: it says where an install stops, the others say why.
+    """Return the words with those of the alert text counting less: it says where an install stops, the others say why.
 
     Where there are no others the symptom's order is all that there is to go by.
     """

@@ -1,4 +1,4 @@
-"""Codes and sentences with one known meaning, `signals/*.toml`: error numbers, log lines, messages of browsers.
+"""Codes and messages with one known meaning, `signals/*.toml`: error numbers, log lines, messages of browsers.
 
 [[signal]]  words: any of these must be in the line, in lower case. find: and this pattern too, where given and the line is not just the word.
             says: what it means.

@@ -12,7 +12,7 @@ from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.server_values import apache_section as section
 from ota_proxy.servers.apache import quote
 from ota_proxy.servers.apache.locations import networks, outside
-from ota_proxy.servers.shared import ACME, PLAIN, SECURE, claimed, fronted
+from ota_proxy.servers.shared import ACME, PLAIN, SECURE, claimed, proxy_believed
 from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Site
 from ota_proxy.site.names import VirtualHost, host_of, taken
@@ -162,7 +162,7 @@ def hosts(site: Site, caps: Capabilities, neighbours: Sequence[str]) -> Hosts:
         redirect=Redirect(site.redirect.status, quote.argument(f"{site.base_url}%1", ("public_url",))),
         acme=_challenge(site),
         acme_match=quote.argument("^" + quote.regex(ACME), ("redirect", "acme_root")),
-        acme_here=bool(site.listen.http and fronted(site)) and not claimed(site),
+        acme_here=bool(site.listen.http and proxy_believed(site)) and not claimed(site),
         trusted=networks(site.trusted_proxies, "trusted_proxies"),
         not_secure=quote.argument(f"!({_said(site, SECURE)})", ("trusted_proxies",)),
         said_plain=quote.argument(_said(site, PLAIN), ("trusted_proxies",)),
@@ -177,7 +177,7 @@ def _plain(site: Site) -> Plain | None:
     """Return the plain virtual host; behind a proxy its name carries the scheme, so that Apache's own redirects say https."""
     if site.listen.http is False:
         return None
-    name = site.base_url if fronted(site) else f"{site.domain}:{site.listen.http}"
+    name = site.base_url if proxy_believed(site) else f"{site.domain}:{site.listen.http}"
     return Plain(addresses(site, site.listen.http), quote.word(name, ("domains",)))
 
 

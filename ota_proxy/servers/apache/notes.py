@@ -14,15 +14,15 @@ from ota_proxy.servers.apache import features
 from ota_proxy.servers.rendered import Note, NoteKind, Scope
 from ota_proxy.servers.shared import (
     certificate_warnings,
-    front_notes,
     log_folders,
+    proxy_notes,
     upload_notes,
     version_notes,
     websocket_notes,
 )
 from ota_proxy.site import Site
 
-_ORDER: tuple[NoteKind, ...] = ("would-add", "cannot-enforce", "needs-parent", "warning", "info")
+_ORDER: tuple[NoteKind, ...] = ("would-add", "cannot-enforce", "needs-enclosing", "warning", "info")
 
 
 def notes(site: Site, caps: Capabilities, scope: Scope) -> tuple[Note, ...]:
@@ -30,7 +30,7 @@ def notes(site: Site, caps: Capabilities, scope: Scope) -> tuple[Note, ...]:
     found = [
         *version_notes(caps, _features(site, scope)),
         *(Note("cannot-enforce", text) for text in (*_cannot(site, scope), *features.cannot(site, scope))),
-        *(Note("needs-parent", text) for text in (*_parent(site, caps, scope), *features.needs(site, scope))),
+        *(Note("needs-enclosing", text) for text in (*_enclosing(site, caps, scope), *features.needs(site, scope))),
         *(Note("warning", text) for text in (*_warnings(site), *certificate_warnings(site))),
         *(Note("info", text) for text in (*_info(site, scope), *features.infos(site))),
     ]
@@ -109,7 +109,7 @@ def _host_needs(site: Site) -> Iterator[str]:
         )
 
 
-def _parent(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
+def _enclosing(site: Site, caps: Capabilities, scope: Scope) -> Iterator[str]:
     if scope != "snippet":
         yield from log_folders(site)
     if caps.portable and any(location.websocket for location in site.proxied):
@@ -159,7 +159,7 @@ def _info(site: Site, scope: Scope) -> Iterator[str]:
     yield from websocket_notes(site)
     if scope == "snippet":
         return
-    yield from front_notes(site)
+    yield from proxy_notes(site)
     if site.listen.http is False:
         yield "listen.http is false: nothing answers or redirects over http, and no ACME challenge is served"
     if site.unknown_hosts == "ignore":

@@ -15,7 +15,7 @@ from ota_proxy.servers.apache.hosts import Hosts, hosts
 from ota_proxy.servers.apache.locations import Locations, locations
 from ota_proxy.servers.apache.notes import listens, needed_modules
 from ota_proxy.servers.rendered import Scope
-from ota_proxy.servers.shared import fronted
+from ota_proxy.servers.shared import proxy_believed
 from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Site
 
@@ -78,7 +78,7 @@ class View:
 
     snippet: bool
     offloaded: bool
-    fronted: bool
+    proxy_believed: bool
     proxies: bool
     read_buffer: bool
     handshake_timeout: bool
@@ -100,7 +100,7 @@ def view(site: Site, caps: Capabilities, scope: Scope, neighbours: Sequence[str]
     return View(
         snippet=scope == "snippet",
         offloaded=site.tls.offloaded,
-        fronted=fronted(site),
+        proxy_believed=proxy_believed(site),
         proxies=bool(site.proxied),
         read_buffer=caps.has("read_buffer"),
         handshake_timeout=caps.has("handshake_timeout"),

@@ -233,8 +233,8 @@ class PathReader:
 
     def _rewrites(self, node: Node) -> tuple[Rewrite, ...]:
         rules = [rule for rule in node.entries() if rule.flag("enabled")]
-        homes = {file: self._configuration.home(file) for file in {rule.span.file for rule in rules}}
-        return tuple(_rewrite(rule, homes[rule.span.file]) for rule in rules)
+        folders = {file: self._configuration.folder_of(file) for file in {rule.span.file for rule in rules}}
+        return tuple(_rewrite(rule, folders[rule.span.file]) for rule in rules)
 
     def _outbound(self, node: Node) -> Part:
         return {"outbound": tuple(_outbound(node))}

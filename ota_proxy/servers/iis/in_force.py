@@ -80,7 +80,7 @@ class Configuration:
         names = {one.get("name") for one in self.server_section("system.webServer/globalModules").entries()}
         return self.complete and module not in names
 
-    def home(self, file: str) -> str:
+    def folder_of(self, file: str) -> str:
         """Return the URL path of the folder of a web.config, `/` for another file."""
         return next((_url(one.key) for one in self._cache.values() if any(d.file == file for d in one.documents)), "/")
 

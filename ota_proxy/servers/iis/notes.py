@@ -10,7 +10,7 @@ from ota_proxy.servers.iis.plan import Plan
 from ota_proxy.servers.iis.quote import windows_path
 from ota_proxy.servers.iis.setup import capacity
 from ota_proxy.servers.rendered import Note, NoteKind, Scope
-from ota_proxy.servers.shared import error_files, front_notes, read_timeouts, upload_notes
+from ota_proxy.servers.shared import error_files, proxy_notes, read_timeouts, upload_notes
 from ota_proxy.site import Site
 
 
@@ -18,7 +18,7 @@ def notes(plan: Plan, scope: Scope) -> tuple[Note, ...]:
     """Return all notes in the order of the header."""
     parts: tuple[tuple[NoteKind, Iterator[str]], ...] = (
         ("cannot-enforce", _cannot(plan, scope)),
-        ("needs-parent", _needs(plan, scope)),
+        ("needs-enclosing", _needs(plan, scope)),
         ("warning", _warnings(plan)),
         ("info", _info(plan, scope)),
     )
@@ -180,7 +180,7 @@ def _info(plan: Plan, scope: Scope) -> Iterator[str]:
 def _applications(plan: Plan, scope: Scope) -> Iterator[str]:
     site, timeouts = plan.site, read_timeouts(plan.site)
     if plan.rewrite:
-        yield from front_notes(site)
+        yield from proxy_notes(site)
     yield from upload_notes(site)
     if timeouts:
         yield f"the timeout of {timeouts[0].read_timeout} seconds holds for every application of this server" + (

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from ota_proxy.policy.media_types import extensions
 from ota_proxy.servers.iis.quote import action_text, address_pattern, encoded_regex, regex
-from ota_proxy.servers.shared import PLAIN, SECURE, fronted
+from ota_proxy.servers.shared import PLAIN, SECURE, proxy_believed
 from ota_proxy.site import Location, Site
 
 RAW = "{UNENCODED_URL}"
@@ -119,18 +119,18 @@ def _redirects(site: Site) -> list[Rule]:
 
     Its word is the first entry of X-Forwarded-Proto; empty entries count for nothing (RFC 9110 5.6.1.2).
     """
-    if not fronted(site):
+    if not proxy_believed(site):
         return [_redirect(site, "https", "Every request without TLS.", _HTTP)]
-    front = address_pattern(site.trusted_proxies, ("trusted_proxies",))
-    untrusted, trusted = Condition("{REMOTE_ADDR}", front, negate=True), Condition("{REMOTE_ADDR}", front)
+    proxies = address_pattern(site.trusted_proxies, ("trusted_proxies",))
+    untrusted, trusted = Condition("{REMOTE_ADDR}", proxies, negate=True), Condition("{REMOTE_ADDR}", proxies)
     silent, plain = _said(SECURE, negate=True), _said(PLAIN)
     if site.tls.offloaded:
         why = "TLS ends at a proxy in front: served is what a trusted address says came over https."
         return [_redirect(site, "https", why, untrusted, silent, any_of=True)]
     return [
         _redirect(site, "https", "Without TLS, and not from a trusted proxy: what others claim does not count.", _HTTP, untrusted),
-        _redirect(site, "https of the front", "A trusted proxy that does not say the device came over https.", _HTTP, trusted, silent),
-        _redirect(site, "http of the front", "A trusted proxy that says, over TLS, that the device came without.", trusted, plain),
+        _redirect(site, "https of the proxy", "A trusted proxy that does not say the device came over https.", _HTTP, trusted, silent),
+        _redirect(site, "http of the proxy", "A trusted proxy that says, over TLS, that the device came without.", trusted, plain),
     ]  # fmt: skip
 
 

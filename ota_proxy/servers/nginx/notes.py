@@ -1,4 +1,4 @@
-"""What has to be said about an nginx rendering: what the version or scope cannot enforce, what the parent must have, warnings."""
+"""What has to be said about an nginx rendering: what the version or scope cannot enforce, what the enclosing configuration must have, warnings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from ota_proxy.policy.guideline import HSTS_MINIMUM_AGE, Profile
 from ota_proxy.servers.nginx import features
 from ota_proxy.servers.nginx.quote import bucket
 from ota_proxy.servers.rendered import Note, Scope
-from ota_proxy.servers.shared import front_notes, fronted, log_folders, upload_notes, version_notes, websocket_notes
+from ota_proxy.servers.shared import (
+    log_folders,
+    proxy_believed,
+    proxy_notes,
+    upload_notes,
+    version_notes,
+    websocket_notes,
+)
 from ota_proxy.site import Site
 
 _LEAST_CONNECTIONS = 8192  # serves 1,000 slow downloads with room for the manifests of the next phones
@@ -57,7 +64,7 @@ def notes(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> tup
     return (
         *sorted(lacking, key=lambda note: note.kind, reverse=True),
         *(Note("cannot-enforce", text) for text in (*_cannot(site, caps, scope), *features.cannot(site, scope))),
-        *(Note("needs-parent", text) for text in (*_needs(site, caps, scope), *features.needs(site, scope))),
+        *(Note("needs-enclosing", text) for text in (*_needs(site, caps, scope), *features.needs(site, scope))),
         *(Note("warning", text) for text in (*_warnings(site, scope), *features.warnings(site, caps, scope))),
         *(Note("info", text) for text in (*_infos(site, caps, profile, scope), *features.infos(site, scope))),
     )
@@ -94,7 +101,7 @@ def _snippet_cannot(site: Site) -> Iterator[str]:
             yield "the security headers of an application's answers stay its own (but for X-Content-Type-Options), which else takes maps in the http block"
     if site.log.access is not None or site.log.error is not None:
         yield "log files stay those of the server block around this file: log has no effect"
-    if fronted(site):
+    if proxy_believed(site):
         yield "X-Forwarded-Proto of a trusted proxy is not read, which takes a geo block in the http block: only the connection says whether it is https"
 
 
@@ -139,7 +146,7 @@ def _modules(site: Site, scope: Scope) -> str:
         "http_ssl": terminates or https,
         "http_v2": terminates and site.http2 and scope != "snippet",
         "http_realip": bool(site.trusted_proxies),
-        "http_geo (Debian 11 has it in nginx-core, not in nginx-light)": fronted(site) and scope != "snippet",
+        "http_geo (Debian 11 has it in nginx-core, not in nginx-light)": proxy_believed(site) and scope != "snippet",
         "http_proxy": bool(site.proxied),
         "http_rewrite": True,
     }
@@ -165,8 +172,8 @@ def _warnings(site: Site, scope: Scope) -> Iterator[str]:
 
 def _infos(site: Site, caps: Capabilities, profile: Profile, scope: Scope) -> Iterator[str]:
     if site.tls.offloaded:
-        front = ", ".join(site.trusted_proxies)
-        yield f"TLS ends at the proxy in front ({front}): Strict-Transport-Security, the TLS profile and ACME belong there, and it must send X-Forwarded-Proto: https with every request of a device that came by https, its own health checks too"
+        proxies = ", ".join(site.trusted_proxies)
+        yield f"TLS ends at the proxy in front ({proxies}): Strict-Transport-Security, the TLS profile and ACME belong there, and it must send X-Forwarded-Proto: https with every request of a device that came by https, its own health checks too"
     elif "rsa" not in profile.leaf_kinds:
         yield f"the profile {profile.name} wants an ECDSA certificate; which kind the files have is not seen here"
     if names := sorted({t.host for x in site.proxied if (t := x.target) and t.host and not is_address(t.host)}):
@@ -176,4 +183,4 @@ def _infos(site: Site, caps: Capabilities, profile: Profile, scope: Scope) -> It
     yield from upload_notes(site)
     yield from websocket_notes(site)
     if scope != "snippet":
-        yield from front_notes(site)
+        yield from proxy_notes(site)

@@ -28,13 +28,13 @@ from ota_proxy.servers.nginx.locations import (
 from ota_proxy.servers.nginx.notes import limits, name_bucket, variable_bucket
 from ota_proxy.servers.nginx.quote import identifier, quote, quote_path, regex
 from ota_proxy.servers.rendered import Scope
-from ota_proxy.servers.shared import ACME, PLAIN, SECURE, claimed, fronted
+from ota_proxy.servers.shared import ACME, PLAIN, SECURE, claimed, proxy_believed
 from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Site
 
 COMMON = Quoted("_shared")
 """End of the names of what several sites share; no name of a site's own begins with `_` (nginx.quote.identifier)."""
-_SAID = r"^front:[, \t]*(?:{})[ \t]*(?:,|$)"
+_SAID = r"^trusted:[, \t]*(?:{})[ \t]*(?:,|$)"
 """A trusted proxy and the first entry of its X-Forwarded-Proto; empty entries count for nothing (RFC 9110 section 5.6.1.2)."""
 
 
@@ -48,7 +48,7 @@ class Names:
     upgrade: Quoted
     hop: Quoted
     switched: Quoted
-    front: Quoted
+    trusted: Quoted
     peer: Quoted
     alt_svc: Quoted
     h3: Quoted
@@ -151,8 +151,8 @@ class View:
     said_https: Quoted
     said_http: Quoted
     shared: bool
-    """Whether the plain listener is the https server's own: a front may reach it there and say that the device came over https."""
-    fronted: bool
+    """Whether the plain listener is the https server's own: a trusted proxy may reach it there and say that the device came over https."""
+    proxy_believed: bool
     acme_exempt: bool
     acme_here: bool
     has_root: bool
@@ -209,10 +209,10 @@ def view(
         sniffing=any(header.lower() == "x-content-type-options" for header in site.headers),
         said_https=regex(_SAID.format(SECURE)),
         said_http=regex(_SAID.format(PLAIN)),
-        shared=bool(fronted(site) and site.listen.http and not site.tls.offloaded),
-        fronted=fronted(site),
-        acme_exempt=bool(site.listen.http and fronted(site)),
-        acme_here=bool(site.listen.http and fronted(site)) and not claimed(site),
+        shared=bool(proxy_believed(site) and site.listen.http and not site.tls.offloaded),
+        proxy_believed=proxy_believed(site),
+        acme_exempt=bool(site.listen.http and proxy_believed(site)),
+        acme_here=bool(site.listen.http and proxy_believed(site)) and not claimed(site),
         has_root=any(location.path == "/" for location in site.locations),
         kinds=tuple(kinds(site)),
         cache_rules=tuple(cache_rules(site)),
@@ -246,7 +246,7 @@ def names_of(name: Quoted, common: Quoted, scope: Scope) -> Names:
         upgrade=Quoted(f"$ota_proxy_upgrade{own}"),
         hop=Quoted(f"$ota_proxy_hop{own}"),
         switched=Quoted(f"$ota_proxy_{'switched' if own else 'upgrade'}{own}"),
-        front=Quoted(f"$ota_proxy_front{own}"),
+        trusted=Quoted(f"$ota_proxy_trusted{own}"),
         peer=Quoted(f"$ota_proxy_peer{own}"),
         alt_svc=Quoted(f"$ota_proxy_alt_svc{own}"),
         h3=Quoted(f"$ota_proxy_h3{own}"),

@@ -115,7 +115,7 @@ FAULTS = (
     fault(
         "the redirect does not believe the proxy in front",
         "OTA204",
-        replaced(r"\^front:", "^nobody:"),
+        replaced(r"\^trusted:", "^nobody:"),
         replaced(r"^ *RewriteCond expr .*CONN_REMOTE_ADDR.*$", ""),
         site=variant("static behind a TLS-terminating proxy"),
     ),
