@@ -150,7 +150,7 @@ def test_a_file_where_a_folder_must_be_is_named(run: Run) -> None:
     assert "file/site.conf: cannot read what is there: Not a directory" in refused(
         run, "render", "nginx", "-o", "file/site.conf"
     )
-    assert "file: 3 files need a folder, and this is a file" in refused(run, "render", "iis", "-o", "file")
+    assert "file: 4 files need a folder, and this is a file" in refused(run, "render", "iis", "-o", "file")
     assert "needs a folder, and this is a file" in refused(run, "render", "nginx", "-o", "file/")
 
 

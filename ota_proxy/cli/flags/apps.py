@@ -24,7 +24,7 @@ def add_manifest(commands: Commands) -> None:
 
 
 _PAGE = """\
-Make a small landing page with the install button, help for chat apps and for trust. Its manifest is expected at BASE-URL/NAME.plist.
+Make a small landing page with the install button, and help for people who open it in a chat app or have to trust the developer. Its manifest is expected at BASE-URL/NAME.plist.
 
   ota-proxy page App.ipa --base-url https://ota.example.com/ota > index.html
   ota-proxy page App.ipa --base-url https://ota.example.com/ota -o index.html
@@ -42,7 +42,7 @@ def add_page(commands: Commands) -> None:
 
 _LINK = """\
 Print the install link of a manifest URL, encoded for its use: text for scripts, mails and redirects, html for the value of an href attribute, \
-qr for a QR code of the landing page (cameras open https, not itms-services).
+amp for the same in an AMP page, qr for a QR code of the landing page (cameras open https, not itms-services).
 
   ota-proxy link https://ota.example.com/ota/app.plist
   ota-proxy link https://ota.example.com/ota/app.plist --for html

@@ -52,7 +52,7 @@ def add_render(commands: Commands) -> None:
         "--output",
         metavar="PATH",
         type=_output,
-        help="file, or folder if there are several files; default, and -: stdout",
+        help="file, or folder if there are several files; stdout if it is - or not given",
     )
     group.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 if -o PATH differs from what would be written"

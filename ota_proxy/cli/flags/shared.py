@@ -150,7 +150,7 @@ def add_report_flags(command: argparse.ArgumentParser) -> None:
         "--format",
         choices=FORMATS,
         metavar="FORMAT",
-        help=f"{', '.join(FORMATS)} (code quality of GitLab, annotations of GitHub); default: text",
+        help=f"{', '.join(FORMATS)}; default: text; github prints annotations, gitlab is a code quality report",
     )
     group.add_argument("-o", "--output", metavar="FILE", type=output_path, help="default: stdout")
     group.add_argument(

@@ -59,7 +59,7 @@ def _add_way_flags(command: argparse.ArgumentParser) -> None:
         "--allow-private",
         action="store_true",
         help="the phone is in the private network too: also connect to private addresses that only a page or manifest "
-        "names, and report none",
+        "names, and do not report them",
     )
 
 
@@ -74,8 +74,8 @@ def _add_phone_flags(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--browser",
         choices=("auto", "on", "off"),
-        help="open landing pages in a real browser as iPhone and iPad: auto where scripts may make the link (the default; "
-        "off with --targets), on for every page, off never; needs ota-proxy[browser] and Chromium or WebKit",
+        help="open landing pages in a real browser as iPhone and iPad: auto (the default; off with --targets) "
+        "if scripts may make the link, on for every page, off for none; needs ota-proxy[browser] and Chromium or WebKit",
     )
     group.add_argument(
         "--browser-path", metavar="FILE", default="", help="the Chromium to use (default: the first on the PATH)"
