@@ -99,7 +99,7 @@ def docker_choice(config: pytest.Config) -> str:
 
 
 def docker_obstacle(*servers: str) -> str:
-    """Return why no container (of these servers) can be started here, in one sentence with a hint; empty where it can."""
+    """Return why no container (of these servers) can be started here, in one sentence with a hint; empty if it can."""
     obstacle: str = _late("testing.launch").docker_obstacle(*servers)
     return obstacle
 

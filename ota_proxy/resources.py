@@ -23,7 +23,7 @@ def folder(name: str) -> Path:
 
 
 def template_source(name: str) -> str | None:
-    """Return the text of `templates/<name>` (such as `nginx/site.conf.j2`), or None where there is no such template."""
+    """Return the text of `templates/<name>` (such as `nginx/site.conf.j2`), or None if there is no such template."""
     path = folder("templates") / name
     return path.read_text(encoding="utf-8") if path.is_file() else None
 

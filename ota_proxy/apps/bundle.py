@@ -58,7 +58,7 @@ def _odd(entries: Sequence[Entry]) -> str:
 
 
 def _app_folder(names: Names) -> str:
-    """Return the first app with an Info.plist, else the first app; empty where there is none."""
+    """Return the first app with an Info.plist, else the first app; empty if there is none."""
     apps = list(dict.fromkeys(match[1] for name in names if (match := _APP.fullmatch(name))))
     return next((app for app in apps if f"{app}/{_INFO}" in names), apps[0] if apps else "")
 

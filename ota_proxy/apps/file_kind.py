@@ -116,7 +116,7 @@ def archive_kind(names: Sequence[str]) -> Kind:
 
 
 def _app_in(name: str) -> str:
-    """Return the path of the app that a name lies in, its own slashes kept; empty where it lies in none."""
+    """Return the path of the app that a name lies in, its own slashes kept; empty if it lies in none."""
     plain = name.replace("\\", "/")
     at = f"{plain}/".lower().find(".app/")
     if plain.startswith("__MACOSX/") or at <= 0 or "/.app/" in f"/{plain}/".lower():

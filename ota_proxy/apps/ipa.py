@@ -34,7 +34,7 @@ _HINT = "give the .ipa that Xcode exports for ad hoc or in-house distribution"
 
 @dataclass(frozen=True, slots=True)
 class AppInfo:
-    """An app as its Info.plist names it; texts are empty where a key is missing. `version` is what people see, `build` the rest."""
+    """An app as its Info.plist names it; texts are empty if a key is missing. `version` is what people see, `build` the rest."""
 
     bundle_id: str
     title: str
@@ -46,7 +46,7 @@ class AppInfo:
     folder: str = ""
     """NAME of Payload/NAME.app."""
     size: int = 0
-    """Bytes of the whole package, 0 where there is none yet."""
+    """Bytes of the whole package, 0 if there is none yet."""
 
 
 def read_info(package: Path | str | bytes) -> AppInfo:

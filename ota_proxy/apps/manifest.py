@@ -164,7 +164,7 @@ class ChunkHasher:
 
 
 def hasher_for(assets: Iterable[Asset]) -> ChunkHasher | None:
-    """Return a hasher for the first asset whose hashes a device checks; None where there is none.
+    """Return a hasher for the first asset whose hashes a device checks; None if there is none.
 
     Several hashes without a chunk size are ignored by the device (observed behaviour).
     """

@@ -89,13 +89,13 @@ _REFRESH = re.compile(
 
 
 def refresh_url(content: str) -> str:
-    """Return the URL of a refresh as it stands there; empty where it only loads the page again."""
+    """Return the URL of a refresh as it stands there; empty if it only loads the page again."""
     found = _REFRESH.match(content)
     return next((value.strip() for value in found.groups() if value), "") if found else ""
 
 
 def refresh_target(content: str, base: str) -> str:
-    """Return the absolute http(s) URL that a refresh leads to, without fragment; empty where it leads to none."""
+    """Return the absolute http(s) URL that a refresh leads to, without fragment; empty if it leads to none."""
     raw = refresh_url(content)
     try:
         url = urljoin(base, raw).partition("#")[0] if raw else ""

@@ -89,7 +89,7 @@ class Reader(BoundedParser):
         self._later: list[tuple[str, Context, str]] = []
 
     def close(self) -> None:
-        """End the page: links with placeholders are a script's to complete where there is one, else they are broken."""
+        """End the page: links with placeholders are a script's to complete if there is one, else they are broken."""
         super().close()
         for text, context, target in self._later:
             if self.scripts:

@@ -123,7 +123,7 @@ class DerProblem(Exception):  # noqa: N818 - a fact about bytes, told to people 
 
 
 def signed_content(message: bytes) -> bytes:
-    """Return what a CMS signed message carries; DerProblem, and nothing else, where it is none or carries nothing."""
+    """Return what a CMS signed message carries; DerProblem, and nothing else, if it is not one or carries nothing."""
     outer = _Reader(message).inside(_SEQUENCE)
     if outer.take(_OBJECT) != _SIGNED_DATA:
         raise DerProblem("it is a CMS message, but not signed data")

@@ -31,7 +31,7 @@ def is_image(target: str) -> bool:
 
 
 def read_qr(path: Path) -> str:
-    """Return the text of the one QR code in an image file; UsageError where there is none, several different, or no image."""
+    """Return the text of the one QR code in an image file; UsageError if there is none, several different, or no image."""
     import_qr()
     found = list(dict.fromkeys(_codes(_image(path))))
     if not found:

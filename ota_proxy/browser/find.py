@@ -29,7 +29,7 @@ NO_BROWSER = (
 
 
 def chromium(path: str = "") -> str:
-    """Return the program of the Chromium to use: the one named, else the first on the PATH; empty where there is none."""
+    """Return the program of the Chromium to use: the one named, else the first on the PATH; empty if there is none."""
     if path:
         found = shutil.which(path)
         return str(Path(found).resolve()) if found else ""

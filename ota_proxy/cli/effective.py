@@ -11,7 +11,7 @@ from ota_proxy.report.request_answer import effective_document, effective_text
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the answer; exit 0 where anything of it is known, 3 where nothing is."""
+    """Print the answer; exit 0 if anything of it is known, 3 where nothing is."""
     found = answer(Question(args.path, args.url, args.method, tuple(args.header), args.server, tuple(args.path_map)))
     for note in found.notes:
         say(f"note: {note}")

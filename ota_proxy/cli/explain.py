@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _standard_input(most: int) -> bytes:
-    """Return at most so many bytes of standard input; UsageError where there is none, or what comes is no text."""
+    """Return at most so many bytes of standard input; UsageError if there is none, or what comes is no text."""
     stream = getattr(sys.stdin, "buffer", None)
     if stream is None:
         raise UsageError("there is no standard input to read", hint="ota-proxy explain - < console.log")

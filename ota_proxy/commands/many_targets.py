@@ -258,7 +258,7 @@ _BAR = 24
 
 
 class Meter:
-    """Counts targets by their exit code. `total` is None where it is not known; `mixed`: results go to the same terminal."""
+    """Counts targets by their exit code. `total` is None if it is not known; `mixed`: results go to the same terminal."""
 
     def __init__(self, stream: TextIO, total: int | None, *, mixed: bool) -> None:
         self.stream, self.total = stream, total

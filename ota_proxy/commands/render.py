@@ -48,7 +48,7 @@ def capabilities(server: str, loaded: Loaded, say: Say) -> Capabilities:
 
 
 def found_here(server: str, say: Say, tls_library: str = "") -> Capabilities:
-    """Return what the server of this machine can do, and say which it is; NoVerdictError (exit 3) where there is none."""
+    """Return what the server of this machine can do, and say which it is; NoVerdictError (exit 3) if there is none."""
     here = find_here(server)
     say(f"note: --server-version auto: {here.described()}")
     return here.capabilities(tls_library)

@@ -75,7 +75,7 @@ def _unseen(tls: TlsFacts) -> str:
 
 
 def _spoken(tls: TlsFacts, way: _Way) -> str:
-    """Return version and suite of the best handshake, newest version first; empty where there is none."""
+    """Return version and suite of the best handshake, newest version first; empty if there is none."""
     for version in _versions(way):
         offered = tls.suites.get(version, ())
         wanted = (

@@ -41,7 +41,7 @@ class Decoded:
 
 
 def plain_body(visit: Visit) -> Decoded:
-    """Return the body of a visit's final answer without its encodings; nothing where there is no answer."""
+    """Return the body of a visit's final answer without its encodings; nothing if there is no answer."""
     return decode(visit.response) if visit.response else Decoded(b"")
 
 
@@ -140,7 +140,7 @@ class Unpacker:
         return Unpacked(self._offset, self._whole, self._problem, bytes(self._buffer[:16]), self._cause)
 
     def _advance(self) -> bool:
-        """Do one step; False where more bytes are needed."""
+        """Do one step; False if more bytes are needed."""
         if self._skip:
             return self._drop(min(self._skip, len(self._buffer)), skipped=True)
         if self._inflater is not None:

@@ -25,7 +25,7 @@ _KINDS = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 
 
 async def by_family(session: Session, url: str, size: Bounds) -> tuple[FamilyFacts, ...]:
-    """Ask once over each family; nothing where the host is an address itself, does not resolve, or has one family only."""
+    """Ask once over each family; nothing if the host is an address itself, does not resolve, or has one family only."""
     _, host, port = origin(url)
     try:
         place = (ascii_host(host), port)

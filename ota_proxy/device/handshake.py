@@ -66,7 +66,7 @@ async def probe(host: str, port: int, network: Network, now: datetime) -> TlsFac
 
 
 async def first_flight(place: Place, network: Network) -> Answer | None:
-    """Return what a server answers to one hello of TLS 1.2 with every suite; None where it gives no such answer."""
+    """Return what a server answers to one hello of TLS 1.2 with every suite; None if it gives no such answer."""
     run = _Probe(*place, network)
     answer = await run.ask("TLSv1.2", guideline.suites("TLSv1.2"), guideline.groups())
     return answer if answer and answer.version == "TLSv1.2" else None

@@ -53,7 +53,7 @@ class Surroundings:
         return PlainHttpFacts(visit, open=bool(visit.first.address))
 
     async def tls(self, host: str, port: int) -> TlsFacts | None:
-        """Look at what a host speaks; None where that was not asked for."""
+        """Look at what a host speaks; None if that was not asked for."""
         session = self.session
         if not (host and port and session.options.probe_tls):
             return None
@@ -99,14 +99,14 @@ def _secure(facts: InstallFacts) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class UnknownHost:
-    """What an unknown host gets; None where it was not asked."""
+    """What an unknown host gets; None if it was not asked."""
 
     by_host: Visit | None = None
     by_sni: Visit | None = None
 
 
 async def as_unknown_host(session: Session, visit: Visit, agent: Agent, what: str) -> UnknownHost:
-    """Ask where a visit ended, once for each place and kind of file (`what`) in a run of walks; nothing where it brought nothing."""
+    """Ask where a visit ended, once for each place and kind of file (`what`) in a run of walks; nothing if it brought nothing."""
     url, key = visit.last.url, (what, origin(visit.last.url))
     if not visit.ok or key in session.asked_as_unknown:
         return UnknownHost()

@@ -163,7 +163,7 @@ def ascii_host(host: str) -> str:
 async def addresses(host: str, port: int, network: Network) -> list[Place]:
     """Return where to connect, in order: the fixed address, or what the system resolves and may be asked.
 
-    NetFault `dns` where there is none, `unreachable` where all are private and only pages or servers named the host.
+    NetFault `dns` if there is none, `unreachable` where all are private and only pages or servers named the host.
     """
     fixed = network.resolve.get((host, port))
     if fixed:

@@ -1,4 +1,4 @@
-"""Reads the app of a package without downloading it: from the copy where there is one, else by ranges within a budget.
+"""Reads the app of a package without downloading it: from the copy if there is one, else by ranges within a budget.
 
 Nothing the server does raises here; what keeps the app from being read is told in words.
 """
@@ -80,7 +80,7 @@ class _Ranges:
 
     @property
     def size(self) -> int:
-        """The size of the package, 0 where it is unknown."""
+        """The size of the package, 0 if it is unknown."""
         return self.package.size or 0
 
     async def read(self, span: Span) -> bytes:

@@ -42,7 +42,7 @@ async def follow(request: Request, send: Send, *, limit: int = LIMIT, to_https: 
 
 
 def _next(hops: list[Exchange], limit: int) -> tuple[str, str]:
-    """Return where the last hop leads, or why we stop there; both empty where it is not a redirect."""
+    """Return where the last hop leads, or why we stop there; both empty if it is not a redirect."""
     last = hops[-1]
     if last.status not in _REDIRECTS:
         return "", ""
@@ -63,7 +63,7 @@ def _refusal(hops: list[Exchange], target: str) -> str:
 
 
 def destination(exchange: Exchange) -> str | None:
-    """Return the absolute URL that an answer's Location names, without fragment; None where there is none that can be read."""
+    """Return the absolute URL that an answer's Location names, without fragment; None if there is none that can be read."""
     location = exchange.response.header("location") if exchange.response else None
     if not location:
         return None
@@ -260,7 +260,7 @@ class Session:
 
 
 def _place(url: str) -> Place | None:
-    """Return host, as DNS has it, and port of a URL; None where it has none."""
+    """Return host, as DNS has it, and port of a URL; None if it has none."""
     _, host, port = origin(url)
     try:
         return (ascii_host(host), port) if host else None

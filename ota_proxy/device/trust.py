@@ -24,7 +24,7 @@ _WAYS = 256
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Trust in a word of the contract, a sentence about the chain, and the way itself, from the leaf to the root where there is one."""
+    """Trust in a word of the contract, a sentence about the chain, and the way itself, from the leaf to the root if there is one."""
 
     trust: Trust
     detail: str
@@ -123,7 +123,7 @@ def _is_issuer(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
 
 
 def subject(certificate: x509.Certificate) -> bytes:
-    """Return a certificate's subject in DER, empty where it cannot be read."""
+    """Return a certificate's subject in DER, empty if it cannot be read."""
     return _raw(lambda: certificate.subject)
 
 

@@ -15,7 +15,7 @@ ProfileState = Literal["read", "missing", "broken", "unseen"]
 
 @dataclass(frozen=True, slots=True)
 class SigningCertificate:
-    """A certificate that may sign the app; times are UTC. `name` is its common name, empty where it has none."""
+    """A certificate that may sign the app; times are UTC. `name` is its common name, empty if it has none."""
 
     name: str
     not_before: datetime
@@ -24,7 +24,7 @@ class SigningCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A profile in plain values, times UTC; texts are empty and times None where a key is missing or of another type."""
+    """A profile in plain values, times UTC; texts are empty and times None if a key is missing or of another type."""
 
     kind: ProfileKind
     name: str = ""
@@ -75,7 +75,7 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class AppFacts:
-    """An app as its package shows it; texts are empty where a key is missing."""
+    """An app as its package shows it; texts are empty if a key is missing."""
 
     odd: str = ""
     """A file that is compressed in a way that a device does not undo, in words."""
@@ -91,11 +91,11 @@ class AppFacts:
     title: str = ""
     minimum_os: str = ""
     platforms: tuple[str, ...] = ()
-    """CFBundleSupportedPlatforms, else DTPlatformName; empty where neither is there."""
+    """CFBundleSupportedPlatforms, else DTPlatformName; empty if neither is there."""
     icons: tuple[str, ...] = ()
     """Image files of the app's folder that the Info.plist names."""
     app: Bundle | None = None
-    """None where the archive has no Payload/NAME.app."""
+    """None if the archive has no Payload/NAME.app."""
     extensions: tuple[Bundle, ...] = ()
     unread_extensions: int = 0
     """Extensions beyond those that were looked at."""
@@ -117,6 +117,6 @@ class HashFacts:
 
     name: Literal["md5", "sha256"]
     chunk: int
-    """Bytes of a chunk; 0 where one hash stands for the whole file (observed behaviour)."""
+    """Bytes of a chunk; 0 if one hash stands for the whole file (observed behaviour)."""
     wanted: tuple[str, ...]
     found: tuple[str, ...]

@@ -45,12 +45,12 @@ class Response:
 
     @property
     def media_type(self) -> str:
-        """The first Content-Type without parameters, lower-cased; empty where there is none."""
+        """The first Content-Type without parameters, lower-cased; empty if there is none."""
         return (self.header("content-type") or "").partition(";")[0].strip().lower()
 
     @property
     def length(self) -> int | None:
-        """The declared Content-Length; None where there is none, or one that is not a number."""
+        """The declared Content-Length; None if there is none, or one that is not a number."""
         return whole((self.header("content-length") or "").strip())
 
 

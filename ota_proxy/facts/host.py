@@ -50,5 +50,5 @@ class HostFacts:
     worker_user: str | None = None
     keys: tuple[KeyFile, ...] | None = None
     start_failure: str | None = None
-    """What the server said when it died at its start although its own test had passed; None where it started."""
+    """What the server said when it died at its start although its own test had passed; None if it started."""
     unread: Mapping[str, str] = field(default_factory=dict)

@@ -56,7 +56,7 @@ class PlainHttpFacts:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One asset of the manifest. `url` as written, `absolute` empty where it has no host."""
+    """One asset of the manifest. `url` as written, `absolute` empty if it has no host."""
 
     kind: str
     url: str
@@ -74,7 +74,7 @@ class FamilyFacts:
     address: str
     """The first address of the family."""
     visit: Visit | None = None
-    """With the installer's user agent; None where this machine has no way to such addresses."""
+    """With the installer's user agent; None if this machine has no way to such addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class ManifestFacts:
     compressed: Visit | None = None
     """The same with Accept-Encoding: gzip, deflate, br."""
     data: Mapping[str, Any] | None = None
-    """The property list's root dictionary; None where it is none."""
+    """The property list's root dictionary; None if it is not one."""
     parse_error: str = ""
     """Why the body is not a property list, with line and column where known."""
     passed: str = ""
@@ -159,27 +159,27 @@ class PackageFacts:
     h1: Visit | None = None
     """GET over HTTP/1.1 only."""
     end: Visit | None = None
-    """GET with Range: the very last byte, the latest place where a download can go on; None where the size is not known."""
+    """GET with Range: the very last byte, the latest place where a download can go on; None if the size is not known."""
     range_asked: tuple[int, int] = (0, 0)
     size: int | None = None
     """As declared by HEAD or GET, or counted."""
     reference: bytes = b""
-    """Bytes of `range_asked` from the plain GET, to compare with; empty where it did not read that far."""
+    """Bytes of `range_asked` from the plain GET, to compare with; empty if it did not read that far."""
     tail_reference: bytes = b""
-    """The last bytes of the plain GET, at most 64 KiB, to compare with; empty where it was not read to its end."""
+    """The last bytes of the plain GET, at most 64 KiB, to compare with; empty if it was not read to its end."""
     unpacked: Unpacked | None = None
-    """What a front-to-back reading of the plain GET's body met; None where it brought none."""
+    """What a front-to-back reading of the plain GET's body met; None if it brought none."""
     app: AppFacts | None = None
-    """What the archive says about its app; None where it could not be read."""
+    """What the archive says about its app; None if it could not be read."""
     app_unread: str = ""
     """Why `app` is None."""
     app_visits: tuple[Visit, ...] = ()
     """The requests for parts of the archive; none where all of it was read anyway."""
     unknown_host: Visit | None = None
-    """The package under an unknown Host, as with the manifest; None where it was not asked."""
+    """The package under an unknown Host, as with the manifest; None if it was not asked."""
     unknown_sni: Visit | None = None
     hashed: HashFacts | None = None
-    """The manifest's hashes, recomputed; None where it has none that count, or the package was not read in full."""
+    """The manifest's hashes, recomputed; None if it has none that count, or the package was not read in full."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class FrameFacts:
     url: str
     links: tuple[LinkFacts, ...]
     visit: Visit | None = None
-    """None where the page holds the frame's content itself (srcdoc)."""
+    """None if the page holds the frame's content itself (srcdoc)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class ViewFacts:
     device: str
     """`iPhone` or `iPad`."""
     engine: str
-    """Name and version of the browser; empty where none started."""
+    """Name and version of the browser; empty if none started."""
     links: tuple[LinkFacts, ...] = ()
     taps: tuple[str, ...] = ()
     """The words on what was tapped."""
@@ -120,6 +120,6 @@ class PageFacts:
     tablet: TabletFacts | None = None
     parts: tuple[PartFacts, ...] = ()
     views: tuple[ViewFacts, ...] = ()
-    """As real browsers show it; empty where it was opened in none."""
+    """As real browsers show it; empty if it was opened in none."""
     not_run: str = ""
     """Why its scripts were not run, where that was wanted."""

@@ -38,7 +38,7 @@ class CertificateFacts:
     """`rsa`, `ec`, `ed25519` or another name."""
     key_bits: int
     signature_hash: str
-    """`sha256`, `sha1`, … ; empty where the algorithm has none of its own (Ed25519)."""
+    """`sha256`, `sha1`, … ; empty if the algorithm has none of its own (Ed25519)."""
     dns_names: tuple[str, ...]
     ip_names: tuple[str, ...]
     has_san: bool
@@ -78,7 +78,7 @@ class TlsFacts:
     chain: tuple[CertificateFacts, ...] = ()
     """As served, leaf first, nothing added or sorted."""
     path: tuple[CertificateFacts, ...] = ()
-    """What a device would use, from the leaf to the root where there is one; certificates sent beside it are not in it."""
+    """What a device would use, from the leaf to the root if there is one; certificates sent beside it are not in it."""
     trust: Trust = "not-checked"
     trust_detail: str = ""
     name_matches: bool | None = None
@@ -89,7 +89,7 @@ class TlsFacts:
     unknown_host: str = ""
     """What a handshake under an unknown host name got: `refused`, `same-certificate`, `other-certificate`, or empty: not asked."""
     asks_certificate: bool | None = None
-    """The server asked for a client certificate in a handshake of TLS 1.2; None where it did none, and TLS 1.3 encrypts it."""
+    """The server asked for a client certificate in a handshake of TLS 1.2; None if it did none, and TLS 1.3 encrypts it."""
     partial: bool = False
     """The probe spent all its connections, or lost some: `versions`, `suites` and `groups` may lack some."""
 
@@ -105,7 +105,7 @@ class AtsRow:
 
     name: str
     minimum: str
-    """The least TLS version that is taken; empty where ATS is switched off."""
+    """The least TLS version that is taken; empty if ATS is switched off."""
     forward_secrecy: bool
     certificate_rules: bool
     """Key and signature must be as strong as ATS wants; trust, name and dates always count."""

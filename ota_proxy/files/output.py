@@ -25,7 +25,7 @@ UNFINISHED = ".ota-proxy-tmp"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One file as it should be and as it is; `old` is None where there is none yet."""
+    """One file as it should be and as it is; `old` is None if there is none yet."""
 
     path: Path
     new: str
@@ -86,7 +86,7 @@ def _count(rendered: Rendered) -> str:
 
 
 def difference(changes: tuple[Change, ...]) -> str:
-    """Return a unified diff from what is there to what should be; empty where nothing would change."""
+    """Return a unified diff from what is there to what should be; empty if nothing would change."""
     texts = []
     for one in changes:
         old, new = (one.old or "").splitlines(keepends=True), one.new.splitlines(keepends=True)
@@ -199,7 +199,7 @@ def _locked(source: Path, path: Path) -> Iterator[int]:
 
 
 def _lock(handle: int) -> bool:
-    """Take the lock of an unfinished file; False where its writer lives, or nobody can tell."""
+    """Take the lock of an unfinished file; False if its writer lives, or nobody can tell."""
     try:
         import fcntl  # noqa: PLC0415 - Windows has none: what killed runs left is not recognised there
     except ImportError:

@@ -83,7 +83,7 @@ def _check_names(leaf: x509.Certificate, names: Sequence[str], path: str, place:
 
 
 def dns_names(leaf: x509.Certificate) -> tuple[str, ...]:
-    """Return the DNS names of the SAN in lower case; empty where it has none or none that can be read."""
+    """Return the DNS names of the SAN in lower case; empty if it has none or none that can be read."""
     try:
         found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except _UNREADABLE:

@@ -35,7 +35,7 @@ class TestFile:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Where an engine has put what is played beside the server; empty where everything is where the site says."""
+    """Where an engine has put what is played beside the server; empty if everything is where the site says."""
 
     tls_proxy: tuple[int, int] | None = None
     """TLS port and plain port of the TLS-terminating proxy."""
@@ -62,7 +62,7 @@ class Scenario:
     """What to run. `config` maps absolute paths to the text under test, `files` has certificates and content.
 
     `upstream` names the parts that play the applications behind the site, `tls_proxy` the TLS-terminating proxy before it:
-    whole nginx configurations, run beside the server in the same network namespace, empty where there is none.
+    whole nginx configurations, run beside the server in the same network namespace, empty if there is none.
     """
 
     server: str
@@ -109,7 +109,7 @@ class Endpoint:
     enclosing: str = ""
     """What the engine added to the server's own configuration around the one under test, one sentence; empty for nothing."""
     config: str = ""
-    """Main configuration file of the server, where other servers run beside it; empty where it is the only one."""
+    """Main configuration file of the server, where other servers run beside it; empty if it is the only one."""
 
 
 class Running(Protocol):
@@ -131,7 +131,7 @@ class Engine(Protocol):
 
     name: EngineName
     replaced: str
-    """What differs from production, one sentence; empty where nothing does."""
+    """What differs from production, one sentence; empty if nothing does."""
 
     def capabilities(self, server: str) -> Capabilities:
         """Look at the server this engine would start: its version and TLS library in use. NoVerdictError when it cannot run."""

@@ -63,7 +63,7 @@ def _exists(pid: int) -> bool:
 
 
 def _begun(pid: int) -> str:
-    """Return the start time of a process in clock ticks since boot (proc(5), field 22 of stat); empty where there is no /proc."""
+    """Return the start time of a process in clock ticks since boot (proc(5), field 22 of stat); empty if there is no /proc."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

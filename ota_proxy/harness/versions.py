@@ -98,7 +98,7 @@ class Here:
 
 
 def find_here(server: str) -> Here:
-    """Return the server of this machine; NoVerdictError (exit 3) where there is none or it cannot be read."""
+    """Return the server of this machine; NoVerdictError (exit 3) if there is none or it cannot be read."""
     about = server_named(server)
     if about.not_looked_for:
         why, _, hint = about.not_looked_for.partition("; ")

@@ -103,7 +103,7 @@ class _Reader:
         self._find_master()
         library = self._try(
             "tls_library", self._tls_library
-        )  # None where no server runs, and then it says no version either
+        )  # None if no server runs, and then it says no version either
         version = self._try("version", self._version) if library else None
         return HostFacts(spec=spec, server=self.server, version=version, tls_library=library, unread=self.unread)
 

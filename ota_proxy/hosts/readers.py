@@ -41,7 +41,7 @@ class Mapped:
 
 
 def mapped_library(maps: str) -> Mapped | None:
-    """Return the libcrypto of a process that also maps a libssl, from its /proc/PID/maps; None where it speaks no TLS."""
+    """Return the libcrypto of a process that also maps a libssl, from its /proc/PID/maps; None if it speaks no TLS."""
     rows = [found for found in map(_MAPPED.fullmatch, maps.splitlines()) if found]
     if not any(row[3] == "ssl" for row in rows):
         return None

@@ -292,7 +292,7 @@ class Matcher:
     find: Callable[[str], Groups | None]
 
     def holds(self, text: str) -> tuple[bool, Groups]:
-        """Say whether the test is passed, and what it captured: nothing where it is passed because the pattern does not match."""
+        """Say whether the test is passed, and what it captured: nothing if it is passed because the pattern does not match."""
         found = self.find(text)
         if self.negate:
             return found is None, NO_GROUPS

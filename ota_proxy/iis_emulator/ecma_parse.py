@@ -38,7 +38,7 @@ class Char:
 
 @dataclass(frozen=True, slots=True)
 class Back:
-    """What group `number` captured; nothing where it captured nothing."""
+    """What group `number` captured; nothing if it captured nothing."""
 
     number: int
 

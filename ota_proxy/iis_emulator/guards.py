@@ -167,7 +167,7 @@ class RedirectSettings:
 
 
 def location(settings: RedirectSettings, request: Request, path: str, query: str) -> str:
-    """Return where a request is sent, absolute; empty where it is not redirected."""
+    """Return where a request is sent, absolute; empty if it is not redirected."""
     for wildcard, destination in settings.wildcards:
         groups = wildcard.find(path)
         if groups is not None:

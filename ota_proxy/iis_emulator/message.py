@@ -45,7 +45,7 @@ class Headers:
         self.fields = list(fields or [])
 
     def header(self, name: str) -> str:
-        """Return the value of a field, several joined by commas (RFC 9110 §5.3), empty where it is not there."""
+        """Return the value of a field, several joined by commas (RFC 9110 §5.3), empty if it is not there."""
         wanted = name.lower()
         return ", ".join(value for known, value in self.fields if known.lower() == wanted)
 

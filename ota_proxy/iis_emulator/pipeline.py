@@ -35,7 +35,7 @@ from ota_proxy.printable import as_json
 
 @dataclass(slots=True)
 class Entry:
-    """What became of one request; None where something does not apply. `hresult` is there with 500.19 only."""
+    """What became of one request; None if something does not apply. `hresult` is there with 500.19 only."""
 
     method: str | None
     url: str | None

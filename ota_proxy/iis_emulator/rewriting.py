@@ -125,7 +125,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the rules did. `rule` is the last one that was performed, `url` the rewritten URL, empty where nothing rewrote it."""
+    """What the rules did. `rule` is the last one that was performed, `url` the rewritten URL, empty if nothing rewrote it."""
 
     rule: str = ""
     url: str = ""
@@ -162,7 +162,7 @@ def run(rules: RuleSet, variables: Variables, exists: Exists, origin: str) -> Ou
 
 
 def _matched(rule: Rule, rules: RuleSet, variables: Variables, exists: Exists) -> Scope | None:
-    """Return what the action may refer to, or None where the rule does not apply."""
+    """Return what the action may refer to, or None if the rule does not apply."""
     if not (variables.path + "/").lower().startswith(rule.base.lower()):
         return None
     path = variables.path[len(rule.base) :]

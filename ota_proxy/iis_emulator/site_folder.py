@@ -94,7 +94,7 @@ class Tree:
 
 
 def _walk(folder: Path, steps: Sequence[str]) -> Path | None:
-    """Follow names without regard to case; None where one is not there or no name Windows would open."""
+    """Follow names without regard to case; None if one is not there or no name Windows would open."""
     path = folder
     for step in steps:
         if not _openable(step):

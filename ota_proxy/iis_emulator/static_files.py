@@ -139,7 +139,7 @@ class StaticSettings:
 
 
 def media_type(name: str, types: Mapping[str, str]) -> str:
-    """Return the type of a file name, empty where there is none."""
+    """Return the type of a file name, empty if there is none."""
     base, dot, extension = name.rpartition(".")
     return types.get((dot + extension).lower() if dot and (base or extension) else ".", "")
 

@@ -20,7 +20,7 @@ _TLS_LIBRARY = re.compile(r"openssl-(\d+(?:\.\d+){1,2})[a-z]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where a distribution keeps the things of one server, as absolute paths; empty where that server has no such thing."""
+    """Where a distribution keeps the things of one server, as absolute paths; empty if that server has no such thing."""
 
     ca_bundle: str = ""
     folder: str = ""
@@ -54,7 +54,7 @@ class Capabilities:
     layout: Layout
     features: frozenset[str]
     missing: Mapping[str, str]
-    """Feature → what cannot be enforced without it (empty where something else serves as well)."""
+    """Feature → what cannot be enforced without it (empty if something else serves as well)."""
     unnamed: Mapping[str, str] = field(default_factory=dict)
     """The missing features that the server may have after all → what naming its version or library would add."""
     portable: bool = False

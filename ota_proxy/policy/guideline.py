@@ -18,7 +18,7 @@ from ota_proxy.resources import policy_file
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One profile of the guideline. `ciphers` are OpenSSL names for TLS 1.2, empty where it is not spoken."""
+    """One profile of the guideline. `ciphers` are OpenSSL names for TLS 1.2, empty if it is not spoken."""
 
     name: str
     version: str

@@ -225,7 +225,7 @@ _LONGEST = 600
 
 
 def render_timeline(target: TargetReport, text: Text) -> Iterator[str]:
-    """Yield the timeline as HTML; nothing where no device walked."""
+    """Yield the timeline as HTML; nothing if no device walked."""
     walks = [one.install for one in (target.facts, *target.further) if one is not None and one.install is not None]
     exchanges = list({id(one): one for walk in walks for one in walk.exchanges()}.values())
     if not exchanges:

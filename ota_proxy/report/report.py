@@ -59,7 +59,7 @@ class TargetReport:
 
     @property
     def why(self) -> str:
-        """Why there is no verdict; empty where there is one."""
+        """Why there is no verdict; empty if there is one."""
         return "" if self.judged else self.reason or self._unread
 
     @property
@@ -69,7 +69,7 @@ class TargetReport:
 
     @property
     def _unread(self) -> str:
-        """Why an install was not read to its end; empty where all were."""
+        """Why an install was not read to its end; empty if all were."""
         return unread(self._facts)
 
     @property

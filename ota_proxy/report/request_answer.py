@@ -82,7 +82,7 @@ def _at(span: Span | None, base: str) -> str:
 
 
 def _common_folder(answer: Answered) -> str:
-    """Return the folder that all files lie in, empty where there is none or only one file."""
+    """Return the folder that all files lie in, empty if there is none or only one file."""
     spans = [one.span for group in (answer.headers, answer.trace, answer.unknown) for one in group]
     files = sorted({span.file for span in spans if span})
     if len(files) < 2:

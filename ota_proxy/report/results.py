@@ -27,7 +27,7 @@ from ota_proxy.rules.support.evidence import safe
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One finding. `path` is relative to the project, empty for a file outside and where there is none; Lines and columns are 0 where unknown."""
+    """One finding. `path` is relative to the project, empty for a file outside and if there is none; Lines and columns are 0 if unknown."""
 
     rule: Rule
     severity: Severity
@@ -205,14 +205,14 @@ LABEL = "Rules"
 
 
 def page_uri(rule_id: str) -> str:
-    """Return the address of a rule's page, empty where none is published: a path of this machine would help nobody else."""
+    """Return the address of a rule's page, empty if none is published: a path of this machine would help nobody else."""
     base = published()
     return f"{base}{file_name(rule_id)}" if base else ""
 
 
 @cache
 def published() -> str:
-    """Return the address of the folder with the rule pages, with `/` at its end; empty where the metadata has none."""
+    """Return the address of the folder with the rule pages, with `/` at its end; empty if the metadata has none."""
     try:
         entries = metadata("ota-proxy").get_all("Project-URL") or []
     except PackageNotFoundError:  # run from a checkout that is not installed

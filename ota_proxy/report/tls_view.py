@@ -16,7 +16,7 @@ from ota_proxy.report.report import TargetReport
 from ota_proxy.rules.support.evidence import safe
 
 _TRUST_SWITCH = (
-    "a CA that was given: devices need its profile, and where no MDM brought it, the switch under "
+    "a CA that was given: devices need its profile, and if no MDM brought it, the switch under "
     "Settings › General › About › Certificate Trust Settings"
 )
 _GROUPS = 3
@@ -24,7 +24,7 @@ _GROUPS = 3
 
 
 def connections(target: TargetReport) -> Iterator[tuple[str, str]]:
-    """Yield a heading and a sentence for each host that TLS was spoken with, and one with the verdicts; nothing where none was."""
+    """Yield a heading and a sentence for each host that TLS was spoken with, and one with the verdicts; nothing if none was."""
     hosts = list(_hosts(target))
     for tls in hosts:
         yield f"TLS at {safe(tls.place)}", _spoken(tls)

@@ -110,7 +110,7 @@ def suppressed(target: TargetReport) -> list[str]:
 
 
 def excerpt(outcome: Outcome, config: Mapping[str, str]) -> list[tuple[int, str]]:
-    """Return the configuration line of a finding with two lines around it, numbered; empty where its text is not known."""
+    """Return the configuration line of a finding with two lines around it, numbered; empty if its text is not known."""
     lines = _config_of(outcome.file, config).split("\n")
     if lines == [""] or not 1 <= outcome.line <= len(lines):
         return []
@@ -165,7 +165,7 @@ def _span(rules: list[str]) -> str:
 
 
 def hint(target: TargetReport) -> str:
-    """Say where to read on about the first finding; empty where there is none."""
+    """Say where to read on about the first finding; empty if there is none."""
     first = next(groups(target), None)
     return f"more about a rule: ota-proxy explain {first[0].rule.id}" if first else ""
 
@@ -181,7 +181,7 @@ def counts(report: Report) -> str:
 
 
 def about(target: TargetReport) -> str:
-    """Return server and engine of a target in one phrase, empty where none is known."""
+    """Return server and engine of a target in one phrase, empty if none is known."""
     return ", ".join(part for part in (called(target.server, target.version), target.engine) if part)
 
 

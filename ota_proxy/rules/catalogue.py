@@ -28,7 +28,7 @@ def catalogue() -> dict[str, Rule]:
 
 
 def rule_id(word: str) -> str | None:
-    """Return the id of the rule that a person means by its id or its name, in any case; None where there is none."""
+    """Return the id of the rule that a person means by its id or its name, in any case; None if there is none."""
     rules = catalogue()
     names = {rule.name: rule.id for rule in rules.values()}
     return word.upper() if word.upper() in rules else names.get(word.lower())

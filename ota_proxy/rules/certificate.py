@@ -175,7 +175,7 @@ def cert_weak(facts: Facts) -> Iterator[Finding]:
 
 
 def weaknesses(tls: TlsFacts) -> list[str]:
-    """Say what is weak on the path of a chain, leaf first; empty where nothing is. A root's own signature counts for nothing."""
+    """Say what is weak on the path of a chain, leaf first; empty if nothing is. A root's own signature counts for nothing."""
     leaf, *issuers = path_of(tls)
     above = [f"{problem} (issuer {cert.subject})" for cert in issuers for problem in _weak(cert)]
     return [*_weak(leaf), *_leaf_only(leaf), *above]

@@ -45,7 +45,7 @@ def _urls(install: InstallFacts) -> list[str]:
 
 
 def _why(install: InstallFacts, url: str) -> tuple[Severity, str] | None:
-    """Return how bad a host is and why; None where a phone elsewhere may well get there, or where nobody should mind."""
+    """Return how bad a host is and why; None if a phone elsewhere may well get there, or where nobody should mind."""
     host = origin(url)[1].rstrip(".").lower()
     if install.private_allowed or host in install.resolved_hosts:
         return None

@@ -242,7 +242,7 @@ def _about(asset: Asset, manifest: ManifestFacts, message: str) -> Finding:
 
 
 def _parts(url: str) -> tuple[str, str]:
-    """Scheme (as written, lower case) and host of an asset's URL; empty where there is none."""
+    """Scheme (as written, lower case) and host of an asset's URL; empty if there is none."""
     scheme, host, _ = origin(url)
     return scheme.lower(), host
 

@@ -166,7 +166,7 @@ def manifest_cacheable(facts: Facts) -> Iterator[Finding]:
 
 
 def _kept(seen: Seen) -> Finding | None:
-    """Say why a shared cache may (or did) keep the answer; None where it may not."""
+    """Say why a shared cache may (or did) keep the answer; None if it may not."""
     age = seconds(next(iter(seen.values("age")), ""))
     rules = cache_control(seen.values("cache-control"))
     severity: Severity | None = None

@@ -22,7 +22,7 @@ _END = struct.Struct("<4s4H2IH")
 
 
 def _unencoded(facts: Facts) -> tuple[list[tuple[PackageFacts, Response]], str]:
-    """Return the packages that came as they are stored, with their answers, and why others say nothing; empty where none does."""
+    """Return the packages that came as they are stored, with their answers, and why others say nothing; empty if none does."""
     packages = [(package, package.get.response) for package in delivered(facts)]
     plain = [(package, response) for package, response in packages if response and not is_encoded(response)]
     return plain, "the package was sent encoded" if len(plain) < len(packages) else ""

@@ -138,7 +138,7 @@ def _wrong_bytes(response: Response, package: PackageFacts, first: int, last: in
 
 
 def _first_difference(body: bytes, first: int, package: PackageFacts) -> int | None:
-    """Return the first place in the file where a part differs from what the plain GET brought there; None where none is known to."""
+    """Return the first place in the file where a part differs from what the plain GET brought there; None if none is known to."""
     known = [(package.range_asked[0], package.reference)]
     if package.size is not None:
         known.append((package.size - len(package.tail_reference), package.tail_reference))

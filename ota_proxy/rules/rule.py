@@ -102,7 +102,7 @@ class Outcome:
 
     @property
     def line(self) -> int:
-        """The line it begins at, from 1; 0 where that is not known."""
+        """The line it begins at, from 1; 0 if that is not known."""
         return self.span.line
 
 

@@ -180,7 +180,7 @@ def version_exposed(facts: Facts) -> Iterator[Finding]:
 
 
 def _version(name: str, value: str) -> str:
-    """Return what is wrong with the value of a header that speaks of the server; empty where nothing is."""
+    """Return what is wrong with the value of a header that speaks of the server; empty if nothing is."""
     return f"The header {name.title()} shows the version: {value}" if _NUMBER.search(value) else ""
 
 

@@ -138,7 +138,7 @@ def hsts_preload(facts: Facts) -> Iterator[Finding]:
 
 
 def _binds(value: str) -> str:
-    """Say what a policy binds beside its own host; empty where it binds nothing else."""
+    """Say what a policy binds beside its own host; empty if it binds nothing else."""
     given = {part.strip().lower() for part in value.split(";")}
     words = [word for word in ("preload", "includeSubDomains") if word.lower() in given]
     if not words:

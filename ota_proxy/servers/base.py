@@ -37,12 +37,12 @@ class Program:
     names: tuple[str, ...]
     """Of its processes, which are also those of its binaries."""
     control: tuple[str, ...]
-    """Commands that test and dump the configuration in use, best first; empty where the binary itself does."""
+    """Commands that test and dump the configuration in use, best first; empty if the binary itself does."""
     folder_flag: str
     config_flag: str
     """What precedes prefix or root, and the main file, in the command line of the running master."""
     dump: tuple[str, ...]
-    """What makes it print the whole configuration; empty where it can only list the files (`listing`)."""
+    """What makes it print the whole configuration; empty if it can only list the files (`listing`)."""
     listing: tuple[str, ...] = ()
 
 
@@ -69,7 +69,7 @@ class Server:
     otherwise: str = ""
     """What a person may have meant who wants to start a configuration of a server that cannot be started."""
     not_looked_for: str = ""
-    """Why the server of this machine is not looked for with `--server-version auto`; empty where it is."""
+    """Why the server of this machine is not looked for with `--server-version auto`; empty if it is."""
     program: Program | None = None
     no_more_modules: str = ""
     """Why modules beside its own (`--with-module`) make no difference to what is rendered; empty where they do."""

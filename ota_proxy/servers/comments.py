@@ -85,7 +85,7 @@ class _Reader:
         return (self._line(following.start()), self._line(following.end() - 1)) if following else _NOTHING
 
     def _following(self) -> list[re.Match[str] | None]:
-        """Return for each part the start tag after it; None where anything else but blanks and comments comes first."""
+        """Return for each part the start tag after it; None if anything else but blanks and comments comes first."""
         found: list[re.Match[str] | None] = [None]
         for before, part in reversed(list(pairwise(self._parts))):
             alone = not self._text[before.end() : part.start()].strip()

@@ -162,11 +162,11 @@ class Effective(Protocol):
 
     @property
     def unread(self) -> str:
-        """Why the rest cannot be told of, because a file of it could not be understood; empty where all were."""
+        """Why the rest cannot be told of, because a file of it could not be understood; empty if all were."""
 
     @property
     def unseen(self) -> str:
-        """Why what stands nowhere may still stand in a file that was not looked at; empty where all were."""
+        """Why what stands nowhere may still stand in a file that was not looked at; empty if all were."""
 
     @property
     def unjudged(self) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ class SiteFiles(Protocol):
     """The disk of the server that is asked."""
 
     def entry(self, path: str, root: str) -> Entry | None:
-        """Return what stands at a path of the server below one of its roots, None where that is not known."""
+        """Return what stands at a path of the server below one of its roots, None if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class KnownFiles:
     cache: dict[str, Entry] = field(default_factory=dict, compare=False)
 
     def entry(self, path: str, root: str) -> Entry | None:
-        """Return what stands at a path, None where the folder is not one that was named or is here."""
+        """Return what stands at a path, None if the folder is not one that was named or is here."""
         plain = posixpath.normpath(path)
         if not posixpath.isabs(plain) or not self._known(plain, posixpath.normpath(root)):
             return None

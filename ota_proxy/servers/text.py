@@ -124,7 +124,7 @@ class SourceText:
 
     @property
     def newline(self) -> str:
-        """Return how the file ends its lines: as its first line does, with a line feed where there is but one line."""
+        """Return how the file ends its lines: as its first line does, with a line feed if there is but one line."""
         found = re.search(r"\r\n|\n|\r", self.text)
         return found[0] if found and (self.lone_return or found[0] != "\r") else "\n"
 

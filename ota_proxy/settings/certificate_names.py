@@ -131,7 +131,7 @@ def _twice(domain: str, kind: str, first: int, second: int) -> UsageError:
 
 
 def read_leaf(path: str) -> Leaf | None:
-    """Return the names and kind of a file's first certificate, or None where that cannot be read here."""
+    """Return the names and kind of a file's first certificate, or None if that cannot be read here."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - a pipe or device must not be opened
             return None

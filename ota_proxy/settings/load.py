@@ -103,7 +103,7 @@ def _laid(layer: Layer) -> tuple[dict[str, Any], dict[Key, Source]]:
 
 
 def _members(chosen: str | None, folder: Path) -> tuple[Member, ...]:
-    """Return the sites of a file, or of all files of a folder; one without a file where there is none."""
+    """Return the sites of a file, or of all files of a folder; one without a file if there is none."""
     if chosen and Path(chosen).is_dir():
         return several.of_folder(Path(chosen), {path: _file_layer(path, ()) for path in several.files_of(Path(chosen))})
     file, table = _explicit(Path(chosen)) if chosen else _nearest_file(folder)

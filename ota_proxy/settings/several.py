@@ -104,7 +104,7 @@ def _table(file: Path, table: Mapping[str, object], index: int, above: Layer, in
 
 
 def refuse_words_about_one(layer: Layer) -> None:
-    """Raise UsageError for a flag or variable that says something of one site, where there are several."""
+    """Raise UsageError for a flag or variable that says something of one site, if there are several."""
     for key, _, source in layer:
         if key[0] in _ABOUT_ONE:
             text = f"there are several sites, and {key[0]} would be the same for all of them"

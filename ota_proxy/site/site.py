@@ -124,7 +124,7 @@ class Certificate(Part):
     key: FilePath = Field(description="PEM file of the private key, readable by root only.")
     domains: tuple[Domain, ...] = Field(
         (),
-        description="Names that use this certificate; default: with several certificates, the names in their files where these can be read, else all names that no other one claims.",
+        description="Names that use this certificate; default: with several certificates, the names in their files if these can be read, else all names that no other one claims.",
     )
 
 

@@ -137,7 +137,7 @@ def _without(reason: str, asked: Settings, image: str) -> NoReturn:
 
 
 def docker_obstacle(*servers: str) -> str:
-    """Return why no container (of these servers) can be started here, in one sentence with a hint; empty where it can."""
+    """Return why no container (of these servers) can be started here, in one sentence with a hint; empty if it can."""
     try:
         require(*servers)
     except NoVerdictError as error:

@@ -58,7 +58,7 @@ class _Row:
 
 
 def lines_of(outcome: Outcome, config: Mapping[str, str]) -> tuple[str, int] | None:
-    """Return (file, line) of the line to look at, as `config` names the file; None where none fits."""
+    """Return (file, line) of the line to look at, as `config` names the file; None if none fits."""
     rows = list(_rows(config))
     path = _path(outcome.subject)
     block = _block(rows, path)

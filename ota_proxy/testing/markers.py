@@ -41,7 +41,7 @@ LINES = (
 
 
 def servers(item: pytest.Item | pytest.Function) -> tuple[str, ...]:
-    """Return the servers that the nearest marker names; none where there is no marker. Wrong names are left out here."""
+    """Return the servers that the nearest marker names; none if there is no marker. Wrong names are left out here."""
     mark = item.get_closest_marker("ota_server")
     return tuple(dict.fromkeys(name for name in mark.args if name in SERVERS)) if mark else ()
 

@@ -23,7 +23,7 @@ _REFERENCE = re.compile(r"[a-z0-9][A-Za-z0-9._:/@-]*")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a session was asked for. `artifacts` is absolute; it and `base_url` are None where not given."""
+    """What a session was asked for. `artifacts` is absolute; it and `base_url` are None if not given."""
 
     docker: DockerChoice = "auto"
     keep: bool = False

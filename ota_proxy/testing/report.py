@@ -88,7 +88,7 @@ class InstallReport:
 
     @property
     def stage(self) -> Stage | None:
-        """Where an install stops first: tap, connect, manifest, prompt, package, install, open or server; None where nowhere."""
+        """Where an install stops first: tap, connect, manifest, prompt, package, install, open or server; None if nowhere."""
         first = _first(self.target)
         return first.rule.stage if first else None
 
@@ -199,7 +199,7 @@ def _lesser(one: Outcome) -> bool:
 
 
 def _first(target: TargetReport) -> Outcome | None:
-    """Return the first error on the way of an install; one of the server's stage where there is no other."""
+    """Return the first error on the way of an install; one of the server's stage if there is no other."""
     errors = [one for one in target.findings if one.severity == "error"]
     return view.phone(target) or (errors[0] if errors else None)
 

@@ -23,7 +23,7 @@ _ENVIRONMENT = {
     "OTA_PROXY_…": "every key of the site file, such as OTA_PROXY_DOMAINS; `ota-proxy config show` names where a value came from",
     "OTA_PROXY_SITE": "the site file, where --site does not name one",
     "NO_COLOR": "set and not empty: no colours",
-    "FORCE_COLOR, CLICOLOR_FORCE": "set and neither empty nor 0: colours also where there is no terminal",
+    "FORCE_COLOR, CLICOLOR_FORCE": "set and neither empty nor 0: colours even without a terminal",
     "CLICOLOR": "0: no colours",
     "COLUMNS": "width of help pages and, on a terminal, of reports",
     "GITHUB_STEP_SUMMARY": "the file that --format github adds its summary to",

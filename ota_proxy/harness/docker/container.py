@@ -171,7 +171,7 @@ class Lifeline:
                     return said[0] if said else ""
 
     def said(self) -> list[tuple[str, int]]:
-        """Return what PID 1 has said so far: words with a number (0 where there is none)."""
+        """Return what PID 1 has said so far: words with a number (0 if there is none)."""
         return [(word, int(number or 0)) for word, number in _SAID.findall(self._text)]
 
     def number(self, word: str) -> int | None:

@@ -161,7 +161,7 @@ class Daemon:
             self._api.put_archive(container, "/", archive)
 
     def fetch(self, container: str, path: str) -> bytes | None:
-        """Return the content of a regular file in a container, None where there is none."""
+        """Return the content of a regular file in a container, None if there is none."""
         with _translated(f"read {path} in a container"):
             try:
                 chunks, _ = self._api.get_archive(container, path)

@@ -25,7 +25,7 @@ class Enclosing:
 
 
 def supply(scenario: Scenario, read: Callable[[str], str]) -> Enclosing:
-    """Return what this scenario's enclosing configuration lacks. `read` returns the text of a file in the image, empty where there is none."""
+    """Return what this scenario's enclosing configuration lacks. `read` returns the text of a file in the image, empty if there is none."""
     caps = scenario.caps
     if caps.server != "apache" or not _files(scenario):
         return Enclosing()

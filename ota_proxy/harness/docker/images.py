@@ -135,7 +135,7 @@ echo "end=yes"
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What `LOOK` found, empty where there is nothing. Versions are numbers, TLS libraries `openssl-3.0.19`."""
+    """What `LOOK` found, empty if there is nothing. Versions are numbers, TLS libraries `openssl-3.0.19`."""
 
     image: str
     versions: dict[str, str]

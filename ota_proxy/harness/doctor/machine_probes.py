@@ -171,7 +171,7 @@ def tools() -> tuple[str, ...]:
 
 
 def _ask(command: list[str]) -> str:
-    """Return the first line of what a program says of itself; empty where it fails or is too slow."""
+    """Return the first line of what a program says of itself; empty if it fails or is too slow."""
     try:
         done = subprocess.run(
             command,

@@ -48,7 +48,7 @@ def engines(probes: Iterable[Probe]) -> dict[str, list[str]]:
 
 
 def exit_code(probes: Iterable[Probe]) -> int:
-    """Return 0 where at least one real server can be started and nothing needed is missing, else 3."""
+    """Return 0 if at least one real server can be started and nothing needed is missing, else 3."""
     seen = list(probes)
     broken = any(probe.needed and probe.status == "missing" for probe in seen)
     return EXIT_CLEAN if real(seen) and not broken else EXIT_NO_VERDICT

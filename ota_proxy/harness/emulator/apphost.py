@@ -48,7 +48,7 @@ class Places:
 
 
 def site_names(plan: Plan) -> tuple[str, ...]:
-    """Return the IIS sites of a plan: the one, and the plain one that redirects where there is one."""
+    """Return the IIS sites of a plan: the one, and the plain one that redirects if there is one."""
     return (plan.name, plan.second_site) if plan.second_site else (plan.name,)
 
 

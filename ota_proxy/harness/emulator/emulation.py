@@ -17,7 +17,7 @@ _START_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """The plain port (0: a free one) and the context of the TLS one, None where there is none."""
+    """The plain port (0: a free one) and the context of the TLS one, None if there is none."""
 
     http: int
     tls: ssl.SSLContext | None

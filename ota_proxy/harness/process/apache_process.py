@@ -26,7 +26,7 @@ def find() -> Binary:
 
 
 def modules(binary: Binary) -> frozenset[str] | None:
-    """Return the modules that are loaded or built in; None where the configuration does not load."""
+    """Return the modules that are loaded or built in; None if the configuration does not load."""
     for command in _controls(binary.path):
         if (listed := printed(*command, "-t", "-D", "DUMP_MODULES")) is not None:
             return frozenset(_MODULE.findall(listed))

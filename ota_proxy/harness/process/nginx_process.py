@@ -27,7 +27,7 @@ def find() -> Binary:
 
 
 def modules(binary: Binary) -> frozenset[str] | None:
-    """Return the modules that are loaded or built in; None where the configuration does not load."""
+    """Return the modules that are loaded or built in; None if the configuration does not load."""
     dump = printed(str(binary.path), "-T")
     if dump is None:
         return None

@@ -30,7 +30,7 @@ class Recipe(Protocol):
         """Return the server as it is installed here; NoVerdictError where it is not, or cannot be read."""
 
     def modules(self, binary: Binary) -> frozenset[str] | None:
-        """Return the modules in use, without `mod_`, `ngx_` and `_module`; None where the configuration does not load.
+        """Return the modules in use, without `mod_`, `ngx_` and `_module`; None if the configuration does not load.
 
         It is asked of servers that are looked for on this machine.
         """
@@ -53,7 +53,7 @@ def recipe(server: str) -> Recipe:
 
 
 def printed(*command: str) -> str | None:
-    """Return what a command prints; None where it fails or is too slow."""
+    """Return what a command prints; None if it fails or is too slow."""
     try:
         done = subprocess.run(command, capture_output=True, timeout=_DEADLINE, check=False, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired):

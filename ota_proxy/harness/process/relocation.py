@@ -45,7 +45,7 @@ LONGEST_SOCKET = 100
 class ServerDirectory:
     """The run directory of a server: a fresh temporary folder. It goes with this object, or with the process, unless it was told to `stay`.
 
-    NoVerdictError where there is no room for it, or where the workers of a server that root starts could not enter it.
+    NoVerdictError if there is no room for it, or where the workers of a server that root starts could not enter it.
     """
 
     def __init__(self) -> None:

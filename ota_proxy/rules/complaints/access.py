@@ -101,7 +101,7 @@ def _find(row: Any, names: tuple[str, ...], depth: int = 0) -> Any:  # noqa: ANN
 
 
 def meaning(request: Request) -> Heard | None:
-    """Return what the answer to a request means for an install; None where it is none of ours, or a good answer."""
+    """Return what the answer to a request means for an install; None if it is not one of ours, or a good answer."""
     kind, status = request.kind, request.status
     if status == 500 and request.sub == 19:
         return Heard("IIS refuses a web.config (500.19)", ("OTA620", "OTA622", "OTA621", "OTA619"))

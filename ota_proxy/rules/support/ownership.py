@@ -55,7 +55,7 @@ Place = tuple[str, int]
 
 
 def internal(facts: Facts, url: str) -> str:
-    """Say why an asset's URL is internal; empty where it is not, or where private networks were asked for."""
+    """Say why an asset's URL is internal; empty if it is not, or where private networks were asked for."""
     install, (_, host, port) = facts.install, origin(url)
     if install is None or not host or install.manifest is None:
         return ""

@@ -91,7 +91,7 @@ def readable_manifest(facts: Facts) -> ManifestFacts:
 
 
 def packages_of(facts: Facts) -> tuple[PackageFacts, ...]:
-    """Return the packages that were asked for; NoVerdict where there was none to ask for."""
+    """Return the packages that were asked for; NoVerdict if there was none to ask for."""
     install = walk(facts)
     if not install.packages:
         raise NoVerdict("no package was asked for: no manifest gave an address to ask")
@@ -235,7 +235,7 @@ def _reaches_the_end(response: Response, known: int | None) -> bool:
 
 
 def unconnected(install: InstallFacts, exchange: Exchange) -> str:
-    """Say why a request never reached a web server, which the transport rules report; empty where it did."""
+    """Say why a request never reached a web server, which the transport rules report; empty if it did."""
     error = exchange.error
     if error is None:
         return ""
@@ -311,7 +311,7 @@ VALIDATORS = ("etag", "last-modified")
 
 
 def other_validators(package: PackageFacts) -> tuple[Visit | None, tuple[str, ...]]:
-    """Return the first further answer whose validators are not those of the plain GET, and which differ; None where none does.
+    """Return the first further answer whose validators are not those of the plain GET, and which differ; None if none does.
 
     The answer to a range may come without a validator (RFC 9110 §15.3.7); one that it has must be the whole file's.
     """

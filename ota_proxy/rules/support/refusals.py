@@ -67,7 +67,7 @@ def _repeated(manifest: ManifestFacts, visit: Visit) -> list[Visit]:
 
 
 def failure(visit: Visit) -> str:
-    """Return the cause, of `remedy_causes.toml`, why a file did not come; empty where it is not there, and where nothing more is known."""
+    """Return the cause, of `remedy_causes.toml`, why a file did not come; empty if it is not there, and where nothing more is known."""
     answer = visit.response
     if answer is None:
         return "failing"

@@ -103,7 +103,7 @@ def _place(url: str) -> str:
 
 
 def unread(facts: Iterable[Facts]) -> str:
-    """Return why an install of these walks, or a configuration, was not read to its end, the first reason; empty where all were."""
+    """Return why an install of these walks, or a configuration, was not read to its end, the first reason; empty if all were."""
     known = tuple(facts)
     files = (why for one in known if one.files is not None for why in one.files.unreadable)
     return next(files, "") or next((why for _, why in _all_gaps(known)), "")

@@ -61,7 +61,7 @@ class ErrorPages:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The optional keys of a site, None where a key is not given.
+    """The optional keys of a site, None if a key is not given.
 
     `untrusted` is the condition "no trusted proxy made this connection", `guarded` "this location wants a client certificate, and there is none".
     """

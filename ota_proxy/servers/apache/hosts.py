@@ -31,7 +31,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Log files, None for the server's own; the level is None where the site leaves it to the server."""
+    """Log files, None for the server's own; the level is None if the site leaves it to the server."""
 
     access: Quoted | None
     error: Quoted | None

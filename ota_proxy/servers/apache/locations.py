@@ -303,7 +303,7 @@ def _prefixes(site: Site) -> str:
 
 
 def outside(site: Site) -> Quoted | None:
-    """Return a pattern for paths of no location; None where a location of the prefix / leaves none."""
+    """Return a pattern for paths of no location; None if a location of the prefix / leaves none."""
     prefixes = [location.path.strip("/") for location in _shortest_first(site.locations)]
     if "" in prefixes:
         return None

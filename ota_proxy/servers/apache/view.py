@@ -115,7 +115,7 @@ def view(site: Site, caps: Capabilities, scope: Scope, neighbours: Sequence[str]
 
 
 def hsts_of(site: Site) -> Hsts | None:
-    """Return what is sent of Strict-Transport-Security; None where it is not sent."""
+    """Return what is sent of Strict-Transport-Security; None if it is not sent."""
     if site.tls.offloaded or not site.hsts.enabled:
         return None
     return Hsts(

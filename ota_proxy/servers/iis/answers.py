@@ -51,7 +51,7 @@ class Server:
     hsts: Hsts | None = None
 
     def unheard(self, scheme: str) -> str:
-        """Say why nothing answers over a scheme, empty where something does or nobody knows."""
+        """Say why nothing answers over a scheme, empty if something does or nobody knows."""
         if not self.known or any(one.protocol == scheme for one in self.bindings):
             return ""
         if scheme == "http":

@@ -118,7 +118,7 @@ class PathFacts:
     listing: Span | None = None
     needs_tls: bool = False
     client_certificate: Span | None = None
-    """Where a certificate is demanded of clients; None where it is not."""
+    """Where a certificate is demanded of clients; None if it is not."""
     redirect: Redirect | None = None
     errors: tuple[ErrorPage, ...] = ()
     server_header_removed: bool = False

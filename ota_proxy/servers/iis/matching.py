@@ -1,4 +1,4 @@
-"""Which requests a rewrite rule of IIS takes, as far as its text tells; None or False where nobody can tell without running it."""
+"""Which requests a rewrite rule of IIS takes, as far as its text tells; None or False if nobody can tell without running it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def keeps_query(url: str) -> bool:
 
 
 def catches(rule: Rewrite, path: str, suffix: str) -> bool:
-    """Say whether a rule takes a missing file of this suffix; False where nobody can tell."""
+    """Say whether a rule takes a missing file of this suffix; False if nobody can tell."""
     folder = path.rstrip("/") if len(path) <= _LONGEST and not path.endswith((".plist", ".ipa")) else ""
     url = f"{folder}/a{suffix}"
     base = rule.base.rstrip("/")
@@ -53,7 +53,7 @@ def catches(rule: Rewrite, path: str, suffix: str) -> bool:
 
 
 def _holds(condition: Condition, syntax: str, url: str, inner: str) -> bool | None:
-    """Return whether a condition is true of a missing file; None where it depends on something else."""
+    """Return whether a condition is true of a missing file; None if it depends on something else."""
     name = condition.input.strip().strip("{}").upper()
     if condition.kind in {"IsFile", "IsDirectory"}:
         return condition.negate if name in _FILES else None

@@ -79,7 +79,7 @@ def _unknown_attribute(shape: model.Element, attribute: Attribute, source: Sourc
 
 
 def read_value(spec: model.Attribute, attribute: Attribute, source: Source) -> model.Value | None:
-    """Return the typed value; None, and a report, where it is none."""
+    """Return the typed value; None, and a report, if it is not one."""
     try:
         value = parse(spec, attribute.value)
     except ValueError as error:
@@ -168,7 +168,7 @@ class _Entries:
         return {**self._own, **self._inherited}
 
     def take(self, child: Element) -> bool:
-        """Apply a directive; False where the element is none."""
+        """Apply a directive; False if the element is none."""
         collection = self._collection
         if collection is None:
             return False

@@ -22,7 +22,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """What one file locks for the files below it; `…_except` is None where it is not used."""
+    """What one file locks for the files below it; `…_except` is None if it is not used."""
 
     level: int
     attributes: frozenset[str] = _NONE
@@ -90,7 +90,7 @@ class Node:
         return self.setting(attribute) is not None
 
     def where(self, attribute: str) -> Span | None:
-        """Return where the attribute is set, None where it is not."""
+        """Return where the attribute is set, None if it is not."""
         setting = self.setting(attribute)
         return setting.span if setting else None
 
@@ -102,7 +102,7 @@ class Node:
         return found.over(below)
 
     def entries(self, name: str = "") -> tuple[Node, ...]:
-        """Return the entries in effective order, of one add element or all; none where there is no collection."""
+        """Return the entries in effective order, of one add element or all; none if there is no collection."""
         collection = self.shape.collection
         if collection is None:
             return ()
@@ -110,7 +110,7 @@ class Node:
         return tuple(one.over(below) for one in self.members.values() if name in {"", one.name})
 
     def setting(self, attribute: str) -> Setting | None:
-        """Return the value that a file sets, None where none does."""
+        """Return the value that a file sets, None if none does."""
         if attribute in self.settings:
             return self.settings[attribute]
         return self.fallback.setting(attribute) if self.fallback else None

@@ -41,7 +41,7 @@ class Plan:
 
     @property
     def second_site(self) -> str:
-        """Name of the site for http, or nothing where one site does both."""
+        """Name of the site for http, or nothing if one site does both."""
         redirects = not self.rewrite and not self.site.tls.offloaded and self.site.listen.http
         return f"{self.name} http" if redirects else ""
 

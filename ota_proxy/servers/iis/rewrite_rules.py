@@ -74,7 +74,7 @@ def inbound(site: Site) -> tuple[Rule, ...]:
 
 
 def _places(site: Site) -> tuple[Location, ...]:
-    """Return the locations that rules must tell apart: where there are only files, one set of rules is right for all of them."""
+    """Return the locations that rules must tell apart: if there are only files, one set of rules is right for all of them."""
     return site.locations if site.proxied else (Location(path="/", root="/"),)
 
 

@@ -21,7 +21,7 @@ ROOTS = ("system.webServer", "system.applicationHost")
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A section that exists here. `shape` is None where we know its name only; `missing` names its module where that is not installed."""
+    """A section that exists here. `shape` is None if we know its name only; `missing` names its module where that is not installed."""
 
     name: str
     shape: Shape | None
@@ -58,7 +58,7 @@ class Registry:
         return path in self._groups
 
     def judge(self, path: str, element: Element, unmodelled: Callable[[Unmodelled], None]) -> Violation | None:
-        """Return the violation of an element that stands where a section is expected and is none; None where nobody can tell."""
+        """Return the violation of an element that stands where a section is expected and is none; None if nobody can tell."""
         known = table.known()
         parent, _, name = path.rpartition("/")
         module = known["modules"].get(path, "")
@@ -300,7 +300,7 @@ def _config_sections(element: Element, number: int, registry: Registry, layout: 
 
 
 def declarations(document: Document) -> list[Declared] | None:
-    """Return the sections that a file registers, None where it has no configSections."""
+    """Return the sections that a file registers, None if it has no configSections."""
     found = next((one for one in document.root.children if one.name == "configSections"), None)
     return None if found is None else [one for one, _ in _declarations(found, "", Layout(document.file))]
 

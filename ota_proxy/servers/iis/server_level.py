@@ -31,7 +31,7 @@ class Binding:
 
     @property
     def port(self) -> int | None:
-        """The port, None where the information is not valid."""
+        """The port, None if the information is not valid."""
         return numbers.port(self.information.rpartition(":")[0].rpartition(":")[2])
 
     @property

@@ -35,7 +35,7 @@ class Stamp:
 
 
 def stamp(path: Path | None) -> Stamp | None:
-    """Return the stamp of a file, None where there is none. One that is there and cannot be looked at has one too: reading it says why."""
+    """Return the stamp of a file, None if there is none. One that is there and cannot be looked at has one too: reading it says why."""
     if path is None:
         return None
     try:
@@ -48,7 +48,7 @@ def stamp(path: Path | None) -> Stamp | None:
 
 
 def below(folder: Path, name: str) -> Path | None:
-    """Return the entry of a folder whose name is `name` in any case, the exact spelling first; None where there is none."""
+    """Return the entry of a folder whose name is `name` in any case, the exact spelling first; None if there is none."""
     exact = folder / name
     try:
         if exact.exists():
@@ -60,7 +60,7 @@ def below(folder: Path, name: str) -> Path | None:
 
 
 def subfolder(folder: Path, name: str) -> Path | None:
-    """Return a folder inside a folder, None where there is none; never the folder itself or its parent."""
+    """Return a folder inside a folder, None if there is none; never the folder itself or its parent."""
     if name in {"", ".", ".."} or "/" in name or "\\" in name:
         return None
     found = below(folder, name)
@@ -140,7 +140,7 @@ class State:
         self.documents: list[Document] = []
 
     def shape(self, section: str) -> Shape | None:
-        """Return a section's shape, None where we have none; one that this server does not register counts with its defaults."""
+        """Return a section's shape, None if we have none; one that this server does not register counts with its defaults."""
         declared, described = self.server.registry.sections.get(section), table.sections().get(section)
         if declared and declared.shape:
             return declared.shape
@@ -212,7 +212,7 @@ def _apply_one(state: State, number: int, placement: Placement) -> None:
 
 
 def _locked(state: State, number: int, section: str) -> str:
-    """Return why a file of this number may not set the section here, empty where it may; applicationHost.config always may."""
+    """Return why a file of this number may not set the section here, empty if it may; applicationHost.config always may."""
     if number == 0:
         return ""
     declared = state.server.registry.sections[section]

@@ -104,7 +104,7 @@ class Element:
     texts: tuple[Text, ...] = field(default=(), repr=False)
 
     def value(self, name: str) -> str | None:
-        """Return an attribute's text, None where it is not set."""
+        """Return an attribute's text, None if it is not set."""
         return next((one.value for one in self.attributes if one.name == name), None)
 
 

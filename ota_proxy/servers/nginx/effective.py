@@ -44,7 +44,7 @@ class _Outcome:
 
 
 def effective(tree: Tree, request: Request, files: SiteFiles | None = None, version: str = "") -> Answered:
-    """Return the answer that nginx gives; `version` is what it would write into `Server`, empty where that is not known."""
+    """Return the answer that nginx gives; `version` is what it would write into `Server`, empty if that is not known."""
     if tree.problems:
         return _nothing(
             request,

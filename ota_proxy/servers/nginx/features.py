@@ -20,7 +20,7 @@ _ALT_SVC_SECONDS = 86_400  # RFC 7838 section 3.1: the default, written down
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The optional keys; each is empty where its key is not given."""
+    """The optional keys; each is empty if its key is not given."""
 
     http3: bool
     reuseport: bool

@@ -29,7 +29,7 @@ class Kind:
     types: tuple[tuple[Quoted, Quoted], ...]
     """Media type, and its extensions."""
     bucket: int
-    """The types_hash_bucket_size that the longest extension needs, 0 where nginx's default does."""
+    """The types_hash_bucket_size that the longest extension needs, 0 if nginx's default does."""
     installer: bool
     """Whether devices fetch such files without a person."""
 

@@ -45,12 +45,12 @@ def limits(site: Site) -> Limits:
 
 
 def name_bucket(site: Site) -> int:
-    """Return the server_names_hash_bucket_size that the longest domain needs, or 0 where nginx's default does."""
+    """Return the server_names_hash_bucket_size that the longest domain needs, or 0 if nginx's default does."""
     return bucket(max(len(domain) for domain in site.domains))
 
 
 def variable_bucket(site: Site) -> int:
-    """Return the variables_hash_bucket_size that a site with many variables of its own needs, or 0 where nginx's default does.
+    """Return the variables_hash_bucket_size that a site with many variables of its own needs, or 0 if nginx's default does.
 
     Two names of some length fill no bucket of 64, and the more there are, the likelier two of them meet in every size of the table.
     """

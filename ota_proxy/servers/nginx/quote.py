@@ -64,7 +64,7 @@ def regex(pattern: str) -> Quoted:
 
 
 def bucket(length: int) -> int:
-    """Return the bucket size that a key of this length needs in a hash of nginx, or 0 where the usual 64 bytes do."""
+    """Return the bucket size that a key of this length needs in a hash of nginx, or 0 if the usual 64 bytes do."""
     return 0 if length <= _LONGEST_KEY else 1 << (length + 17).bit_length()
 
 

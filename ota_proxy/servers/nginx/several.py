@@ -51,7 +51,7 @@ def _for_many(several: Several) -> Iterator[Note]:
 
 
 def _variable_bucket(several: Several) -> int:
-    """Return the variables_hash_bucket_size that many sites need, or 0 where nginx's 64 does: two long names fill no bucket of that size."""
+    """Return the variables_hash_bucket_size that many sites need, or 0 if nginx's 64 does: two long names fill no bucket of that size."""
     return 128 if len(several.sites) > _MANY else max(map(variable_bucket, several.sites))
 
 

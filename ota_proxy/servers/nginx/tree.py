@@ -92,7 +92,7 @@ class Tree:
 
 
 def load(path: Path, maps: tuple[PathMap, ...] = ()) -> Tree:
-    """Read a file, folder or dump; UsageError where there is nothing to read, everything else is a problem of the tree."""
+    """Read a file, folder or dump; UsageError if there is nothing to read, everything else is a problem of the tree."""
     here = Path(path.absolute())
     if here.is_dir():
         here = _main_of(here)

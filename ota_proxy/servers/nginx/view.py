@@ -56,7 +56,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A header for an answer that lacks it: its `name`, `value` and `variable`, and `source`, the upstream's own words, empty where there are none."""
+    """A header for an answer that lacks it: its `name`, `value` and `variable`, and `source`, the upstream's own words, empty if there are none."""
 
     name: Quoted
     source: Quoted

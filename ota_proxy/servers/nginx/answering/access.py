@@ -28,7 +28,7 @@ def check(visit: Visit) -> None:
 
 
 def _address(visit: Visit) -> bool:
-    """Say whether a rule allows the client; False where none speaks of it."""
+    """Say whether a rule allows the client; False if none speaks of it."""
     level = visit.level
     while not (level.own("allow") or level.own("deny")):
         if level.around is None:

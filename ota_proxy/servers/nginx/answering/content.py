@@ -27,7 +27,7 @@ _FORMATS: Final = {"json": "application/json", "xml": "text/xml; charset=utf-8",
 
 
 def typed(visit: Visit) -> tuple[str | None, Node | None]:
-    """Return the type of the URI's extension and the line that says it; None where that is not known."""
+    """Return the type of the URI's extension and the line that says it; None if that is not known."""
     extension = visit.extension
     try:
         level = visit.level.holder("types")
@@ -185,7 +185,7 @@ def _format(visit: Visit) -> str:
 
 
 def try_files(visit: Visit) -> Next | None:
-    """Run `try_files` of this very level; None where it has none or a file was found."""
+    """Run `try_files` of this very level; None if it has none or a file was found."""
     nodes = visit.level.own("try_files")
     if not nodes:
         return None

@@ -20,7 +20,7 @@ _NAMED: Final = re.compile(r"\(\?(?:P?<(?=[A-Za-z_])|'(\w+)')")
 
 @lru_cache(maxsize=4096)
 def compiled(pattern: str, *, ignore_case: bool = False) -> re.Pattern[bytes] | None:
-    """Return a pattern for bytes that means what PCRE means by it, or None where that is not sure."""
+    """Return a pattern for bytes that means what PCRE means by it, or None if that is not sure."""
     if len(pattern) > _LONGEST or _DIFFERS.search(re.sub(r"\\\\", "", pattern)):
         return None
     python = _NAMED.sub(lambda found: f"(?P<{found[1]}>" if found[1] else "(?P<", pattern)

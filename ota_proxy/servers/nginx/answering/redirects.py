@@ -100,7 +100,7 @@ def _page(visit: Visit, status: int, refused: RefusedError) -> Response:
 
 
 def _page_length(visit: Visit, status: int) -> int | None:
-    """Return the bytes of nginx's own page (since 1.15), None where its version is in it and not known."""
+    """Return the bytes of nginx's own page (since 1.15), None if its version is in it and not known."""
     try:
         tokens = visit.level.value("server_tokens", "on")
     except NotGivenError:

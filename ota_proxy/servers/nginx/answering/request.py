@@ -54,7 +54,7 @@ class Request:
         return self.host if self.tls and not literal else ""
 
     def header(self, name: str) -> str:
-        """Return the last field of a name, empty where there is none."""
+        """Return the last field of a name, empty if there is none."""
         return next((value for key, value in reversed(self.headers) if key == name), "")
 
     def has(self, name: str) -> bool:

@@ -18,7 +18,7 @@ REFERENCE: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))", re.ASCII)
 
 
 def expand(visit: Visit, text: str) -> str | None:
-    """Return a value with its variables put in, None where one of them is not known."""
+    """Return a value with its variables put in, None if one of them is not known."""
     if "$" not in text:
         return text
     parts: list[str] = []
@@ -43,7 +43,7 @@ def unknown_in(visit: Visit, text: str) -> list[str]:
 
 
 def variable(visit: Visit, name: str) -> str | None:
-    """Return a variable's value, None where it is not known."""
+    """Return a variable's value, None if it is not known."""
     if name in visit.variables:
         return visit.variables[name]
     if name in visit.computed:
@@ -111,7 +111,7 @@ def server_name(visit: Visit) -> str | None:
 
 
 def document_root(visit: Visit) -> str | None:
-    """Return the expanded `root` or `alias` of the level, None where it is not known or lies below nginx's compiled-in prefix."""
+    """Return the expanded `root` or `alias` of the level, None if it is not known or lies below nginx's compiled-in prefix."""
     holder = visit.level.holder("alias"), visit.level.holder("root")
     nodes = [level.own(name)[-1] for level, name in zip(holder, ("alias", "root"), strict=True) if level]
     if not nodes:
@@ -160,7 +160,7 @@ _PLAIN: Final[dict[str, Callable[[Visit], str | None]]] = {
 
 
 def filename(visit: Visit) -> str | None:
-    """Return the file that the URI stands for, after `ngx_http_map_uri_to_path`; None where the root is not known."""
+    """Return the file that the URI stands for, after `ngx_http_map_uri_to_path`; None if the root is not known."""
     root = document_root(visit)
     if root is None:
         return None

@@ -70,7 +70,7 @@ class Response:
     """An answer before nginx's header filters."""
 
     status: int | None
-    """None where an upstream decides."""
+    """None if an upstream decides."""
     kind: str
     """`file`, `text` (return), `page` (nginx's own), `listing`, `upstream` or `redirect`."""
     content_type: str | None = ""
@@ -108,7 +108,7 @@ class Visit:
     """The level whose `proxy_pass` (or another handler) answers."""
     variables: dict[str, str | None] = field(default_factory=dict)
     captures: list[str] | None = field(default_factory=list)
-    """`$0`, `$1` … of the last match; None where it is not known."""
+    """`$0`, `$1` … of the last match; None if it is not known."""
     trace: list[Said] = field(default_factory=list)
     changes: int = MOST_CHANGES + 1
     changed: bool = False
@@ -146,7 +146,7 @@ class Visit:
         return extension(self.uri)
 
     def keep(self, match: re.Match[bytes] | None) -> None:
-        """Keep what a match captured; None where it is not known."""
+        """Keep what a match captured; None if it is not known."""
         if match is None:
             self.captures = None
             return
