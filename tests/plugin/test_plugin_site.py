@@ -282,7 +282,7 @@ def test_a_server_that_nothing_here_can_run_skips_with_the_reason(
     result = run(pytester, test, conftest=conftest)
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(
-        ["SKIPPED*no engine can run Apache here: local: no apache2 or httpd is on the PATH; embedded: *"]
+        ["SKIPPED*no engine can run Apache here: local: no apache2 or httpd is on the PATH (install *"]
     )
 
 
