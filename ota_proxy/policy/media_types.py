@@ -27,6 +27,12 @@ def extensions(kind: str) -> tuple[str, ...]:
     return tuple(table("media_types")["kinds"][kind])
 
 
+def served(kind: str, own: Mapping[str, str]) -> tuple[str, ...]:
+    """Return those of a kind that a site serves: of other phones' packages the ones that its media types (`own`) ask for."""
+    types, other = ota_types(own), table("media_types")["beside"]
+    return tuple(extension for extension in extensions(kind) if extension in types or extension not in other)
+
+
 def accepted(kind: str) -> tuple[str, ...]:
     """Return the media types, without parameters, that are right on a `manifest` or `package`."""
     return tuple(table("media_types")["accepted"][kind])

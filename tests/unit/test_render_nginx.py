@@ -14,6 +14,7 @@ from ota_proxy.errors import UsageError
 from ota_proxy.policy import media_types
 from ota_proxy.policy.capabilities import presets, resolve, with_compressors
 from ota_proxy.policy.guideline import profile
+from ota_proxy.servers.base import server_named
 from ota_proxy.servers.nginx.notes import limits, name_bucket
 from ota_proxy.servers.nginx.quote import identifier, quote
 from ota_proxy.servers.nginx.render import render
@@ -286,6 +287,16 @@ def test_an_android_package_has_a_type_only_where_the_site_asks_for_it() -> None
     assert "apk" not in text(STATIC)
     android = "application/vnd.android.package-archive"
     assert f"{android} apk;" in text({**STATIC, "media_types": {"apk": android}})
+
+
+@pytest.mark.parametrize("server", ["nginx", "apache", "iis"])
+def test_an_android_package_is_cached_and_left_uncompressed_only_where_the_site_asks_for_it(server: str) -> None:
+    raw = {**STATIC, "cache": {"packages": "immutable"}}
+    asked = {**raw, "media_types": {"apk": "application/vnd.android.package-archive"}}
+    about = server_named(server)
+    for change, there in ((raw, False), (asked, True)):
+        made = about.render(Site.model_validate(change), resolve(server, "latest"), "site", "ota-proxy render")
+        assert ("apk" in "".join(file.text for file in made.files)) is there
 
 
 def test_types_stand_only_inside_the_locations_of_their_files() -> None:

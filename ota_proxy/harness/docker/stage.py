@@ -211,6 +211,9 @@ def _network(play: Play, server: Box) -> None:
             )
 
 
+_PLAYED = {"upstream": "applications behind the site", "tls-proxy": "TLS-terminating proxy before it"}
+
+
 @contextlib.contextmanager
 def _mock(play: Play, server: Box, role: str, text: str) -> Iterator[Box]:
     path = f"{serving.MOCK_FOLDER}/{role}.conf"
@@ -220,7 +223,7 @@ def _mock(play: Play, server: Box, role: str, text: str) -> Iterator[Box]:
         mock.line.tell("go")
         if mock.line.wait_for("up", "silent", seconds=TEST_SECONDS) != "up":
             raise NoVerdictError(
-                f"the nginx that plays the {role} does not start: {mock.line.output()}", place="docker"
+                f"the nginx that plays the {_PLAYED[role]} does not start: {mock.line.output()}", place="docker"
             )
         yield mock
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.policy.media_types import extensions, ota_types
+from ota_proxy.policy.media_types import extensions, ota_types, served
 from ota_proxy.policy.server_values import apache_section as section
 from ota_proxy.policy.server_values import claims
 from ota_proxy.servers.apache import quote
@@ -205,7 +205,10 @@ def _kinds(site: Site, scope: Scope) -> Kinds:
     folders = "|".join(quote.regex(location.path) for location in _shortest_first(site.static))
     named = f"%{{REQUEST_URI}} =~ m#^(?:{folders}).*{quote.extensions(types)}#i"
     own = "%{HANDLER} != 'proxy-server' && " if site.proxied else ""
-    manifest, whole = quote.extensions(extensions("manifest")), extensions("manifest") + extensions("package")
+    manifest, whole = (
+        quote.extensions(extensions("manifest")),
+        (*extensions("manifest"), *served("package", site.media_types)),
+    )
     proxied_manifest = f"expr=%{{HANDLER}} == 'proxy-server' && %{{REQUEST_URI}} =~ m#{manifest}#i"
     within = f"{_prefixes(site)}.*" if scope == "snippet" else ""
     return Kinds(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ota_proxy.policy.media_types import extensions
+from ota_proxy.policy.media_types import served
 from ota_proxy.servers.iis.quote import action_text, address_pattern, encoded_regex, regex
 from ota_proxy.servers.shared import PLAIN, SECURE, proxy_believed
 from ota_proxy.site import Location, Site
@@ -233,7 +233,7 @@ def _caching(site: Site, location: Location) -> tuple[HeaderRule, ...]:
         ("The application's own word stands; silence becomes no-store.",)
         if proxied
         else ("A manifest names one build: no cache on the way may keep it.",),
-        (*here, Condition(RAW, _named("manifest"))),
+        (*here, Condition(RAW, _named(site, "manifest"))),
         "RESPONSE_Cache_Control",
         "^$" if proxied else ".*",
         "no-store",
@@ -243,7 +243,7 @@ def _caching(site: Site, location: Location) -> tuple[HeaderRule, ...]:
     packages = HeaderRule(
         f"ota-proxy packages {location.path}",
         ("Every build has a name of its own, so a package may be kept; never an error page in its place.",),
-        (*here, Condition(RAW, _named("package")), Condition("{RESPONSE_STATUS}", "^(?:200|206|304)$")),
+        (*here, Condition(RAW, _named(site, "package")), Condition("{RESPONSE_STATUS}", "^(?:200|206|304)$")),
         "RESPONSE_Cache_Control",
         ".*",
         f"public, max-age={site.cache.max_age}, immutable",
@@ -268,8 +268,8 @@ def _words(site: Site, location: Location) -> Iterator[HeaderRule]:
         )
 
 
-def _named(kind: str) -> str:
-    return r"^[^?]*(?:" + "|".join(regex(extension) for extension in extensions(kind)) + r")(?:\?|$)"
+def _named(site: Site, kind: str) -> str:
+    return r"^[^?]*(?:" + "|".join(regex(extension) for extension in served(kind, site.media_types)) + r")(?:\?|$)"
 
 
 def _inside(site: Site, location: Location) -> tuple[Condition, ...]:

@@ -159,7 +159,7 @@ def _kind(group: dict[str, str], *, installer: bool) -> Kind:
 
 def cache_rules(site: Site) -> Iterator[CacheRule]:
     """Yield the rules for Cache-Control in the order in which they are tried; what no rule fits is never stored."""
-    manifests, packages = media_types.extensions("manifest"), media_types.extensions("package")
+    manifests, packages = (media_types.served(kind, site.media_types) for kind in ("manifest", "package"))
     yield CacheRule(Quoted(rf"~*{_any(manifests)}:\d+$"), ending(manifests), Quoted(_NEVER))
     if site.cache.packages == "immutable":
         value = quote(f"public, max-age={site.cache.max_age}, immutable", ("cache",))
