@@ -95,6 +95,8 @@ def answer(visit: Visit) -> Next:
     """Run the content phase."""
     if visit.handler is not None:
         return handled(visit, visit.handler)
+    if visit.request.method not in {"GET", "HEAD", "POST"}:
+        raise RefusedError(405, None, "files are there for GET and HEAD")
     if uses_alias(visit) and not visit.whole and visit.found and visit.found.modifier not in {"~", "~*"}:
         raise RefusedError(500, _root_node(visit), "`alias` cannot serve a URI that was rewritten")
     if visit.uri.endswith("/"):
