@@ -128,7 +128,9 @@ def _literal(host: str) -> str | None:
 def named(socket: Socket, host: str, model: Model, world: World) -> Chosen:
     """Return the server of a socket for a Host or SNI name, after `ngx_http_find_virtual_server`."""
     name = host.lower().removesuffix(".")
-    found = _by_name(socket, name) or _by_pattern(socket, name, world)
+    found = _by_name(socket, name, world) or _by_pattern(socket, name, world)
+    if found and len(socket.servers) == 1 and not _captures(found.server):
+        return Chosen(found.server, found.why, found.names)
     if found:
         return found
     apart = model.http.missing and (len(socket.servers) > 1 or socket.servers[0].node is not None)
@@ -142,6 +144,13 @@ def named(socket: Socket, host: str, model: Model, world: World) -> Chosen:
     return Chosen(socket.first, f"{reason} port {socket.port}")
 
 
+def _captures(server: Level) -> bool:
+    """Say whether the last regular expression of a server's names captures: nginx looks the names of a lone server up for that only."""
+    patterns = [arg for node in server.own("server_name") for arg in node.args if arg.startswith("~")]
+    regex = compiled(patterns[-1][1:], ignore_case=True) if patterns else None
+    return regex is not None and regex.groups > 0
+
+
 def _names(socket: Socket) -> Iterator[tuple[Level, Node, str]]:
     for server in socket.servers:
         for node in server.own("server_name"):
@@ -149,11 +158,37 @@ def _names(socket: Socket) -> Iterator[tuple[Level, Node, str]]:
                 yield server, node, pattern
 
 
-def _by_name(socket: Socket, name: str) -> Chosen | None:
+def _taken(socket: Socket) -> Iterator[tuple[Level, Node, str]]:
+    """Yield the names that nginx does not ignore as conflicting, after `ngx_hash_add_key`: `.x` stands for `x` and `*.x`."""
+    exact: set[str] = set()
+    before: set[str] = set()
+    after: set[str] = set()
+    for server, node, pattern in _names(socket):
+        name = pattern.lower()
+        if name.startswith("~"):
+            continue
+        if name.startswith(".") and len(name) > 1:
+            if name[1:] in exact:
+                continue
+            exact.add(name[1:])  # it stays there, though `*.x` may shut the rest out
+        if name.startswith((".", "*.")):
+            known, key = before, name.lstrip("*")
+        elif name.endswith(".*"):
+            known, key = after, name
+        else:
+            known, key = exact, name
+        if key not in known:
+            known.add(key)
+            yield server, node, name
+
+
+def _by_name(socket: Socket, name: str, world: World) -> Chosen | None:
     """Return the server whose exact or wildcard name fits best; the first of two that fit alike."""
     best: tuple[int, Chosen] | None = None
-    for server, node, pattern in _names(socket):
-        rank, why = _rank(pattern.lower(), name)
+    for server, node, pattern in _taken(socket):
+        rank, why = _rank(pattern, name)
+        if pattern == "$hostname" and world.ask(f"{name} is the name of the server's own machine", node.span):
+            rank, why = _EXACT, "it has the machine's name:"
         if rank and (best is None or rank > best[0]):
             best = (rank, Chosen(server, f"{why} `{node.text}`", node))
     return best[1] if best else None
@@ -183,8 +218,6 @@ _BEFORE: Final = 10_000
 
 def _rank(pattern: str, name: str) -> tuple[int, str]:
     """Return how good a name fits (0: not at all) and why: exact, then the longest `*.x`, then the longest `x.*`."""
-    if pattern.startswith("~"):
-        return 0, ""
     if pattern == name:
         return _EXACT, "it has exactly this name:"
     if pattern.startswith(("*.", ".")):

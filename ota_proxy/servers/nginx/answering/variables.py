@@ -105,7 +105,7 @@ def server_name(visit: Visit) -> str | None:
     names = [arg for node in visit.server.own("server_name") for arg in node.args]
     if not names:
         return None if visit.server.missing else ""
-    if names[0].startswith("$"):
+    if names[0].lower() == "$hostname":
         return None
     return names[0] if names[0].startswith("~") else names[0].lower().removeprefix(".")
 
