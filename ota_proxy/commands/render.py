@@ -14,7 +14,6 @@ from ota_proxy.policy.capabilities import AUTO, Capabilities, resolve, with_comp
 from ota_proxy.servers.base import EVERY, names, server_named
 from ota_proxy.servers.rendered import Note, Rendered, comment_text
 from ota_proxy.servers.several import Part, Several
-from ota_proxy.servers.several import render_several as render_parts
 from ota_proxy.settings import Loaded
 from ota_proxy.settings.flags import SiteFlags, flags_again
 from ota_proxy.settings.sources import Key, at_its_place
@@ -112,7 +111,7 @@ def render_several(caps: Capabilities, sites: Sequence[Loaded], command: str, mi
             caps = replace(caps, without=lacking(missing, caps.server, caps.server, one.site))
     parts = tuple(Part(one.site, _read(one), partial(at_its_place, one)) for one in sites)
     with at_its_place(sites[0], {"--scope": ("options", "scope")}):
-        return render_parts(caps.server, Several(parts, caps, sites[0].options.scope, command))
+        return server_named(caps.server).render_several(Several(parts, caps, sites[0].options.scope, command))
 
 
 def _read(loaded: Loaded) -> tuple[Note, ...]:

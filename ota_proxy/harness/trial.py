@@ -24,7 +24,7 @@ from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.rules.rule import Facts
 from ota_proxy.servers.base import server_named
 from ota_proxy.servers.rendered import Scope
-from ota_proxy.servers.several import Part, Several, render_several
+from ota_proxy.servers.several import Part, Several
 from ota_proxy.site import Site
 
 READY_SECONDS = 20.0
@@ -134,7 +134,7 @@ def all_texts(trial: Trial, engine: Engine, placed: Placement) -> Mapping[str, s
         return config_texts(trial, sites[0], caps)
     asked = replace(trial.asked, layout=caps.layout) if trial.asked else caps
     parts = tuple(Part(site, (), contextlib.nullcontext) for site in sites)
-    rendered = render_several(trial.server, Several(parts, asked, trial.scope, trial.command))
+    rendered = server_named(trial.server).render_several(Several(parts, asked, trial.scope, trial.command))
     edit = trial.edit or str
     place = caps.layout.place(trial.scope)
     files = sorted(rendered.files, key=lambda file: file.name)

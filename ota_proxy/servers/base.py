@@ -12,6 +12,8 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
+from ota_proxy.errors import UsageError
+
 if TYPE_CHECKING:
     from ota_proxy.policy.capabilities import Capabilities
     from ota_proxy.servers.rendered import Note, Rendered, Scope
@@ -104,7 +106,13 @@ class Server:
         return cast("Rendered", self._function("render")(site, caps, scope, command, further))
 
     def render_several(self, several: Several) -> Rendered:
-        """Return the files of several sites on one server; UsageError for what it cannot have beside each other."""
+        """Return the files of several sites on one server; UsageError for a snippet, and for what it cannot have beside each other."""
+        if several.scope == "snippet":
+            raise UsageError(
+                f"a snippet is for one site, and there are {len(several.parts)}",
+                place="--scope",
+                hint="name one of them with --site FILE, or take the scope site",
+            )
         return cast("Rendered", self._function("several")(several))
 
     def lacking(self, missing: Sequence[str], site: Site) -> frozenset[str]:

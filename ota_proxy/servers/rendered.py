@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 import re
-import textwrap
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
-
-from ota_proxy import __version__
-from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.policy.guideline import Profile
-from ota_proxy.servers.base import server_named
 
 Scope = Literal["snippet", "site", "full"]
 NoteKind = Literal["would-add", "cannot-enforce", "needs-enclosing", "warning", "info"]
@@ -62,42 +55,9 @@ def with_mark(text: str) -> str:
     return f"{text[:end]}<!-- {MARK} -->\n{text[end:]}"
 
 
-_TITLES = {
-    "would-add": "What naming your version would add (--server-version {example}, debian12 or auto; --tls-library):",
-    "cannot-enforce": "What this version cannot enforce:",
-    "needs-enclosing": "What this file needs around it:",
-    "warning": "Warnings:",
-    "info": "Good to know:",
-}
-
-
-def header_lines(caps: Capabilities, profile: Profile, scope: Scope, command: str, notes: Sequence[Note]) -> list[str]:
-    """Return the header without comment signs. Every line is plain ASCII or has passed `comment_text`."""
-    lines = [
-        f"{MARK} {__version__}; change the site and render it again instead of editing this file.",
-        f"For {server_named(caps.server).described(caps)}, scope {scope}, TLS guideline {profile.version} {profile.name}.",
-        "Command: " + comment_text(command),
-    ]
-    for kind, title in _TITLES.items():
-        chosen = [note.text for note in notes if note.kind == kind]
-        if chosen:
-            lines += [
-                "",
-                title.format(example=server_named(caps.server).example_version),
-                *(line for text in chosen for line in _bullet(comment_text(text))),
-            ]
-    return lines
-
-
 def comment_text(text: str) -> str:
     """Return text that is harmless inside any comment: printable ASCII, no `--` that could end an XML comment, no `#>`."""
     plain = "".join(char if " " <= char <= "~" else "?" for char in text)
     while "--" in plain and "-->" in plain:
         plain = plain.replace("-->", "->")
     return plain.replace("#>", "# >").rstrip("\\")
-
-
-def _bullet(text: str) -> list[str]:
-    return textwrap.wrap(
-        text, 100, initial_indent="  - ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
-    )

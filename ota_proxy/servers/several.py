@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.capabilities import Capabilities
-from ota_proxy.servers.base import server_named
-from ota_proxy.servers.rendered import Note, Rendered, RenderedFile, Scope
+from ota_proxy.servers.rendered import Note, RenderedFile, Scope
 from ota_proxy.site import Site
 
 COMMON_FILE = "000-ota-proxy.conf"
@@ -58,17 +57,6 @@ class Several:
             "trusted_proxies": tuple(dict.fromkeys(proxy for one in self.sites for proxy in one.trusted_proxies)),
         }
         return site.model_copy(update=every)
-
-
-def render_several(server: str, several: Several) -> Rendered:
-    """Return the files of several sites; UsageError for a snippet, and for what this server cannot have beside each other."""
-    if several.scope == "snippet":
-        raise UsageError(
-            f"a snippet is for one site, and there are {len(several.parts)}",
-            place="--scope",
-            hint="name one of them with --site FILE, or take the scope site",
-        )
-    return server_named(server).render_several(several)
 
 
 def file_names(sites: Sequence[Site], numbers: Sequence[int]) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ import contextlib
 from typing import Any
 
 from ota_proxy.policy.capabilities import resolve
+from ota_proxy.servers.base import server_named
 from ota_proxy.servers.rendered import Rendered, Scope
-from ota_proxy.servers.several import Part, Several, render_several
+from ota_proxy.servers.several import Part, Several
 from ota_proxy.site import Site
 
 Raw = dict[str, Any]
@@ -35,7 +36,9 @@ BOTH = (WIDE, PROXIED)
 
 def several(server: str, *raws: Raw, version: str = "debian12", scope: Scope = "site") -> Rendered:
     parts = tuple(Part(Site.model_validate(one), (), contextlib.nullcontext) for one in raws)
-    return render_several(server, Several(parts, resolve(server, version), scope, f"ota-proxy render {server}"))
+    return server_named(server).render_several(
+        Several(parts, resolve(server, version), scope, f"ota-proxy render {server}")
+    )
 
 
 def texts(rendered: Rendered) -> dict[str, str]:

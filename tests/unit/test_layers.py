@@ -72,7 +72,7 @@ NARROWER: dict[str, tuple[str, ...]] = {
     "rules.rule": ("site", "facts", "servers.effective", "servers.text"),
     "policy.tables": ("resources",),
     "harness.engine": ("errors", "site", "policy", "hosts.readers", "servers.base"),
-    "servers.base": ("policy", "site", "servers.rendered", "servers.several"),
+    "servers.base": ("errors", "policy", "site", "servers.rendered", "servers.several"),
     "harness.docker.daemon": ("errors",),
     "harness.process.supervisor": (),
     "harness.remover": (),

@@ -11,7 +11,8 @@ from ota_proxy.policy import guideline
 from ota_proxy.policy.capabilities import presets, resolve
 from ota_proxy.policy.server_values import apache_capacity as capacity
 from ota_proxy.servers.apache.render import render
-from ota_proxy.servers.rendered import Note, Scope, header_lines
+from ota_proxy.servers.header import header_lines
+from ota_proxy.servers.rendered import Note, Scope
 from ota_proxy.site import Site
 from tests.property.apache_reader import read
 from tests.support.apache_variants import (

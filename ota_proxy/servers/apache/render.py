@@ -7,7 +7,8 @@ from ota_proxy.policy import guideline
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.servers.apache.notes import notes
 from ota_proxy.servers.apache.view import View, view
-from ota_proxy.servers.rendered import Note, Rendered, RenderedFile, Scope, header_lines
+from ota_proxy.servers.header import header_lines
+from ota_proxy.servers.rendered import Note, Rendered, RenderedFile, Scope
 from ota_proxy.servers.shared import refuse
 from ota_proxy.servers.templates import APACHE, Quoted, render_template, variables
 from ota_proxy.site import Site

@@ -13,11 +13,12 @@ from ota_proxy import resources
 from ota_proxy.errors import Key, UsageError
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import profile
+from ota_proxy.servers.header import header_lines
 from ota_proxy.servers.iis import view
 from ota_proxy.servers.iis.notes import notes
 from ota_proxy.servers.iis.plan import Plan
 from ota_proxy.servers.iis.server_level import module_names
-from ota_proxy.servers.rendered import Note, Rendered, RenderedFile, Scope, header_lines
+from ota_proxy.servers.rendered import Note, Rendered, RenderedFile, Scope
 from ota_proxy.servers.shared import read_timeouts, refuse
 from ota_proxy.servers.templates import POWERSHELL, XML, Style, render_template
 from ota_proxy.site import Location, Site

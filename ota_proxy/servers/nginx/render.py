@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import profile as guideline_profile
+from ota_proxy.servers.header import header_lines
 from ota_proxy.servers.nginx.features import possible
 from ota_proxy.servers.nginx.notes import notes
 from ota_proxy.servers.nginx.quote import comment
 from ota_proxy.servers.nginx.view import view
-from ota_proxy.servers.rendered import Note, Rendered, RenderedFile, Scope, header_lines
+from ota_proxy.servers.rendered import Note, Rendered, RenderedFile, Scope
 from ota_proxy.servers.templates import NGINX, render_template, variables
 from ota_proxy.site import Site
 

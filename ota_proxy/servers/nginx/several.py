@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from ota_proxy.errors import UsageError
 from ota_proxy.policy.guideline import profile as guideline_profile
+from ota_proxy.servers.header import header_lines
 from ota_proxy.servers.nginx.notes import limits, name_bucket, notes, variable_bucket
 from ota_proxy.servers.nginx.quote import comment, identifier, quote
 from ota_proxy.servers.nginx.view import COMMON, View, addresses, names_of, view
-from ota_proxy.servers.rendered import Note, Rendered, RenderedFile, header_lines
+from ota_proxy.servers.rendered import Note, Rendered, RenderedFile
 from ota_proxy.servers.several import COMMON_FILE, Several, file_names, files, once, shared_notes
 from ota_proxy.servers.templates import NGINX, Quoted, render_template, variables
 from ota_proxy.site import Site

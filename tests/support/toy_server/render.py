@@ -7,7 +7,8 @@ import json
 from ota_proxy.policy import media_types
 from ota_proxy.policy.capabilities import Capabilities
 from ota_proxy.policy.guideline import profile
-from ota_proxy.servers.rendered import Note, Rendered, RenderedFile, Scope, header_lines
+from ota_proxy.servers.header import header_lines
+from ota_proxy.servers.rendered import Note, Rendered, RenderedFile, Scope
 from ota_proxy.servers.templates import Quoted, render_template
 from ota_proxy.site import Site
 
