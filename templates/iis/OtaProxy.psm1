@@ -332,6 +332,21 @@ function Add-OtaHttpBinding([string]$Site, [string[]]$Bindings) {
     }
 }
 
+# Another https binding of the site with the same name and port: http.sys keeps one certificate for both, whatever their addresses.
+function Find-OtaSharing([string]$Site, [string]$Information) {
+    $address = '^.*:(?=[^:]*:[^:]*$)'
+    $element = Find-OtaElement -Section $OtaSites -Location '' -Steps @(@{ 'In' = ''; 'Key' = @{ 'name' = $Site } })
+    foreach ($binding in @(Get-IISConfigCollection -ConfigElement $element -CollectionName 'bindings' | Get-IISConfigCollectionElement)) {
+        $other = Get-OtaValue -Element $binding -Name 'bindingInformation'
+        if ((Get-OtaValue -Element $binding -Name 'protocol') -ne 'https') { continue }
+        if (($other -eq $Information) -or (($other -replace $address, '') -ne ($Information -replace $address, ''))) { continue }
+        $thumbprint = Get-OtaValue -Element $binding -Name 'certificateHash'
+        $store = Get-OtaValue -Element $binding -Name 'certificateStoreName'
+        return @{ Information = $other; Thumbprint = $thumbprint; Store = $store; SslFlags = [int](Get-OtaValue -Element $binding -Name 'sslFlags') }
+    }
+    return @{ Information = ''; Thumbprint = ''; Store = ''; SslFlags = 0 }
+}
+
 # The certificate of a binding that is there already stays where none is given.
 function Add-OtaHttpsBinding {
     [CmdletBinding(SupportsShouldProcess = $true)]
@@ -358,8 +373,9 @@ function Add-OtaHttpsBinding {
             throw "The binding $information needs a certificate: give -CertificateThumbprint or -PfxPath."
         }
         if (-not $PSCmdlet.ShouldProcess("binding $information", "use the certificate $wanted")) { continue }
+        $sharing = Find-OtaSharing -Site $Site -Information $information
         Add-OtaRecord @{
-            Kind = 'binding'; What = "binding $information"; Site = $Site; Information = $information; Old = $old; New = $wanted
+            Kind = 'binding'; What = "binding $information"; Site = $Site; Information = $information; Old = $old; New = $wanted; Sharing = $sharing
         }
         Set-OtaTlsBinding -Site $Site -Information $information -SslFlags $SslFlags -Thumbprint $wanted -Store $store
     }
@@ -678,7 +694,19 @@ function Undo-OtaBinding([hashtable]$Record) {
         Set-OtaTlsBinding -Site $Record['Site'] -Information $Record['Information'] @was
     } else {
         Remove-IISSiteBinding -Name $Record['Site'] -BindingInformation $Record['Information'] -Protocol https -Confirm:$false
+        Undo-OtaSharing $Record
     }
+}
+
+# A binding that was removed took the certificate of its name and port along.
+function Undo-OtaSharing([hashtable]$Record) {
+    if (-not $Record.ContainsKey('Sharing')) { return }
+    $sharing = ConvertTo-OtaTable $Record['Sharing']
+    if (-not $sharing['Thumbprint']) { return }
+    $place = Get-OtaBindingSteps -Site $Record['Site'] -Information $sharing['Information']
+    if ($null -eq (Find-OtaElement -Section $OtaSites -Location '' -Steps $place)) { return }
+    $was = @{ SslFlags = $sharing['SslFlags']; Thumbprint = $sharing['Thumbprint']; Store = $sharing['Store'] }
+    Set-OtaTlsBinding -Site $Record['Site'] -Information $sharing['Information'] @was
 }
 
 function Undo-OtaCertificate([hashtable]$Record) {

@@ -43,7 +43,7 @@ SAYS = [
     "  ✗ OTA302 manifest-is-html  error",
     "    │ GET https://ota.example.com/app.plist",
     "    *ota-proxy.conf:*",
-    "    >*location ~[*] *plist$ {",
+    "    >*location ~[*] *plist)$ {",
     "    → Give the folder a location of its own with try_files $uri =404; instead of /index.html.",
     "  The server's log (* line*):",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from ota_proxy.errors import UsageError
@@ -47,6 +47,8 @@ _plain = st.fixed_dictionaries(
 )
 
 
+# Two bindings of the name beside one of all addresses, which is others': http.sys has one certificate for the three.
+@example({"listen": {"addresses": ["192.0.2.10", "2001:db8::10"]}}, "2016", True, True)
 @_some
 @given(_plain, _versions, st.booleans(), st.booleans())
 def test_any_plain_site_is_set_up_once_and_taken_back(raw: Raw, version: str, rewrite: bool, others: bool) -> None:

@@ -171,5 +171,5 @@ def test_a_renderer_names_what_it_refuses_by_its_key_and_not_in_prose(path: Path
     calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
     made = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "UsageError"]
     places = [word.value for call in made for word in call.keywords if word.arg == "place"]
-    flags = [value for value in places if isinstance(value, ast.Constant) and str(value.value).startswith("--")]
+    flags = [value for value in places if ast.unparse(value).lstrip("f'\"").startswith("--")]
     assert [value.lineno for value in places if value not in flags] == []

@@ -72,8 +72,7 @@ def lacking(missing: Sequence[str], site: Site) -> frozenset[str]:
     """Return which of the modules that the templates use are not installed; UsageError for another, and for one that the site needs."""
     lacks = module_names(missing)
     if unknown := sorted(lacks - {_REWRITE, _ARR}):
-        place = f"--without-module {unknown[0]}"
-        raise UsageError("only rewrite and arr can be left out", place=place)
+        raise UsageError("only rewrite and arr can be left out", place=f"--without-module {unknown[0]}")
     if _ARR in lacks and site.proxied:
         hint = "install Application Request Routing 3, or serve files"
         raise UsageError(
