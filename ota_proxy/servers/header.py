@@ -14,7 +14,7 @@ from ota_proxy.servers.rendered import MARK, Note, Scope, comment_text
 _TITLES = {
     "would-add": "What naming your version would add (--server-version {example}, debian12 or auto; --tls-library):",
     "cannot-enforce": "What this version cannot enforce:",
-    "needs-enclosing": "What this file needs around it:",
+    "needs-parent": "What this file needs around it:",
     "warning": "Warnings:",
     "info": "Good to know:",
 }

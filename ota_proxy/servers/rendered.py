@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Scope = Literal["snippet", "site", "full"]
-NoteKind = Literal["would-add", "cannot-enforce", "needs-enclosing", "warning", "info"]
+NoteKind = Literal["would-add", "cannot-enforce", "needs-parent", "warning", "info"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def shared_notes(
     return shared, own
 
 
-_SHARED = ("needs-enclosing", "would-add")
+_SHARED = ("needs-parent", "would-add")
 
 
 def once(notes: Sequence[Note]) -> tuple[Note, ...]:

@@ -132,7 +132,7 @@ def test_a_value_is_refused_before_anything_is_noted_or_written(tmp_path: Path, 
     said = run("render", "nginx", *FLAGS, "--set", "headers.X-Price=5$", "-o", "site.conf")
     assert said.code == 2
     assert said.complaint.startswith("ota-proxy: error: --set: headers")
-    assert "needs-enclosing" not in said.err
+    assert "needs-parent" not in said.err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -130,15 +130,15 @@ def test_every_expected_device_gets_a_thread(devices: int) -> None:
     assert values["MaxRequestWorkers"] == values["ServerLimit"] * values["ThreadsPerChild"] >= devices
     assert values["ThreadsPerChild"] <= values["ThreadLimit"]
     assert f"MaxRequestWorkers {values['MaxRequestWorkers']}" in notes(
-        "needs-enclosing", more={"expected_devices": devices}
+        "needs-parent", more={"expected_devices": devices}
     )
 
 
 @pytest.mark.parametrize("scope", ["site", "full"])
 def test_the_folders_of_log_files_are_asked_for_because_no_server_makes_them(scope: Scope) -> None:
     log = {"access": "/var/log/ota/access.log", "error": "/srv/logs/error.log"}
-    assert "/var/log/ota and /srv/logs" in notes("needs-enclosing", scope, more={"log": log})
-    assert "log files" not in notes("needs-enclosing", scope, more={"log": {"access": False}})
+    assert "/var/log/ota and /srv/logs" in notes("needs-parent", scope, more={"log": log})
+    assert "log files" not in notes("needs-parent", scope, more={"log": {"access": False}})
 
 
 def test_a_thousand_devices_get_the_measured_numbers() -> None:
@@ -148,8 +148,8 @@ def test_a_thousand_devices_get_the_measured_numbers() -> None:
 
 def test_the_site_says_what_it_needs_and_the_full_file_has_it() -> None:
     for more in ({}, PROXIED, OFFLOADED, MUCH):
-        said, found = notes("needs-enclosing", more=more), read(text("full", more=more))
-        assert notes("needs-enclosing", "full", more=more | {"log": {}}) == ""
+        said, found = notes("needs-parent", more=more), read(text("full", more=more))
+        assert notes("needs-parent", "full", more=more | {"log": {}}) == ""
         modules = [arguments[0].removesuffix("_module") for arguments in named(found, "LoadModule")]
         wanted = re.search(r"these modules: (.*)", said)
         assert wanted

@@ -50,9 +50,7 @@ def test_apache_takes_a_websocket_from_the_version_that_can() -> None:
         assert caught.value.key == ("locations", 0, "websocket")
     for version in ("2.4.47", "ubuntu22.04", "portable"):
         assert "retry=0 upgrade=websocket\n" in rendered("apache", asked, version=version).files[0].text
-    assert "needs-enclosing: Apache 2.4.47 or later, for websocket" in said(
-        rendered("apache", asked, version="portable")
-    )
+    assert "needs-parent: Apache 2.4.47 or later, for websocket" in said(rendered("apache", asked, version="portable"))
     assert "upgrade=websocket" not in rendered("apache", APP).files[0].text
 
 

@@ -371,7 +371,7 @@ def test_the_main_context_has_room_for_the_expected_phones_and_site_scope_says_s
     assert args(tree(config), "worker_rlimit_nofile") == [[str(numbers.files)]]
     assert args(tree(config), "worker_connections") == [[str(numbers.connections)]]
     assert any(
-        kind == "needs-enclosing" and f"worker_rlimit_nofile {numbers.files}" in note for kind, note in said(EVERYTHING)
+        kind == "needs-parent" and f"worker_rlimit_nofile {numbers.files}" in note for kind, note in said(EVERYTHING)
     )
 
 
@@ -379,7 +379,7 @@ def test_a_long_domain_asks_for_a_larger_hash_bucket() -> None:
     raw = {**STATIC, "domains": ["a" * 60 + ".example.com"]}
     assert name_bucket(Site.model_validate(STATIC)) == 0
     assert "server_names_hash_bucket_size 128;" in text(raw, scope="full")
-    assert any(kind == "needs-enclosing" and "server_names_hash_bucket_size 128" in note for kind, note in said(raw))
+    assert any(kind == "needs-parent" and "server_names_hash_bucket_size 128" in note for kind, note in said(raw))
 
 
 @pytest.mark.parametrize(

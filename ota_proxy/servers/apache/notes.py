@@ -22,7 +22,7 @@ from ota_proxy.servers.shared import (
 )
 from ota_proxy.site import Site
 
-_ORDER: tuple[NoteKind, ...] = ("would-add", "cannot-enforce", "needs-enclosing", "warning", "info")
+_ORDER: tuple[NoteKind, ...] = ("would-add", "cannot-enforce", "needs-parent", "warning", "info")
 
 
 def notes(site: Site, caps: Capabilities, scope: Scope) -> tuple[Note, ...]:
@@ -30,7 +30,7 @@ def notes(site: Site, caps: Capabilities, scope: Scope) -> tuple[Note, ...]:
     found = [
         *version_notes(caps, _features(site, scope)),
         *(Note("cannot-enforce", text) for text in (*_cannot(site, scope), *features.cannot(site, scope))),
-        *(Note("needs-enclosing", text) for text in (*_enclosing(site, caps, scope), *features.needs(site, scope))),
+        *(Note("needs-parent", text) for text in (*_enclosing(site, caps, scope), *features.needs(site, scope))),
         *(Note("warning", text) for text in (*_warnings(site), *certificate_warnings(site))),
         *(Note("info", text) for text in (*_info(site, scope), *features.infos(site))),
     ]

@@ -17,7 +17,7 @@ from ota_proxy.servers.templates import Quoted
 from ota_proxy.site import Hsts as SiteHsts
 from ota_proxy.site import Site
 
-_NEEDS = Note("needs-enclosing", f"the file {COMMON_FILE}, which was rendered with this one, to be read before it")
+_NEEDS = Note("needs-parent", f"the file {COMMON_FILE}, which was rendered with this one, to be read before it")
 _NO_LOG = Site.model_fields["log"].default
 
 

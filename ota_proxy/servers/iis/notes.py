@@ -18,7 +18,7 @@ def notes(plan: Plan, scope: Scope) -> tuple[Note, ...]:
     """Return all notes in the order of the header."""
     parts: tuple[tuple[NoteKind, Iterator[str]], ...] = (
         ("cannot-enforce", _cannot(plan, scope)),
-        ("needs-enclosing", _needs(plan, scope)),
+        ("needs-parent", _needs(plan, scope)),
         ("warning", _warnings(plan)),
         ("info", _info(plan, scope)),
     )

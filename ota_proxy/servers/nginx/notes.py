@@ -64,7 +64,7 @@ def notes(site: Site, caps: Capabilities, scope: Scope, profile: Profile) -> tup
     return (
         *sorted(lacking, key=lambda note: note.kind, reverse=True),
         *(Note("cannot-enforce", text) for text in (*_cannot(site, caps, scope), *features.cannot(site, scope))),
-        *(Note("needs-enclosing", text) for text in (*_needs(site, caps, scope), *features.needs(site, scope))),
+        *(Note("needs-parent", text) for text in (*_needs(site, caps, scope), *features.needs(site, scope))),
         *(Note("warning", text) for text in (*_warnings(site, scope), *features.warnings(site, caps, scope))),
         *(Note("info", text) for text in (*_infos(site, caps, profile, scope), *features.infos(site, scope))),
     )

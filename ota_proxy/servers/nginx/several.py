@@ -16,7 +16,7 @@ from ota_proxy.servers.several import COMMON_FILE, Several, file_names, files, o
 from ota_proxy.servers.templates import NGINX, Quoted, render_template, variables
 from ota_proxy.site import Site
 
-_NEEDS = Note("needs-enclosing", f"the file {COMMON_FILE}, which was rendered with this one")
+_NEEDS = Note("needs-parent", f"the file {COMMON_FILE}, which was rendered with this one")
 
 _MANY = 12  # sites; from about 25 on nginx -t warns that it cannot build the hash of their variables (nginx 1.22)
 
@@ -46,7 +46,7 @@ def _for_many(several: Several) -> Iterator[Note]:
     if several.scope == "site" and len(several.sites) > _MANY:
         size = _variable_bucket(several)
         yield Note(
-            "needs-enclosing",
+            "needs-parent",
             f"in the http block: variables_hash_bucket_size {size}; for the variables of so many sites",
         )
 

@@ -70,7 +70,7 @@ def test_other_ports_and_addresses_replace_the_listen_lines_and_are_told(
 def test_a_rendered_file_gets_the_server_wide_lines_its_header_asks_for_and_a_person_s_own_none() -> None:
     own = scenario(site())
     made = render(own.site, own.caps, "site", "ota-proxy verify")
-    header = " ".join(note.text for note in made.notes if note.kind == "needs-enclosing")
+    header = " ".join(note.text for note in made.notes if note.kind == "needs-parent")
     enclosing = supply(replace(own, config={own.caps.layout.site: made.files[0].text}), lambda _: PORTS)
     (added,) = enclosing.files.values()
     assert added.splitlines()
