@@ -257,7 +257,7 @@ def test_a_main_file_of_scope_full_is_the_one_that_runs(engine: DockerEngine, be
 
 def test_a_broken_upstream_is_no_finding_about_the_server(engine: DockerEngine, bench: Bench) -> None:
     with (
-        pytest.raises(NoVerdictError, match="plays the upstream"),
+        pytest.raises(NoVerdictError, match="plays the applications behind the site"),
         engine.run(replace(bench.scenario(engine, "nginx"), upstream="evnts {}")),
     ):
         pass

@@ -156,12 +156,12 @@ class Got:
 
 
 def ask(address: str, port: int, request: bytes, tls_name: str | None) -> Got | None:
-    """Send a request as it is; None where nothing listens."""
+    """Send a request as it is; None where nothing listens, or where nothing came in time."""
     try:
-        plain = socket.create_connection((address, port), timeout=5)
+        plain = socket.create_connection((address, port), timeout=20)
     except OSError:
         return None
-    with plain:
+    with plain, suppress(TimeoutError):  # a busy machine is no answer of nginx
         if tls_name is None:
             return Got(_read(plain, request))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -170,14 +170,17 @@ def ask(address: str, port: int, request: bytes, tls_name: str | None) -> Got | 
             with context.wrap_socket(plain, server_hostname=tls_name) as secure:
                 protocol, certificate = secure.version(), secure.getpeercert(binary_form=True)
                 return Got(_read(secure, request), protocol, certificate)
+        except TimeoutError:
+            return None
         except OSError:
             return Got(None)
+    return None
 
 
 def _read(connection: socket.socket, request: bytes) -> Real | None:
     connection.sendall(request)
     data = b""
-    with suppress(OSError):
+    with suppress(ConnectionError, ssl.SSLError):
         while more := connection.recv(65536):
             data += more
     if not data.startswith(b"HTTP/"):
