@@ -302,11 +302,6 @@ def under_unknown_names(install: InstallFacts) -> tuple[Visit, ...]:
     return tuple(visit for file in files if file for visit in (file.unknown_host, file.unknown_sni) if visit)
 
 
-def same_host(url: str, host: str) -> bool:
-    """Say whether a URL's host is this one, whatever the port."""
-    return origin(url)[1].lower() == host.lower()
-
-
 VALIDATORS = ("etag", "last-modified")
 
 
